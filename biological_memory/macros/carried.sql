@@ -1,0 +1,20 @@
+{#
+    An expensive model keeps the rows whose inputs have not changed and computes the others: each row holds the key of what
+    it was computed from and a fingerprint of that input and of the parameters. A run without --full-refresh first drops
+    the rows whose input is gone or different (pre-hook), then computes the keys that are missing, and so equals a full
+    rebuild by construction.
+#}
+{% macro drop_stale(inputs, key) -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where ({{ key }}, fingerprint) not in (select ({{ key }}, fingerprint) from {{ inputs }})
+    {%- else -%}
+    select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro where_missing(key) -%}
+    {%- if is_incremental() -%}
+    where {{ key }} not in (select {{ key }} from {{ this }})
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,27 @@
+-- One row per item that has Hebbian edges: the sum of their weights, scaled to the last night that touched any of them.
+with edges as (
+    select * from {{ ref('con_hebbian_edges') }}
+),
+
+ends as (
+    select memory_a as item_id, weight, scaled_through from edges
+    union all
+    select memory_b, weight, scaled_through from edges
+),
+
+latest as (
+    select *, max(scaled_through) over (partition by item_id) as association_night from ends
+),
+
+final as (
+    select
+        item_id,
+        association_night,
+        sum(
+            weight * power(1 - {{ var('forgetting_rate') }}, datediff('day', scaled_through, association_night))
+        ) as association_sum
+    from latest
+    group by item_id, association_night
+)
+
+select * from final

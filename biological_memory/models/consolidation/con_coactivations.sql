@@ -1,0 +1,61 @@
+-- One row per pair of memories and instant at which both were active: slots of one window of working memory, or results of
+-- one search. At most nine items are active at once, so pairs grow linearly.
+with slots as (
+    select * from {{ ref('attention_slots') }}
+),
+
+events as (
+    select * from {{ ref('stg_events') }}
+    where kind in ('opened', 'cited', 'listed') and query_id is not null
+),
+
+memories as (
+    select memory_id, item_id from {{ ref('stg_memories') }}
+),
+
+active_slots as (
+    select
+        snapshot_id as occasion,
+        window_end as occurred_at,
+        memory_id as item_id,
+        (slot_capacity - wm_slot + 1) / slot_capacity as activity
+    from slots
+),
+
+results as (
+    select
+        cast(events.query_id as varchar) as occasion,
+        min(events.occurred_at) over (partition by events.query_id) as occurred_at,
+        memories.item_id,
+        if(events.kind = 'listed', 0.5, 1.0) as activity,
+        events.rank
+    from events
+    inner join memories using (memory_id)
+),
+
+active_results as (
+    select occasion, occurred_at, item_id, max(activity) as activity
+    from results
+    group by occasion, occurred_at, item_id
+    qualify row_number() over (partition by occasion order by max(activity) desc, min(rank), item_id) <= 9
+),
+
+active as (
+    select * from active_slots
+    union all by name
+    select * from active_results
+),
+
+final as (
+    select
+        earlier.item_id as memory_a,
+        later.item_id as memory_b,
+        earlier.occurred_at,
+        sum(earlier.activity * later.activity) as activity_product
+    from active as earlier
+    inner join active as later
+        on later.occasion = earlier.occasion and later.item_id > earlier.item_id
+    group by earlier.item_id, later.item_id, earlier.occurred_at
+)
+
+select * from final

@@ -1,0 +1,64 @@
+"""One row per embedding model and list: the centroids of the coarse quantiser that semantic edges are searched through.
+
+They are learnt once and recorded in Postgres, because edges of the past must not change: a new version is trained only when
+the memories have outgrown the old one fourfold. Few memories need no quantiser: one list, searched whole.
+"""
+
+import duckdb
+import faiss
+import numpy
+
+FEWEST_MEMORIES_QUANTISED = 8192
+TRAINING_VECTORS_PER_LIST = 64
+NAME = "semantic_centroids"
+
+
+def model(dbt, session):
+    embeddings = dbt.ref("stg_embeddings")
+    learned = dbt.ref("stg_learned_vectors")
+    rows = []
+    counts = session.sql("select embedding_model, count(*) from embeddings group by 1 order by 1").fetchall()
+    for embedding_model, count in counts:
+        known = session.sql(
+            "select version, vector, trained_on from learned where name = ? and embedding_model = ?"
+            " qualify version = max(version) over () order by position",
+            params=[NAME, embedding_model],
+        ).fetchall()
+        if known and count < 4 * max(known[0][2], FEWEST_MEMORIES_QUANTISED):
+            version, trained_on, centroids = known[0][0], known[0][2], [vector for _, vector, _ in known]
+        else:
+            version, trained_on = (known[0][0] + 1 if known else 1), count
+            centroids = train(embeddings, embedding_model, list_count(count))
+        rows += [
+            (NAME, version, position, embedding_model, list(centroid), trained_on)
+            for position, centroid in enumerate(centroids)
+        ]
+    session.execute(
+        "create or replace temp table centroid_rows"
+        " (name varchar, version integer, position integer, embedding_model varchar, vector float[], trained_on integer)"
+    )
+    if rows:
+        session.executemany("insert into centroid_rows values (?, ?, ?, ?, ?, ?)", rows)
+    return session.table("centroid_rows")
+
+
+def list_count(memory_count):
+    """Lists in proportion to the square root of the memories: 4096 at a million."""
+    if memory_count < FEWEST_MEMORIES_QUANTISED:
+        return 1
+    return 2 ** round(numpy.log2(4 * numpy.sqrt(memory_count)))
+
+
+def train(embeddings, embedding_model, lists):
+    sample = (
+        embeddings.filter(duckdb.ColumnExpression("embedding_model") == duckdb.ConstantExpression(embedding_model))
+        .order("memory_id")
+        .limit(lists * TRAINING_VECTORS_PER_LIST)
+        .fetchnumpy()["embedding"]
+    )
+    vectors = numpy.stack(sample).astype(numpy.float32)
+    if lists == 1:
+        return [numpy.zeros(vectors.shape[1]).tolist()]
+    quantiser = faiss.Kmeans(vectors.shape[1], lists, niter=10, seed=1, spherical=True)
+    quantiser.train(vectors)
+    return quantiser.centroids.tolist()

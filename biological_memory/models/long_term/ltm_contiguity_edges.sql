@@ -1,0 +1,29 @@
+-- One row per pair of items at most a few steps apart in an episode; each further step halves the association, and it
+-- is stronger forward than backward (Kahana 1996; Howard & Kahana 2002).
+with items as (
+    select item_id, episode_id, position, occurred_at from {{ ref('stm_episode_items') }}
+),
+
+lags as (
+    select unnest(range(1, {{ var('contiguity_lag') }} + 1)) as lag
+),
+
+followed as (
+    select items.*, lags.lag, items.position + lags.lag as later_position
+    from items
+    inner join lags on true
+),
+
+final as (
+    select
+        earlier.item_id as earlier_id,
+        later.item_id as later_id,
+        power(0.5, earlier.lag) as forward_weight,
+        {{ var('contiguity_backward') }} * power(0.5, earlier.lag) as backward_weight,
+        later.occurred_at as created_at
+    from followed as earlier
+    inner join items as later
+        on later.episode_id = earlier.episode_id and later.position = earlier.later_position
+)
+
+select * from final

@@ -1,0 +1,98 @@
+"""One row per memory with a vector: its nearest memories among the earlier ones of its agent, with their similarity.
+
+Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of a
+coarse quantiser (inverted file) with recorded centroids: exact within the lists probed, whatever the batches, so that
+an incremental run equals a rebuild.
+"""
+
+import faiss
+import numpy
+
+BATCH_MEMORIES = 2048
+PROBED_LISTS = 16
+SPARE_CANDIDATES = 8
+SIMILARITY_DECIMALS = 9
+
+
+def model(dbt, session):
+    neighbours = int(dbt.config.get("semantic_neighbours"))
+    threshold = float(dbt.config.get("semantic_similarity"))
+    inputs = dbt.ref("ltm_nearest_inputs")
+    embeddings = dbt.ref("stg_embeddings")
+    centroids = dbt.ref("ltm_centroids")
+    missing = f"memory_id not in (select memory_id from {dbt.this})" if dbt.is_incremental else "true"
+    session.execute(
+        "create or replace temp table nearest_rows (memory_id uuid, fingerprint varchar,"
+        " nearest_similarity double, neighbour_ids uuid[], similarities double[])"
+    )
+    groups = session.sql(
+        f"select agent, embedding_model from inputs where {missing} group by all order by all"
+    ).fetchall()
+    for agent, embedding_model in groups:
+        memories = session.sql(
+            f"select i.memory_id::varchar as memory_id, i.fingerprint, e.embedding, {missing} as is_missing"
+            " from inputs as i inner join embeddings as e using (memory_id)"
+            " where i.agent = ? and i.embedding_model = ? order by i.time_position",
+            params=[agent, embedding_model],
+        ).fetchnumpy()
+        lists = session.sql(
+            "select vector from centroids where embedding_model = ?"
+            " qualify version = max(version) over () order by position",
+            params=[embedding_model],
+        ).fetchnumpy()["vector"]
+        rows = search_backwards(memories, numpy.stack(lists).astype(numpy.float32), neighbours, threshold)
+        if rows:
+            session.executemany("insert into nearest_rows values (?, ?, ?, ?, ?)", rows)
+    return session.table("nearest_rows")
+
+
+def search_backwards(memories, centroids, neighbours, threshold):
+    """Rows for those memories (in time order) that are missing."""
+    vectors = numpy.ascontiguousarray(numpy.stack(memories["embedding"]), dtype=numpy.float32)
+    quantiser = faiss.IndexFlatIP(centroids.shape[1])
+    quantiser.add(centroids)
+    probes = quantiser.search(vectors, min(PROBED_LISTS, len(centroids)))[1]
+    index = faiss.IndexIVFFlat(quantiser, vectors.shape[1], len(centroids), faiss.METRIC_INNER_PRODUCT)
+    index.nprobe = probes.shape[1]
+    rows = []
+    for start in range(0, len(vectors), BATCH_MEMORIES):
+        stop = min(start + BATCH_MEMORIES, len(vectors))
+        wanted = start + numpy.flatnonzero(numpy.asarray(memories["is_missing"][start:stop]))
+        if len(wanted):
+            candidates = batch_candidates(index, vectors, probes, start, wanted, neighbours + SPARE_CANDIDATES)
+            rows += [
+                row_of(memories, vectors, position, found, neighbours, threshold)
+                for position, found in zip(wanted, candidates, strict=True)
+            ]
+        index.add_with_ids(vectors[start:stop], numpy.arange(start, stop))
+    return rows
+
+
+def batch_candidates(index, vectors, probes, start, wanted, count):
+    """Positions of the likely nearest among all earlier memories: those indexed, and those earlier in the batch."""
+    indexed = index.search(vectors[wanted], count)[1]
+    similarities = vectors[wanted] @ vectors[start : wanted[-1] + 1].T
+    in_batch = numpy.arange(start, wanted[-1] + 1)
+    reachable = (probes[in_batch, 0][None, :, None] == probes[wanted][:, None, :]).any(axis=2)
+    similarities[~reachable | (in_batch[None, :] >= wanted[:, None])] = -numpy.inf
+    best = numpy.argsort(-similarities, axis=1, kind="stable")[:, :count]
+    for row, found in enumerate(indexed):
+        nearby = [start + column for column in best[row] if similarities[row, column] > -numpy.inf]
+        yield numpy.array([position for position in found if position >= 0] + nearby, dtype=numpy.int64)
+
+
+def row_of(memories, vectors, position, candidates, neighbours, threshold):
+    """Similarities once more in double precision, so that they do not depend on what else was in the batch."""
+    own = vectors[position].astype(numpy.float64)
+    similarities = numpy.round(
+        [float(own @ vectors[candidate].astype(numpy.float64)) for candidate in candidates], SIMILARITY_DECIMALS
+    )
+    order = sorted(range(len(candidates)), key=lambda place: (-similarities[place], -candidates[place]))
+    kept = [place for place in order if similarities[place] >= threshold][:neighbours]
+    return (
+        memories["memory_id"][position],
+        memories["fingerprint"][position],
+        float(similarities[order[0]]) if order else None,
+        [memories["memory_id"][candidates[place]] for place in kept],
+        [float(similarities[place]) for place in kept],
+    )

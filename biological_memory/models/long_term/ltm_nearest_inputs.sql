@@ -1,0 +1,37 @@
+-- One row per memory with a vector: its place in time, and a fingerprint of everything up to it (an exclusive or of the
+-- hashes of all memories so far), so that a late, edited or deleted memory touches those after it and no others.
+with embeddings as (
+    select * from {{ ref('stg_embeddings') }}
+),
+
+memories as (
+    select memory_id, agent, created_at from {{ ref('stg_memories') }}
+),
+
+centroids as (
+    select embedding_model, max(version) as version
+    from {{ ref('ltm_centroids') }}
+    group by embedding_model
+),
+
+final as (
+    select
+        embeddings.memory_id,
+        memories.agent,
+        embeddings.embedding_model,
+        cast(row_number() over up_to as integer) as time_position,
+        md5(
+            bit_xor(hash(embeddings.memory_id, embeddings.embedding)) over up_to
+            || ' ' || centroids.version
+            || ' {{ var("semantic_neighbours") }} {{ var("semantic_similarity") }}'
+        ) as fingerprint
+    from embeddings
+    inner join memories using (memory_id)
+    inner join centroids using (embedding_model)
+    window up_to as (
+        partition by memories.agent, embeddings.embedding_model
+        order by memories.created_at, embeddings.memory_id rows unbounded preceding
+    )
+)
+
+select * from final

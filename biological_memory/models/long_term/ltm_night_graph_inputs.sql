@@ -1,0 +1,38 @@
+-- One row per agent: a fingerprint of the graph and the memories that the last night saw.
+with graph as (
+    select * from {{ ref('ltm_night_graph') }}
+),
+
+nights as (
+    select agent, night, night_at from {{ ref('ltm_nights') }}
+    where is_last
+),
+
+members as (
+    select
+        nights.agent,
+        nights.night,
+        bit_xor(hash(memories.memory_id)) as memories_hash
+    from nights
+    inner join {{ ref('stg_memories') }} as memories
+        on memories.agent = nights.agent and memories.created_at < nights.night_at
+    group by nights.agent, nights.night
+),
+
+ties as (
+    select agent, bit_xor(hash(memory_a, memory_b, weight)) as ties_hash from graph
+    group by agent
+),
+
+final as (
+    select
+        members.agent,
+        members.night,
+        md5(
+            members.memories_hash || ' ' || coalesce(ties.ties_hash, 0) || ' {{ var("community_resolution") }}'
+        ) as fingerprint
+    from members
+    left join ties using (agent)
+)
+
+select * from final

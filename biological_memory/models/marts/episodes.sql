@@ -1,0 +1,82 @@
+-- One row per episode: goal, tasks and actions, where, when and with whom.
+with items as (
+    select * from {{ ref('stm_episode_items') }}
+),
+
+goals as (
+    select agent, project, occurred_at, item_id from items
+    where task_type = 'goal'
+),
+
+grouped as (
+    select
+        episode_id,
+        any_value(session_id) as session_id,
+        any_value(agent) as agent,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        cast(count(*) as integer) as memory_count,
+        arg_max(item_id, coalesce(context_similarity, -1) - position * 1e-9) as title_memory_id,
+        arg_min(item_id, position) filter (where task_type = 'goal') as stated_goal_id,
+        arg_min(project, position) as project,
+        coalesce(list(item_id order by position) filter (where task_type = 'task'), []) as task_memory_ids,
+        coalesce(list(item_id order by position) filter (where task_type = 'action'), []) as action_memory_ids,
+        list_sort(list_distinct(list(project) filter (where project is not null))) as projects,
+        list_sort(list_distinct(list(place) filter (where place is not null))) as places,
+        list_sort(list_distinct(flatten(list(people)))) as people,
+        max(emotional_salience) as emotional_salience,
+        count(*) filter (where task_type in ('goal', 'task')) / count(*) as planning_share,
+        count(*) filter (where task_type = 'action') / count(*) as action_share
+    from items
+    group by episode_id
+),
+
+topic_counts as (
+    select episode_id, topic, count(*) as mentions, min(position) as first_position
+    from (select episode_id, position, unnest(topics) as topic from items)
+    group by episode_id, topic
+),
+
+typical as (
+    select episode_id, list(topic order by mentions desc, first_position, topic)[:5] as topics
+    from topic_counts
+    group by episode_id
+),
+
+-- Work on a project serves the goal last stated for it, in whichever session that was.
+served as (
+    select grouped.episode_id, goals.item_id as goal_memory_id
+    from grouped
+    asof inner join goals
+        on grouped.agent = goals.agent and grouped.project = goals.project and grouped.ended_at >= goals.occurred_at
+),
+
+final as (
+    select
+        grouped.episode_id,
+        grouped.session_id,
+        grouped.agent,
+        grouped.started_at,
+        grouped.ended_at,
+        grouped.memory_count,
+        coalesce(grouped.stated_goal_id, grouped.title_memory_id) as title_memory_id,
+        coalesce(grouped.stated_goal_id, served.goal_memory_id) as goal_memory_id,
+        grouped.task_memory_ids,
+        grouped.action_memory_ids,
+        coalesce(typical.topics, []) as topics,
+        coalesce(grouped.projects, []) as projects,
+        coalesce(grouped.places, []) as places,
+        grouped.people,
+        case
+            when grouped.planning_share > 0.5 then 'planning'
+            when grouped.action_share >= 0.5 then 'doing'
+            when grouped.emotional_salience >= 0.6 then 'feeling'
+            else 'observing'
+        end as episode_type,
+        cast(grouped.emotional_salience as double) as emotional_salience
+    from grouped
+    left join typical using (episode_id)
+    left join served using (episode_id)
+)
+
+select * from final

@@ -1,0 +1,61 @@
+-- One row per memory chosen for replay, per night that is due: the largest products of gain and need (Mattar & Daw 2018).
+-- Gain is what one replay restores: the share of recall that is lost by then. Write-back records the choice as events.
+with nights as (
+    select * from {{ ref('ltm_nights') }}
+    where is_replay_due
+),
+
+needs as (
+    select * from {{ ref('ltm_need') }}
+),
+
+reviews as (
+    select item_id, events from {{ ref('ltm_review_inputs') }}
+),
+
+candidates as (
+    select
+        needs.agent,
+        needs.night,
+        needs.night_at,
+        needs.item_id,
+        needs.need,
+        list_filter(reviews.events, lambda event: event.seconds < epoch(needs.night_at)) as events
+    from needs
+    inner join nights using (agent, night)
+    inner join reviews using (item_id)
+),
+
+remembered as (
+    select *, {{ fsrs_fold('events') }} as state from candidates
+),
+
+gained as (
+    select
+        *,
+        1 - {{ fsrs_retrievability('(epoch(night_at) - state.seconds) / 86400.0', 'state.stability') }} as gain
+    from remembered
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by agent, night order by gain * need desc, item_id) as replay_rank
+    from gained
+),
+
+final as (
+    select
+        agent,
+        night,
+        night_at as occurred_at,
+        item_id as memory_id,
+        cast(replay_rank as integer) as replay_rank,
+        gain,
+        need,
+        gain * need as priority
+    from ranked
+    where replay_rank <= {{ var('replay_budget') }}
+)
+
+select * from final

@@ -1,0 +1,110 @@
+"""Says what memories are about: by rule for all of them, and by a chat model where one is set. Cached by content for ever."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import ollama
+from psycopg.types.json import Jsonb
+
+from ingest.annotation import Annotation
+from ingest.chat_annotator import CHAT_VERSION, InvalidAnnotation, annotate_by_chat
+from ingest.rules import RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule
+from memories.database import Connection
+
+PAGE = 1000
+
+# A content is annotated once for each annotator and version; one whose answer was invalid is not asked again.
+WAITING = """
+select distinct on (m.content_hash) m.content_hash, m.content, m.context, m.tags from public.memories as m
+where m.content_hash > %(after)s
+    and not exists (
+        select 1 from dreams.annotations as a
+        where a.content_hash = m.content_hash and a.annotator = %(annotator)s and a.annotator_version = %(version)s
+    )
+    and not exists (
+        select 1 from dreams.annotation_quarantine as q
+        where q.content_hash = m.content_hash and q.annotator = %(annotator)s and q.annotator_version = %(version)s
+    )
+order by m.content_hash limit %(page)s
+"""
+
+INSERT = """
+insert into dreams.annotations
+    (content_hash, annotator, annotator_version, entities, topics, sentiment, task_type, gist, revises)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+
+QUARANTINE = """
+insert into dreams.annotation_quarantine (content_hash, annotator, annotator_version, reason, answer)
+values (%s, %s, %s, %s, %s) on conflict do nothing
+"""
+
+
+@dataclass(slots=True)
+class Annotated:
+    """How many contents were annotated, and how many answers were put in quarantine."""
+
+    annotated: int = 0
+    quarantined: int = 0
+
+
+def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lambda _: None) -> Annotated:
+    """Annotates by rule every content that has no such annotation."""
+    outcome = Annotated()
+    for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
+        rows = [
+            _row(str(content_hash), RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule(str(content), str(context), tags or ()))
+            for content_hash, content, context, tags in page
+        ]
+        with connection.transaction():
+            connection.cursor().executemany(INSERT, rows)
+        outcome.annotated += len(rows)
+        on_batch(len(rows))
+    return outcome
+
+
+def annotate_chat(
+    connection: Connection, client: ollama.Client, model: str, on_batch: Callable[[int], None] = lambda _: None
+) -> Annotated:
+    """Asks a chat model about every content it has not answered for; an invalid answer is kept in quarantine.
+
+    Raises ModelUnreachable when the server does not answer; what was annotated so far is kept.
+    """
+    outcome = Annotated()
+    for page in _waiting(connection, model, CHAT_VERSION):
+        for content_hash, content, _, _ in page:
+            with connection.transaction():
+                try:
+                    annotation = annotate_by_chat(client, model, str(content))
+                    connection.execute(INSERT, _row(str(content_hash), model, CHAT_VERSION, annotation))
+                    outcome.annotated += 1
+                except InvalidAnnotation as error:
+                    connection.execute(
+                        QUARANTINE, (content_hash, model, CHAT_VERSION, error.reason, error.answer.replace("\0", "\u2400"))
+                    )
+                    outcome.quarantined += 1
+            on_batch(1)
+    return outcome
+
+
+def _waiting(connection: Connection, annotator: str, version: str) -> Iterator[Sequence[tuple[object, ...]]]:
+    after = ""
+    while page := connection.execute(
+        WAITING, {"after": after, "annotator": annotator, "version": version, "page": PAGE}
+    ).fetchall():
+        yield page
+        after = str(page[-1][0])
+
+
+def _row(content_hash: str, annotator: str, version: str, annotation: Annotation) -> tuple[object, ...]:
+    return (
+        content_hash,
+        annotator,
+        version,
+        Jsonb([entity.model_dump() for entity in annotation.entities]),
+        annotation.topics,
+        annotation.sentiment,
+        annotation.task_type,
+        annotation.gist,
+        annotation.revises,
+    )

@@ -1,0 +1,78 @@
+"""`Annotation`: what rules and chat models say about a memory; its JSON schema is what a model is asked to fill in."""
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+EntityKind = Literal[
+    "person", "place", "organisation", "product", "file", "url", "mention", "code", "quantity", "time", "name"
+]
+TaskType = Literal["goal", "task", "action", "observation"]
+GIST_CHARACTERS = 200
+MAXIMUM_ENTITIES = 12
+MAXIMUM_TOPICS = 6
+MAXIMUM_TOPIC_WORDS = 3
+TOPIC_CHARACTERS = 80
+
+
+def normalised_topic(text: str) -> str:
+    """Casefolded NFC with single spaces and no punctuation at the borders, so that a concept meets itself."""
+    words = unicodedata.normalize("NFC", text.casefold()).split()
+    topic = unicodedata.normalize("NFC", " ".join(words))
+    start, end = 0, len(topic)
+    while start < end and not _belongs_to_word(topic[start]):
+        start += 1
+    while end > start and not _belongs_to_word(topic[end - 1]):
+        end -= 1
+    return topic[start:end]
+
+
+def _belongs_to_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def _checked_topic(text: str) -> str:
+    topic = normalised_topic(text)
+    if not 1 <= len(topic.split()) <= MAXIMUM_TOPIC_WORDS:
+        raise ValueError(f"a topic has one to three words, not {text!r}")
+    return topic
+
+
+def _unique(topics: list[str]) -> list[str]:
+    return list(dict.fromkeys(topics))
+
+
+class Entity(BaseModel):
+    """A thing the text names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(min_length=1, max_length=200, description="The name exactly as the text writes it.")
+    kind: EntityKind = Field(description="What it is; `name` for a proper name of unknown kind.")
+
+
+class Annotation(BaseModel):
+    """What one memory is about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entities: list[Entity] = Field(
+        max_length=MAXIMUM_ENTITIES, description="People, places, organisations, products, files, quantities, times."
+    )
+    topics: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=TOPIC_CHARACTERS), AfterValidator(_checked_topic)]],
+        AfterValidator(_unique),
+    ] = Field(
+        max_length=MAXIMUM_TOPICS,
+        description="Keyphrases of one to three words in lower case, in the text's language, the most typical first.",
+    )
+    sentiment: float = Field(ge=-1, le=1, description="From -1, unpleasant, over 0, neutral, to 1, pleasant.")
+    task_type: TaskType = Field(
+        description="goal: a wish for the longer run; task: still to be done; action: done by the writer; "
+        "observation: anything else, questions too."
+    )
+    gist: str = Field(
+        max_length=GIST_CHARACTERS, description="The most telling sentence or its beginning, at most 200 characters."
+    )
+    revises: bool = Field(description="Whether the text says that something changed from what held before.")

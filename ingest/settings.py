@@ -1,0 +1,33 @@
+"""The settings of what moves data, read once from the environment and `.env`."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memories.settings import PROJECT_ROOT
+from memories.settings import settings as store_settings
+
+
+class IngestSettings(BaseSettings):
+    """Who annotates besides the rules, and where DuckDB computes.
+
+    `annotation_model` is a chat model of the Ollama at OLLAMA_URL. The DuckDB file is a cache: it may be deleted.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    annotation_model: str | None = None
+    duckdb_path: Path | None = None
+    duckdb_memory_limit: str = "8GB"
+
+    @property
+    def duckdb_file(self) -> Path:
+        return self.duckdb_path or store_settings().dreams_home / "memory.duckdb"
+
+
+@lru_cache(maxsize=1)
+def settings() -> IngestSettings:
+    return IngestSettings()

@@ -1,0 +1,47 @@
+"""Where memories come from. A reader yields documents and events lazily and knows nothing of the database."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from ingest.sources import chatgpt, claude, git, jsonl, markdown, sample
+from ingest.sources.source import OnBytes, Record, Source, ignore
+from memories.errors import SourceError
+
+__all__ = ["SOURCES", "OnBytes", "Record", "Source", "ignore", "read", "size_bytes"]
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "jsonl": Source("JSON lines: a file, a folder, or - for standard input", jsonl.read, jsonl.size_bytes),
+        "markdown": Source("Markdown notes: an Obsidian vault, a folder or a file", markdown.read, markdown.size_bytes),
+        "chatgpt": Source("a ChatGPT export: its zip or conversations.json", chatgpt.read, chatgpt.size_bytes),
+        "claude": Source("a Claude export: its zip or conversations.json", claude.read, claude.size_bytes),
+        "git": Source("a git history: one memory for each commit", git.read, git.size_bytes),
+        "sample": Source("the sample of Codex Dreams, its dates moved to this week", sample.read, jsonl.size_bytes),
+    }
+)
+
+
+def source_named(name: str) -> Source:
+    """The source of that name; `SourceError` lists the names there are."""
+    if name not in SOURCES:
+        raise SourceError(f"there is no source {name!r}: use one of {', '.join(SOURCES)}.")
+    return SOURCES[name]
+
+
+def read(
+    source_name: str, path: Path, *, until: datetime | None = None, on_bytes: OnBytes = ignore
+) -> Iterator[Record]:
+    """The records of a source, lazily; a missing or unsuitable path raises `SourceError` at once.
+
+    `until` is the instant that the sample's dates lead up to; other sources have dates of their own.
+    """
+    if source_name == sample.SOURCE:
+        return sample.read(path, until=until, on_bytes=on_bytes)
+    return source_named(source_name).read(path, on_bytes=on_bytes)
+
+
+def size_bytes(source_name: str, path: Path) -> int | None:
+    """What the counts given to `on_bytes` will add up to, about; None where it cannot be known."""
+    return source_named(source_name).size_bytes(path)

@@ -1,0 +1,183 @@
+"""A git history: one memory for each commit that HEAD reaches, merges included."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from ingest.sources.instant import instant_or_none
+from ingest.sources.source import OnBytes, Record, ignore
+from ingest.sources.stream import check_readable, display
+from ingest.sources.value import counts, storable_text
+from memories.errors import SourceError
+from memories.records import Document, Rejected
+
+SOURCE = "git"
+FILES_IN_CONTEXT = 20
+FILES_IN_METADATA = 50
+CHUNK_BYTES = 256 * 1024
+# a repository is data: nothing that its configuration names may run, be fetched or change what is read
+SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
+    word
+    for setting in (
+        "core.fsmonitor=false",
+        "core.hooksPath=/dev/null",
+        "log.showSignature=false",
+        "log.showRoot=true",
+        "protocol.allow=never",
+        "i18n.logOutputEncoding=UTF-8",
+    )
+    for word in ("-c", setting)
+]
+# every record begins with an empty token, which no file name can be
+LOG_OPTIONS = [
+    *("-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-notes"),
+    *("--no-decorate", "--no-mailmap", "--no-relative", "--diff-merges=off", "-O/dev/null"),
+    *("--format=%x00%H%x00%at%x00%ct%x00%an%x00%B%x00", "HEAD", "--"),
+]
+
+
+def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
+    """The commits, newest first: the whole message, with the changed files as context."""
+    check_readable(path)
+    repository = repository_name(path)
+    head = command(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return read_log(path, repository, on_bytes) if head.returncode == 0 else iter(())
+
+
+def size_bytes(path: Path) -> int | None:
+    """Not known: git writes its log as it goes."""
+    return None
+
+
+def environment() -> dict[str, str]:
+    """Nothing of ours but the home folder, whose configuration names the repositories that the user trusts."""
+    return {
+        "PATH": os.defpath,
+        "HOME": str(Path("~").expanduser()),
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+    }
+
+
+def arguments(path: Path, *words: str) -> list[str]:
+    program = shutil.which("git")
+    if program is None:
+        raise SourceError("git is not installed: install it and try again.")
+    return [program, "-C", os.path.realpath(path), *SAFE_OPTIONS, *words]
+
+
+def command(path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(arguments(path, *words), env=environment(), capture_output=True, check=False)
+
+
+def repository_name(path: Path) -> str:
+    """The name of the folder that holds the repository; `SourceError` when there is none."""
+    if not path.is_dir():
+        raise SourceError(f"{display(path)} is not a folder: name the folder of a git repository.")
+    answer = command(path, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    if answer.returncode != 0:
+        reason = answer.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        hint = "allow it with git config --global --add safe.directory" if b"safe.directory" in answer.stderr else ""
+        raise SourceError(f"{display(path)} is not a readable git repository ({reason}): {hint or 'name one that is'}.")
+    folder = Path(os.fsdecode(answer.stdout.removesuffix(b"\n")))
+    return display(Path((folder.parent if folder.name == ".git" else folder).name)).removesuffix(".git")
+
+
+def read_log(path: Path, repository: str, on_bytes: OnBytes) -> Iterator[Record]:
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            arguments(path, "log", *LOG_OPTIONS), env=environment(), stdout=subprocess.PIPE, stderr=complaints
+        ) as process,
+    ):
+        found = tokens(cast(IO[bytes], process.stdout), on_bytes)
+        for token in found:
+            if token:
+                yield read_commit(repository, token.decode("ascii"), found)
+        if process.wait() != 0:
+            complaints.seek(0)
+            reason = complaints.read().decode("utf-8", "replace").strip().partition("\n")[0]
+            yield Rejected(display(path), f"git could not read the rest of the history ({reason}).")
+
+
+def tokens(stream: IO[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
+    """What NUL characters part, in bounded memory."""
+    rest = b""
+    while chunk := stream.read(CHUNK_BYTES):
+        on_bytes(len(chunk))
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def read_commit(repository: str, commit: str, found: Iterator[bytes]) -> Document | Rejected:
+    authored, committed, author, message, _ = (next(found, b"") for _ in range(5))
+    files, file_count = changed_files(found)
+    replaced: Counter[str] = Counter()
+    content, encoding = decoded(message)
+    content = storable_text(content.rstrip("\n"), replaced)
+    if not content.strip():
+        return Rejected(f"{repository}, commit {commit}", "it has no message.")
+    return Document(
+        source=SOURCE,
+        native_id=commit,
+        content=content,
+        context=context(files, file_count),
+        tags=("git",),
+        metadata={
+            "channel": SOURCE,
+            "repository": repository,
+            "commit": commit,
+            "author": storable_text(decoded(author)[0], Counter()),
+            "files": files,
+            "file_count": file_count,
+            **({} if encoding == "utf-8" else {"decoded_as": encoding}),
+            **counts(replaced),
+        },
+        created_at=instant_or_none(seconds(authored), seconds(committed)),
+    )
+
+
+def changed_files(found: Iterator[bytes]) -> tuple[list[str], int]:
+    """The first names and how many there are; git puts a line break before the first."""
+    files: list[str] = []
+    file_count = 0
+    for token in found:
+        if not token:
+            break
+        name = token.removeprefix(b"\n") if file_count == 0 else token
+        file_count += 1
+        if len(files) < FILES_IN_METADATA:
+            files.append(name.decode("utf-8", "backslashreplace"))
+    return files, file_count
+
+
+def context(files: list[str], file_count: int) -> str:
+    if not file_count:
+        return ""
+    listed = ", ".join(files[:FILES_IN_CONTEXT])
+    more = file_count - FILES_IN_CONTEXT
+    return f"{file_count} {'file' if file_count == 1 else 'files'}: {listed}{f' and {more} more' if more > 0 else ''}"
+
+
+def decoded(data: bytes) -> tuple[str, str]:
+    """UTF-8 as git promises it, else Latin-1, in which no byte is lost."""
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"
+
+
+def seconds(data: bytes) -> int | None:
+    try:
+        return int(data)
+    except ValueError:
+        return None

@@ -1,0 +1,35 @@
+"""Instants as sources write them: ISO 8601 or seconds since 1970, always given back in UTC."""
+
+import reprlib
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(value: object) -> datetime:
+    """A moment in UTC; without an offset the text is taken as UTC. `ValueError` says what a moment looks like."""
+    try:
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            return EPOCH + timedelta(seconds=float(value))
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.strip())
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(
+        f"{reprlib.repr(value)} is not a date: write ISO 8601 or seconds since 1970, in the years 1 to 9999"
+    )
+
+
+def instant_or_none(*values: object) -> datetime | None:
+    """The first value that is an instant, for sources whose missing dates have a substitute."""
+    for value in values:
+        try:
+            return instant(value)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,211 @@
+"""One JSON object a line: memories, and what happened to them (docs/sources.md has the schema)."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import cast
+
+from ingest.sources import fields
+from ingest.sources.fields import Fields
+from ingest.sources.source import OnBytes, Record, ignore
+from ingest.sources.stream import (
+    BROKEN_STREAM,
+    LINE_LIMIT_BYTES,
+    STANDARD_INPUT,
+    UTF8_MARK,
+    Line,
+    check_readable,
+    display,
+    lines,
+    opened,
+)
+from ingest.sources.value import counts, merged, storable
+from memories.errors import SourceError
+from memories.records import Document, Event, EventKind, Rejected
+
+SOURCE = "jsonl"
+SUFFIXES = (".jsonl", ".jsonl.gz")
+NOT_LINES = {b"PK\x03\x04": "a zip archive", b"\xff\xfe": "UTF-16 text", b"\xfe\xff": "UTF-16 text"}
+MEMORY_KEYS = {"type", "id", "content", "context", "summary", "tags", "metadata", "created_at", "updated_at"}
+ACTIONS: dict[object, EventKind] = {"opened": "opened", "listed": "listed", "cited": "cited"}
+
+
+def read(path: Path, *, source: str = SOURCE, on_bytes: OnBytes = ignore) -> Iterator[Record]:
+    """The records of a file, of each `*.jsonl` and `*.jsonl.gz` in a folder, or of `-`, standard input."""
+    paths = files(path)
+    return (record for each in paths for record in read_file(each, source, on_bytes))
+
+
+def size_bytes(path: Path) -> int | None:
+    """How many bytes `read` will consume; not known of standard input."""
+    return None if path == STANDARD_INPUT else sum(each.stat().st_size for each in files(path))
+
+
+def files(path: Path) -> list[Path]:
+    if path == STANDARD_INPUT:
+        return [path]
+    check_readable(path)
+    found = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    if not found:
+        raise SourceError(f"{display(path)} holds no *.jsonl file: name a folder that does, or a file.")
+    if path.is_file():
+        check_format(path)
+    return found
+
+
+def check_format(path: Path) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    for mark, name in NOT_LINES.items():
+        if start.startswith(mark):
+            raise SourceError(f"{display(path)} is {name}, not JSON lines: give one JSON object a line, in UTF-8.")
+
+
+def read_file(path: Path, source: str, on_bytes: OnBytes) -> Iterator[Record]:
+    name = "standard input" if path == STANDARD_INPUT else display(path)
+    number = 0
+    try:
+        with opened(path, on_bytes) as stream:
+            for line in lines(stream):
+                number = line.number
+                yield from read_line(line, name, source)
+    except BROKEN_STREAM as error:
+        yield Rejected(f"{name}:{number + 1}", f"the file cannot be read from here on: {error}.")
+
+
+def read_line(line: Line, name: str, source: str) -> list[Record]:
+    """The records of one line: all of them, or one `Rejected` in their place."""
+    try:
+        return list(parse(line, source))
+    except RecursionError:
+        reason = "nested too deeply"
+    except UnicodeDecodeError as error:
+        reason = f"byte {line.offset_bytes + error.start} of the file is not UTF-8"
+    except json.JSONDecodeError as error:
+        reason = f"not JSON: {error.msg} at column {error.colno}"
+    except ValueError as error:
+        reason = str(error)
+    return [Rejected(f"{name}:{line.number}", f"{reason}.")]
+
+
+def parse(line: Line, source: str) -> Iterator[Document | Event]:
+    if line.data is None:
+        raise ValueError(f"the line is longer than {LINE_LIMIT_BYTES // 1024**2} MiB: split it")
+    text = decoded(line)
+    if not text.strip():
+        return
+    value = json.loads(text, parse_constant=refuse_constant)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object: write {…} on each line")
+    replaced: Counter[str] = Counter()
+    entry = cast(Fields, storable(value, replaced))
+    kind = entry.get("type", "memory")
+    if not isinstance(kind, str) or kind not in READERS:
+        raise ValueError(f'unknown "type": write one of {", ".join(READERS)}')
+    yield from READERS[kind](entry, source, replaced)
+
+
+def decoded(line: Line) -> str:
+    data = cast(bytes, line.data)
+    if line.offset_bytes == 0 and data.startswith(UTF8_MARK):
+        # blanks keep the byte offsets of error messages true
+        data = b"   " + data[len(UTF8_MARK) :]
+    return data.decode("utf-8")
+
+
+def refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON: write null or a text")
+
+
+def memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Document]:
+    content = fields.text(entry, "content")
+    if not content.strip():
+        raise ValueError('"content" is missing or blank: there is nothing to remember')
+    metadata = {} if entry.get("metadata") is None else entry["metadata"]
+    if not isinstance(metadata, dict):
+        raise ValueError('"metadata" is not an object: write {…}')
+    unknown = {key: value for key, value in entry.items() if key not in MEMORY_KEYS}
+    yield Document(
+        source=source,
+        native_id=sha256(content.encode()).hexdigest() if entry.get("id") is None else fields.identifier(entry, "id"),
+        content=content,
+        context=fields.text(entry, "context"),
+        summary=fields.text(entry, "summary"),
+        tags=fields.tags(entry),
+        metadata=merged(merged(metadata, unknown), counts(replaced)),
+        created_at=fields.moment_or_none(entry, "created_at"),
+        updated_at=fields.moment_or_none(entry, "updated_at"),
+    )
+
+
+def store(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield Event(
+        source=source,
+        event_native_id=f"store:{fields.identifier(entry, 'id')}",
+        memory_native_id=fields.identifier(entry, "memory"),
+        kind="upserted",
+        occurred_at=fields.moment(entry, "occurred_at"),
+        context=None if entry.get("context") is None else fields.text(entry, "context"),
+        tags=None if entry.get("tags") is None else fields.tags(entry),
+    )
+
+
+def recall(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    results = entry.get("results")
+    if not isinstance(results, list):
+        raise ValueError('"results" is not a list: write [{"memory": …, "action": …}]')
+    identifier, occurred_at = fields.identifier(entry, "id"), fields.moment(entry, "occurred_at")
+    for rank, result in enumerate(results, start=1):
+        fields_of_result = fields.as_fields(result)
+        action = fields_of_result.get("action")
+        if not isinstance(action, str) or action not in ACTIONS:
+            raise ValueError(f'result {rank} has an unknown "action": write one of {", ".join(map(str, ACTIONS))}')
+        yield Event(
+            source=source,
+            event_native_id=f"recall:{identifier}:{rank}",
+            memory_native_id=fields.identifier(fields_of_result, "memory"),
+            kind=ACTIONS[action],
+            occurred_at=occurred_at,
+            query_native_id=identifier,
+            query=fields.text(entry, "query"),
+            rank=rank,
+        )
+
+
+def review(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    grade = entry.get("grade")
+    if isinstance(grade, bool) or not isinstance(grade, int) or not 1 <= grade <= 4:
+        raise ValueError('"grade" is not 1, 2, 3 or 4 (again, hard, good, easy)')
+    yield simple_event(entry, source, "reviewed", "review", grade)
+
+
+def pin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield simple_event(entry, source, "pinned", "pin")
+
+
+def unpin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield simple_event(entry, source, "unpinned", "unpin")
+
+
+def simple_event(entry: Fields, source: str, kind: EventKind, line_type: str, grade: int | None = None) -> Event:
+    return Event(
+        source=source,
+        event_native_id=f"{line_type}:{fields.identifier(entry, 'id')}",
+        memory_native_id=fields.identifier(entry, "memory"),
+        kind=kind,
+        occurred_at=fields.moment(entry, "occurred_at"),
+        grade=grade,
+    )
+
+
+LineReader = Callable[[Fields, str, Counter[str]], Iterator[Document | Event]]
+READERS: dict[str, LineReader] = {
+    "memory": memory,
+    "store": store,
+    "recall": recall,
+    "review": review,
+    "pin": pin,
+    "unpin": unpin,
+}

@@ -1,0 +1,30 @@
+"""What a source is: a reader of documents and events from something people have."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from memories.records import Document, Event, Rejected
+
+Record = Document | Event | Rejected
+OnBytes = Callable[[int], None]
+
+
+def ignore(count: int) -> None:
+    """The progress callback of those who do not ask for progress."""
+
+
+class Reader(Protocol):
+    """Checks the path at once (`SourceError`), then yields records lazily, calling `on_bytes` as it consumes."""
+
+    def __call__(self, path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A reader with its one-line description and the size its `on_bytes` will add up to (None: not known)."""
+
+    description: str
+    read: Reader
+    size_bytes: Callable[[Path], int | None]

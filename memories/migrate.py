@@ -1,0 +1,74 @@
+"""Brings the store to the schema of this version: numbered plain SQL, forward only, each step once, in one transaction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from memories.database import Connection, connect
+from memories.errors import StoreUnsuitable
+from memories.settings import PROJECT_ROOT
+
+MIGRATIONS = PROJECT_ROOT / "sql" / "migrations"
+LOCK = "select pg_advisory_xact_lock(hashtext('codex-dreams migrations'))"
+OLDEST_POSTGRES = 150000
+OLDEST_PGVECTOR = (0, 7)
+
+
+def migrate(database_url: str | None = None) -> Sequence[str]:
+    """Applies the migrations that this store has not had, and returns their names.
+
+    Raises StoreUnsuitable, having changed nothing, when the server is too old, has no pgvector, or holds the table of
+    Codex 0.1.
+    """
+    with connect(database_url, autocommit=True) as connection:
+        _check(connection)
+        return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if _apply(connection, path)]
+
+
+def _apply(connection: Connection, path: Path) -> bool:
+    with connection.transaction():
+        connection.execute(LOCK)
+        connection.execute("create schema if not exists dreams")
+        connection.execute(
+            "create table if not exists dreams.migrations ("
+            " name text primary key, applied_at timestamptz not null default clock_timestamp())"
+        )
+        if connection.execute("select 1 from dreams.migrations where name = %s", (path.name,)).fetchone():
+            return False
+        try:
+            connection.execute(path.read_bytes())
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StoreUnsuitable(
+                f"the database user may not run {path.name} ({str(error).splitlines()[0]}): "
+                "let a superuser run `create extension vector` and grant this user create on the database"
+            ) from error
+        connection.execute("insert into dreams.migrations (name) values (%s)", (path.name,))
+    return True
+
+
+def _check(connection: Connection) -> None:
+    if connection.info.server_version < OLDEST_POSTGRES:
+        raise StoreUnsuitable(
+            f"this server is PostgreSQL {connection.info.server_version // 10000}: use version 15 or later"
+        )
+    row = connection.execute("select default_version from pg_available_extensions where name = 'vector'").fetchone()
+    if row is None:
+        raise StoreUnsuitable(
+            "this server has no pgvector: install the package postgresql-"
+            f"{connection.info.server_version // 10000}-pgvector (0.7 or later) on it and run the command again"
+        )
+    if tuple(int(part) for part in str(row[0]).split(".")[:2]) < OLDEST_PGVECTOR:
+        raise StoreUnsuitable(f"this server has pgvector {row[0]}: upgrade it to 0.7 or later")
+    columns = {
+        str(name)
+        for (name,) in connection.execute(
+            "select column_name from information_schema.columns"
+            " where table_schema = 'public' and table_name = 'memories'"
+        )
+    }
+    if columns and not {"context", "summary", "content_hash"} <= columns:
+        raise StoreUnsuitable(
+            "public.memories is the table of Codex 0.1, or of another program: nothing was changed; "
+            "give POSTGRES_DB_URL a database of its own"
+        )

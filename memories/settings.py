@@ -1,0 +1,42 @@
+"""The store's settings, read once from the environment and `.env`."""
+
+import hashlib
+import os
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+IS_CHECKOUT = (PROJECT_ROOT / "pyproject.toml").exists()
+ROOT_DATA_FOLDER = Path("/var/lib/codex-dreams")
+
+
+class StoreSettings(BaseSettings):
+    """Where memories are kept, and who embeds them.
+
+    `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`. `ollama_url` names a
+    running Ollama; without it the sidecar is started when it is needed.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    postgres_db_url: str | None = None
+    dreams_home: Path = PROJECT_ROOT / ".dreams" if IS_CHECKOUT else Path.home() / ".codex-dreams"
+    ollama_url: str | None = None
+    embedding_model: str = "all-minilm"
+
+    @cached_property
+    def postgres_folder(self) -> Path:
+        """The embedded server's data. Run as root, Postgres runs as another user, who must be able to reach it."""
+        if os.geteuid() != 0:
+            return self.dreams_home / "postgres"
+        name = hashlib.sha256(str(self.dreams_home.resolve()).encode()).hexdigest()[:12]
+        return ROOT_DATA_FOLDER / name / "postgres"
+
+
+@lru_cache(maxsize=1)
+def settings() -> StoreSettings:
+    return StoreSettings()

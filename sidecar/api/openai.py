@@ -1,0 +1,80 @@
+"""OpenAI's protocol, as far as embedding needs it; the official `openai` client is its test."""
+
+import base64
+from typing import Literal
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from memories.errors import InputError
+from sidecar.api.embedding import Text, Texts, embed, registry
+from sidecar.embedders.protocol import Vectors
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+
+class EmbeddingRequest(BaseModel):
+    model: Text
+    input: Text | Texts
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
+    user: str | None = Field(None, description="Accepted; nothing is kept of it.")
+
+
+class Embedding(BaseModel):
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str = Field(description="In base64, float32 little-endian.")
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingResponse(BaseModel):
+    object: Literal["list"]
+    model: str
+    data: list[Embedding]
+    usage: Usage
+
+
+@router.get("/models")
+async def models(request: Request) -> dict[str, object]:
+    """The models that are served."""
+    return {"object": "list", "data": [_described(model.embedder.name) for model in registry(request).models]}
+
+
+@router.get("/models/{name}")
+async def model(request: Request, name: str) -> dict[str, object]:
+    """One model that is served."""
+    return _described(registry(request).find(name).embedder.name)
+
+
+@router.post("/embeddings", response_model=EmbeddingResponse)
+async def embeddings(request: Request, body: EmbeddingRequest) -> Response:
+    """One unit vector for each text, or an error and none."""
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if not texts:
+        raise InputError("Give at least one text as input.")
+    embedded = await embed(request, body.model, texts, body.dimensions)
+    in_base64 = body.encoding_format == "base64"
+    content = {
+        "object": "list",
+        "model": body.model,
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _base64(vector) if in_base64 else vector}
+            for index, vector in enumerate(embedded.vectors)
+        ],
+        "usage": {"prompt_tokens": embedded.token_count, "total_tokens": embedded.token_count},
+    }
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+
+
+def _described(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "codex-dreams"}
+
+
+def _base64(vector: Vectors) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()

@@ -1,0 +1,1 @@
+"""Embedders turn texts into vectors; each is one module behind the protocol in `protocol.py`."""

@@ -1,0 +1,57 @@
+"""The sidecar's settings, read once from the environment and `.env`; every name begins with `SIDECAR_`."""
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memories.errors import InputError
+from memories.settings import PROJECT_ROOT
+
+
+class SidecarSettings(BaseSettings):
+    """Where the sidecar listens, who may ask, and how much at once.
+
+    It listens on this machine alone; any other `host` demands an `api_key`. Without `threads` torch takes every core.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIDECAR_", env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=11435, ge=0, le=65535)
+    api_key: SecretStr | None = Field(default=None, min_length=1)
+    request_megabytes: int = Field(default=32, ge=1)
+    request_texts: int = Field(default=2048, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def demand_key_beyond_loopback(self) -> Self:
+        if self.api_key is None and not is_loopback(self.host):
+            raise InputError(
+                f"Set SIDECAR_API_KEY before listening on {self.host!r}, or set SIDECAR_HOST to 127.0.0.1."
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost may be reached by anyone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def settings() -> SidecarSettings:
+    try:
+        return SidecarSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "SIDECAR_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(f"Correct {name} in the environment or in .env: {first['msg']}.") from error
