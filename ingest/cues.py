@@ -154,7 +154,8 @@ REVISING = {
         r"|brought forward|pushed back|called off)|(?:has|have|had|is|was|been|meeting|lessons?|launch"
         r"|appointment) moved? to|moved to (?:next|\w{3,6}day|\d+)|(?:raised|lowered|increased|reduced|changed"
         r"|cut|updated|bumped) (?:\S+ ){0,4}to \d[\d.,]*|replac(?:ed|es) (?:by|the old)|reverted|rolled back|(?:is"
-        r"|are) now (?:at |in |on |called |only )?(?:\d[\d.,]*|(?-i:[A-Z]\w*))|change of [\w ]{1,20}:|(?:has|have) changed\b"
+        r"|are) now (?:at |in |on |called |only )?(?:\d[\d.,]*|(?-i:[A-Z]\w*))"
+        r"|change of [\w ]{1,20}:|(?:has|have) changed\b"
         r"|on second thoughts?|scratch that|decided against|after all(?=\s*[.,;:!]|$)"
         r"|(?<!am )(?<!is )(?<!are )(?<!was )(?<!were )(?<!be )(?<!been )(?<!get )(?<!got )"
         r"(?<!being )used to(?! \w+ing\b| it\b| the\b| this\b| that\b)"
@@ -168,7 +169,8 @@ REVISING = {
         r"|heute)|verschoben|abgesagt|korrektur:|doch nicht|früher (?:war|hatten)"
     ),
     "fr": (
-        r"n(?:e |')\w+ plus|changé d'avis|désormais|dorénavant|(?:report|annul|remplac)ée?s?|passée?s? d(?:e|u|') ?.{1,40}? (?:à|vers)"
+        r"n(?:e |')\w+ plus|changé d'avis|désormais|dorénavant|(?:report|annul|remplac)ée?s?"
+        r"|passée?s? d(?:e|u|') ?.{1,40}? (?:à|vers)"
         r"|me suis trompée?"
     ),
     "es": (

@@ -250,13 +250,9 @@ def languages_of(lowered_words: Iterable[str]) -> list[str]:
     ]
 
 
-def _care(language: str) -> int:
-    return CARED_FOR.index(language) if language in CARED_FOR else len(CARED_FOR)
-
-
 @cache
 def _languages_by_word() -> dict[str, list[tuple[str, float]]]:
-    """Each word with its languages; one of many languages says little, and the base lists less than the grammar here."""
+    """Each word with its languages; one of many languages says little, a listed one less than grammar."""
     listed: defaultdict[str, set[str]] = defaultdict(set)
     grammatical: defaultdict[str, set[str]] = defaultdict(set)
     for language, base in _base_lists().items():

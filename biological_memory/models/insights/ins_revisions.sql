@@ -1,5 +1,5 @@
 -- One row per memory that revises an earlier one: it says that something changed and is near to what it changes
--- (supersession), or gives other quantities for what is nearly the same statement (contradiction).
+-- (supersession), or gives other quantities, on another day, for what is nearly the same statement (contradiction).
 with edges as (
     select * from {{ ref('ltm_semantic_edges') }}
 ),
@@ -7,6 +7,7 @@ with edges as (
 annotations as (
     select
         memory_id,
+        memories.created_at,
         revises,
         list_transform(
             list_filter(entities, lambda e: e.kind in ('quantity', 'time')), lambda e: lower(e.text)
@@ -15,12 +16,14 @@ annotations as (
             list_filter(entities, lambda e: e.kind not in ('quantity', 'time')), lambda e: lower(e.text)
         ))) as subjects
     from {{ ref('stg_annotations') }}
+    inner join {{ ref('stg_memories') }} as memories using (memory_id)
 ),
 
 compared as (
     select
         edges.*,
         later.revises,
+        edges.created_at - earlier.created_at >= interval 1 day as is_another_day,
         list_has_any(later.subjects, earlier.subjects) as shares_subject,
         len(later.quantities) > 0 and len(earlier.quantities) > 0
         and not list_has_any(later.quantities, earlier.quantities) as quantities_differ
@@ -38,7 +41,10 @@ revising as (
         shares_subject
         and (
             (revises and cosine_similarity >= {{ var('supersession_similarity') }})
-            or (not revises and quantities_differ and cosine_similarity >= {{ var('contradiction_similarity') }})
+            or (
+                not revises and quantities_differ and is_another_day
+                and cosine_similarity >= {{ var('contradiction_similarity') }}
+            )
         )
 ),
 

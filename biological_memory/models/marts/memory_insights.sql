@@ -38,8 +38,9 @@ from_habits as (
         'pattern' as insight_type,
         confidence as confidence_score,
         format(
-            '{} comes up {} {}: {} of {} memories, on {} different days.', concept,
-            if(rhythm = 'weekday', 'on ' || slot || 's', 'around ' || slot || ':00'), '', slot_count, total_count, date_count
+            '{} comes up {}: {} of {} memories, on {} different days.', concept,
+            if(rhythm = 'weekday', 'on ' || slot || 's', 'around ' || slot || ':00'),
+            slot_count, total_count, date_count
         ) as insight_description,
         json_object('lift', round(lift, 3), 'days', date_count) as supporting_evidence,
         memory_ids as related_memories,

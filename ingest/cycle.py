@@ -1,0 +1,215 @@
+"""The dream cycle as plain functions: embed, annotate, dbt, write-back. Called by `dreams run` and by the Prefect flows."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ingest import dbt
+from ingest.annotate import annotate_chat, annotate_rules
+from ingest.embed import count_waiting, embed
+from ingest.reduce import reduce
+from ingest.settings import settings as ingest_settings
+from ingest.write_back import MARTS, RECORDS, publish, row_counts
+from memories.database import Connection, connect, url
+from memories.errors import CycleInProgress, DreamsError
+from memories.models_client import models
+from memories.settings import settings as store_settings
+
+# What each stage publishes; a later stage includes what the earlier ones do.
+STAGES: Mapping[str, Sequence[str]] = {
+    "working_memory": ("attention_slots",),
+    "short_term": ("attention_slots", "episodes", "episode_members"),
+    "consolidation": ("attention_slots", "episodes", "episode_members", "edge_states", "memory_states", "learned_vectors"),
+    "long_term": (*MARTS, *RECORDS),
+}
+CYCLE_LOCK = "hashtextextended('codex-dreams cycle', 0)"
+LOCK_POLL_SECONDS = 0.5
+OnStep = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Cycle:
+    """What one cycle did: rows of each mart, rows it changed, seconds each step took."""
+
+    cycle_id: UUID
+    stage: str
+    as_of: datetime
+    published: bool
+    row_counts: Mapping[str, int] = field(default_factory=dict)
+    rows_changed: Mapping[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    embedded: int = 0
+    embedding_failures: int = 0
+    annotated: int = 0
+    quarantined: int = 0
+
+
+def run_cycle(
+    stage: str = "long_term",
+    *,
+    as_of: datetime | None = None,
+    full_refresh: bool = False,
+    dry_run: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    wait: bool = False,
+    on_step: OnStep = lambda _: None,
+) -> Cycle:
+    """One dream cycle up to a stage. It publishes, unless it is a dry run or computes for another instant than now.
+
+    Raises CycleInProgress when another cycle runs (or waits for it, with `wait`), and CycleFailed when a stage fails; the last
+    complete cycle stays visible.
+    """
+    database_url = url()
+    with cycle_lock(database_url, wait), connect(database_url, autocommit=True) as connection:
+        variables = dbt.parameters(overrides or {})
+        cycle = Cycle(uuid4(), stage, as_of or _now(connection), published=False)
+        if as_of is None:
+            enrich(connection, cycle, on_step)
+            cycle.as_of = _now(connection)
+        publishes = as_of is None and not dry_run
+        if publishes:
+            _begin(connection, cycle, variables)
+        try:
+            _dream(connection, database_url, cycle, variables, publishes, full_refresh, on_step)
+        except (DreamsError, psycopg.Error, KeyboardInterrupt) as error:
+            if publishes:
+                _fail(database_url, cycle, error)
+            raise
+    return cycle
+
+
+def enrich(connection: Connection, cycle: Cycle, on_step: OnStep = lambda _: None) -> None:
+    """Embeds and annotates what has not been; with nothing new, no model is called."""
+    with _timed(cycle, "embed", on_step):
+        model = store_settings().embedding_model
+        if count_waiting(connection, model):
+            with models() as client:
+                outcome = embed(connection, client, model)
+            cycle.embedded, cycle.embedding_failures = outcome.embedded, outcome.failed
+            reduce(connection, model)
+    with _timed(cycle, "annotate", on_step):
+        cycle.annotated = annotate_rules(connection).annotated
+        annotator = ingest_settings().annotation_model
+        if annotator is not None:
+            with models() as client:
+                answered = annotate_chat(connection, client, annotator)
+            cycle.annotated += answered.annotated
+            cycle.quarantined = answered.quarantined
+
+
+@contextmanager
+def cycle_lock(database_url: str, wait: bool) -> Iterator[None]:
+    """Only one cycle at a time runs on a store: an advisory lock that goes with its connection."""
+    with connect(database_url, autocommit=True) as holder:
+        while not _try_lock(holder):
+            if not wait:
+                raise CycleInProgress("another dream cycle is running on this store: wait for it, or run with --wait")
+            time.sleep(LOCK_POLL_SECONDS)
+        yield
+
+
+def _try_lock(holder: Connection) -> bool:
+    row = holder.execute(f"select pg_try_advisory_lock({CYCLE_LOCK})").fetchone()
+    return bool(row and row[0])
+
+
+def _now(connection: Connection) -> datetime:
+    row = connection.execute("select clock_timestamp()").fetchone()
+    assert row is not None and isinstance(row[0], datetime)  # noqa: S101 - Postgres always has a clock
+    return row[0]
+
+
+def _dream(
+    connection: Connection,
+    database_url: str,
+    cycle: Cycle,
+    variables: Mapping[str, object],
+    publishes: bool,
+    full_refresh: bool,
+    on_step: OnStep,
+) -> None:
+    names = STAGES[cycle.stage]
+    cache = ingest_settings().duckdb_file if publishes else store_settings().dreams_home / "unpublished.duckdb"
+    with _timed(cycle, "dbt", on_step):
+        runs = dbt.run(
+            database_url,
+            cache,
+            {**variables, "as_of": cycle.as_of.isoformat()},
+            select=[f"+{name}" for name in names],
+            full_refresh=full_refresh or not publishes,
+            settings=ingest_settings(),
+        )
+    cycle.row_counts = row_counts(cache, names)
+    with _timed(cycle, "write_back", on_step), connection.transaction(force_rollback=not publishes):
+        cycle.rows_changed = publish(connection, cache, cycle.cycle_id, names)
+        if publishes:
+            _finish(connection, cycle, runs)
+    cycle.published = publishes
+    if not publishes:
+        _discard(cache)
+
+
+@contextmanager
+def _timed(cycle: Cycle, step: str, on_step: OnStep) -> Iterator[None]:
+    on_step(step)
+    started = time.monotonic()
+    yield
+    cycle.seconds[step] = round(time.monotonic() - started, 3)
+
+
+def _begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object]) -> None:
+    connection.execute(
+        "update dreams.cycles set state = 'failed', error = 'it was interrupted' where state = 'running'"
+    )
+    connection.execute(
+        "insert into dreams.cycles (cycle_id, as_of, stages, state, parameters, code_version)"
+        " values (%s, %s, %s, 'running', %s, %s)",
+        (cycle.cycle_id, cycle.as_of, list(STAGES)[: list(STAGES).index(cycle.stage) + 1], Jsonb(variables), dbt.code_version()),
+    )
+
+
+def _finish(connection: Connection, cycle: Cycle, runs: Sequence[dbt.ModelRun]) -> None:
+    connection.execute(
+        "update dreams.cycles set state = 'published', published_at = clock_timestamp(), row_counts = %s,"
+        " rows_changed = %s where cycle_id = %s",
+        (Jsonb(cycle.row_counts), sum(cycle.rows_changed.values()), cycle.cycle_id),
+    )
+    seconds = {stage: 0.0 for stage in dict.fromkeys(run.stage for run in runs)}
+    for model_run in runs:
+        seconds[model_run.stage] += model_run.seconds
+    steps = {"embed": cycle.seconds.get("embed", 0.0), "annotate": cycle.seconds.get("annotate", 0.0), **seconds}
+    rows = {"embed": (cycle.embedded, cycle.embedding_failures), "annotate": (cycle.annotated, cycle.quarantined)}
+    for batch, (step, took) in enumerate(steps.items(), 1):
+        written, failed = rows.get(step, (0, 0))
+        connection.execute(
+            "insert into dreams.processing_metrics (session_id, batch_id, processing_stage, memories_processed,"
+            " successful_writes, failed_writes, processing_time_ms, start_time, end_time, processing_version)"
+            " values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() - make_interval(secs => %s), clock_timestamp(), %s)",
+            (cycle.cycle_id, batch, step, written + failed, written, failed, 1000 * took, took, dbt.code_version()),
+        )
+
+
+def _fail(database_url: str, cycle: Cycle, error: BaseException) -> None:
+    """Notes the failure; where even that fails, the next cycle finds this one still running and marks it."""
+    try:
+        with connect(database_url) as connection:
+            connection.execute(
+                "update dreams.cycles set state = 'failed', error = %s where cycle_id = %s",
+                (str(error)[:2000] or type(error).__name__, cycle.cycle_id),
+            )
+    except (DreamsError, psycopg.Error) as second:
+        logger.warning("the failed cycle could not be marked: %s", second)
+
+
+def _discard(cache: Path) -> None:
+    for path in (cache, cache.with_suffix(cache.suffix + ".version"), cache.with_suffix(cache.suffix + ".wal")):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""Runs the dbt project as a process of its own, over the DuckDB file that is its cache. Called by the cycle."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import yaml
+
+from ingest.settings import IngestSettings
+from memories.errors import CacheLocked, CycleFailed
+from memories.settings import PROJECT_ROOT
+from memories.settings import settings as store_settings
+
+PROJECT = PROJECT_ROOT / "biological_memory"
+PROFILES = PROJECT_ROOT / "profiles"
+FAILURE_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """How long one dbt model took."""
+
+    name: str
+    stage: str
+    seconds: float
+
+
+def install_extension() -> Path:
+    """Puts DuckDB's postgres extension, which comes in a wheel, where profiles.yml points; returns that folder."""
+    folder = store_settings().dreams_home / "duckdb_extensions"
+    package = find_spec("duckdb_extension_postgres_scanner")
+    if package is None or package.origin is None:
+        raise CycleFailed("the package duckdb-extension-postgres-scanner is not installed: run `make install`")
+    platform = duckdb.sql("pragma platform").fetchall()[0][0]
+    wheel = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
+    target = folder / f"v{duckdb.__version__}" / platform / wheel.name
+    if not target.exists() or target.stat().st_size != wheel.stat().st_size:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_suffix(f".{os.getpid()}")
+        shutil.copyfile(wheel, unfinished)
+        unfinished.replace(target)
+    return folder
+
+
+def parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
+    """The vars a run has: the project's, with those given in their place.
+
+    Raises CycleFailed when a name is not a var of the project.
+    """
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    unknown = sorted(set(overrides) - set(project))
+    if unknown:
+        raise CycleFailed(f"there is no parameter {unknown[0]!r}: the names stand in biological_memory/dbt_project.yml")
+    return {**project, **overrides}
+
+
+def code_version() -> str:
+    """The release, and a fingerprint of the models: a cache made by other models is not carried on."""
+    fingerprint = sha256()
+    for path in sorted(PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".py", ".yml"} and "target" not in path.parts:
+            fingerprint.update(path.relative_to(PROJECT).as_posix().encode() + path.read_bytes())
+    return f"{version('codex-dreams')}+{fingerprint.hexdigest()[:12]}"
+
+
+def run(
+    database_url: str,
+    cache: Path,
+    variables: Mapping[str, object],
+    *,
+    select: Sequence[str] = (),
+    full_refresh: bool = False,
+    settings: IngestSettings,
+) -> Sequence[ModelRun]:
+    """`dbt run`; returns what each model took.
+
+    Raises CacheLocked when another process holds the DuckDB file, CycleFailed with dbt's own words when a model fails.
+    """
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    _check_free(cache)
+    _discard_outdated(cache)
+    target = store_settings().dreams_home / "dbt_target"
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--quiet", "run"),
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
+        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(variables)),
+        *(["--full-refresh"] if full_refresh else []),
+        *(["--select", *select] if select else []),
+    ]
+    environment = {
+        **os.environ,
+        "POSTGRES_DB_URL": database_url,
+        "DUCKDB_PATH": str(cache),
+        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
+        "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
+        "DUCKDB_TEMPORARY_FOLDER": str(store_settings().dreams_home / "duckdb_spill"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    finished = subprocess.run(
+        command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if finished.returncode != 0:
+        said = [line for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
+        raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(said[-FAILURE_LINES:]))
+    _version_file(cache).write_text(code_version())
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    return [_model_run(result) for result in results]
+
+
+def _model_run(result: Mapping[str, object]) -> ModelRun:
+    name = str(result["unique_id"]).rsplit(".", 1)[-1]
+    paths = [path for path in PROJECT.glob(f"models/*/{name}.*") if path.suffix in {".sql", ".py"}]
+    return ModelRun(name, paths[0].parent.name, float(str(result["execution_time"])))
+
+
+def _check_free(cache: Path) -> None:
+    if not cache.exists():
+        return
+    try:
+        duckdb.connect(str(cache)).close()
+    except duckdb.IOException as error:
+        raise CacheLocked(
+            f"another program has {cache} open: close it and run again (Postgres has the same tables, in schema dreams)"
+        ) from error
+
+
+def _discard_outdated(cache: Path) -> None:
+    if cache.exists() and (
+        not _version_file(cache).exists() or _version_file(cache).read_text() != code_version()
+    ):
+        cache.unlink()
+
+
+def _version_file(cache: Path) -> Path:
+    return cache.with_suffix(cache.suffix + ".version")

@@ -1,0 +1,201 @@
+"""Publishes what a cycle computed: each mart is copied beside its table, then one transaction merges what differs."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+from psycopg import sql
+
+from memories.database import Connection
+
+COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mart:
+    """A table of schema dreams: its key, and the columns that name memories (rows of deleted ones are left out)."""
+
+    key: tuple[str, ...]
+    memory_columns: tuple[str, ...] = ()
+
+
+MARTS: Mapping[str, Mart] = {
+    "attention_slots": Mart(("snapshot_id", "wm_slot"), ("memory_id",)),
+    "episodes": Mart(("episode_id",), ("title_memory_id",)),
+    "episode_members": Mart(("memory_id",), ("memory_id",)),
+    "edge_states": Mart(("memory_a", "memory_b", "edge_type"), ("memory_a", "memory_b")),
+    "memory_states": Mart(("memory_id",), ("memory_id",)),
+    "semantic_network": Mart(("concept_a", "concept_b", "association_type")),
+    "communities": Mart(("community_id",)),
+    "memory_insights": Mart(("insight_id",)),
+}
+# Marts that are recorded once and never merged: nights replayed, and what was learnt.
+RECORDS = ("replays", "learned_vectors")
+
+RECORD_REPLAYS = """
+insert into dreams.recall_events (event_id, memory_id, kind, occurred_at, rank)
+select
+    md5('rehearsed ' || r.agent || ' ' || r.night || ' ' || r.memory_id)::uuid, r.memory_id, 'rehearsed',
+    r.occurred_at, r.replay_rank
+from staged_replays as r
+where exists (select 1 from public.memories as m where m.id = r.memory_id)
+on conflict (event_id) do nothing
+"""
+
+RECORD_NIGHTS = """
+insert into dreams.nights (agent, night, replayed_count, cycle_id)
+select agent, night, count(*), %s from staged_replays group by agent, night
+on conflict (agent, night) do nothing
+"""
+
+RECORD_LEARNED = """
+insert into dreams.learned_vectors (name, version, position, embedding_model, vector, trained_on)
+select name, version, position, embedding_model, vector, trained_on from staged_learned_vectors
+on conflict (name, version, position) do nothing
+"""
+
+# A small number for each cluster that stays the same as long as the cluster does.
+LABEL_CLUSTERS = """
+update public.memories as m set semantic_cluster = s.label
+from (
+    select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from dreams.memory_states
+) as s
+where s.memory_id = m.id and m.semantic_cluster is distinct from s.label
+"""
+
+
+def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence[str]) -> Mapping[str, int]:
+    """Merges the named marts of a DuckDB file into schema dreams; returns the rows changed in each.
+
+    Everything happens in the caller's transaction: a reader sees the cycle before it or the whole of this one.
+    """
+    changed: dict[str, int] = {}
+    with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            _stage(connection, source, name, Path(folder))
+            if name in MARTS:
+                changed[name] = _merge(connection, name, MARTS[name], cycle_id)
+    if "memory_states" in names:
+        connection.execute(LABEL_CLUSTERS)
+    if "replays" in names:
+        changed["replays"] = connection.execute(RECORD_REPLAYS).rowcount
+        connection.execute(RECORD_NIGHTS, (cycle_id,))
+    if "learned_vectors" in names:
+        changed["learned_vectors"] = connection.execute(RECORD_LEARNED).rowcount
+    return changed
+
+
+def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:
+    """Rows of each mart in the DuckDB file."""
+    with duckdb.connect(str(cache), read_only=True) as source:
+        return {name: source.table(name).count("*").fetchall()[0][0] for name in names}
+
+
+def _stage(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    """Copies a mart into a temporary table, as text both sides write: nothing passes through Python objects."""
+    staged = sql.Identifier(f"staged_{name}")
+    described = source.sql(f'describe "{name}"').fetchall()
+    columns = [(str(row[0]), str(row[1])) for row in described]
+    connection.execute(
+        sql.SQL("create temporary table {} ({}) on commit drop").format(
+            staged, sql.SQL(", ").join(_postgres_column(connection, name, column, kind) for column, kind in columns)
+        )
+    )
+    file = folder / f"{name}.csv"
+    selected = ", ".join(_as_text(column, kind) for column, kind in columns)
+    source.execute("set TimeZone = 'UTC'")
+    source.execute(f"copy (select {selected} from \"{name}\") to '{file}' (format csv, header false, nullstr '\\N')")
+    with (
+        connection.cursor().copy(
+            sql.SQL("copy {} from stdin (format csv, null '\\N')").format(staged)
+        ) as copy,
+        file.open("rb") as data,
+    ):
+        while block := data.read(COPY_BYTES):
+            copy.write(block)
+    file.unlink()
+    connection.execute(sql.SQL("analyze {}").format(staged))
+
+
+def _postgres_column(connection: Connection, name: str, column: str, kind: str) -> sql.Composable:
+    """The type the table gives a column; marts that are only recorded have simple types of their own."""
+    row = connection.execute(
+        "select format_type(a.atttypid, a.atttypmod) from pg_attribute as a"
+        " where a.attrelid = to_regclass(%s) and a.attname = %s",
+        (f"dreams.{name}", column),
+    ).fetchone()
+    declared = str(row[0]) if row else {"VARCHAR": "text", "DOUBLE": "double precision"}.get(kind, kind.lower())
+    return sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(declared))
+
+
+def _as_text(column: str, kind: str) -> str:
+    """A column as CSV that Postgres reads: a list becomes its array literal."""
+    if not kind.endswith("[]"):
+        return f'"{column}"'
+    element = "'\"' || replace(replace(e::varchar, '\\', '\\\\'), '\"', '\\\"') || '\"'"
+    return f"'{{' || array_to_string(list_transform(\"{column}\", lambda e: {element}), ',') || '}}' as \"{column}\""
+
+
+def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
+    """Deletes, updates and inserts what differs, and records each difference with what stood there before."""
+    target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
+    for column in mart.memory_columns:
+        connection.execute(
+            sql.SQL("delete from {} as s where not exists (select 1 from public.memories as m where m.id = s.{})").format(
+                staged, sql.Identifier(column)
+            )
+        )
+    columns = [str(row[0]) for row in connection.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+        " order by attnum", (f"dreams.{name}",)
+    )]  # fmt: skip
+    rest = [column for column in columns if column not in mart.key]
+    parts = {
+        "target": target,
+        "staged": staged,
+        "same_key": sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(k)) for k in mart.key),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "old": sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in rest),
+        "new": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(c)) for c in rest),
+        "set": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in rest),
+        "key": _key_object("t", mart.key),
+        "staged_key": _key_object("s", mart.key),
+        "memories": _memories_of(name, mart),
+        "relation": sql.Literal(name),
+        "cycle": sql.Literal(cycle_id),
+    }
+    record = (
+        "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"
+        " select {cycle}, {relation}, "
+    )
+    gone = "not exists (select 1 from {staged} as s where {same_key})"
+    differs = "{same_key} and ({old}) is distinct from ({new})"
+    fresh = "not exists (select 1 from {target} as t where {same_key})"
+    changed = 0
+    for template in (
+        f"{record} 'delete', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t where {gone}",
+        f"delete from {{target}} as t where {gone}",
+        f"{record} 'update', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t inner join {{staged}} as s on {differs}",
+        f"update {{target}} as t set {{set}} from {{staged}} as s where {differs}",
+        f"{record} 'insert', {{staged_key}}, null, '{{{{}}}}' from {{staged}} as s where {fresh}",
+        f"insert into {{target}} ({{columns}}) select {{columns}} from {{staged}} as s where {fresh}",
+    ):
+        count = connection.execute(sql.SQL(template).format(**parts)).rowcount
+        changed += 0 if template.startswith(record) else count
+    return changed
+
+
+def _key_object(alias: str, key: Sequence[str]) -> sql.Composable:
+    pairs = [sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(alias, column)) for column in key]
+    return sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
+
+
+def _memories_of(name: str, mart: Mart) -> sql.Composable:
+    if name == "memory_insights":
+        return sql.SQL("t.related_memories")
+    return sql.SQL("array[{}]::uuid[]").format(
+        sql.SQL(", ").join(sql.Identifier("t", column) for column in mart.memory_columns)
+    )
