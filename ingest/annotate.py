@@ -53,7 +53,12 @@ def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lam
     outcome = Annotated()
     for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
         rows = [
-            _row(str(content_hash), RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule(str(content), str(context), tags or ()))
+            _row(
+                str(content_hash),
+                RULES_ANNOTATOR,
+                RULES_VERSION,
+                annotate_by_rule(str(content), str(context), tags if isinstance(tags, list) else ()),
+            )
             for content_hash, content, context, tags in page
         ]
         with connection.transaction():
@@ -80,7 +85,8 @@ def annotate_chat(
                     outcome.annotated += 1
                 except InvalidAnnotation as error:
                     connection.execute(
-                        QUARANTINE, (content_hash, model, CHAT_VERSION, error.reason, error.answer.replace("\0", "\u2400"))
+                        QUARANTINE,
+                        (content_hash, model, CHAT_VERSION, error.reason, error.answer.replace("\0", "\u2400")),
                     )
                     outcome.quarantined += 1
             on_batch(1)

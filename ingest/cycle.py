@@ -1,4 +1,4 @@
-"""The dream cycle as plain functions: embed, annotate, dbt, write-back. Called by `dreams run` and by the Prefect flows."""
+"""The dream cycle as plain functions: embed, annotate, dbt, write-back. Called by `dreams run` and by Prefect flows."""
 
 import logging
 import time
@@ -27,7 +27,14 @@ from memories.settings import settings as store_settings
 STAGES: Mapping[str, Sequence[str]] = {
     "working_memory": ("attention_slots",),
     "short_term": ("attention_slots", "episodes", "episode_members"),
-    "consolidation": ("attention_slots", "episodes", "episode_members", "edge_states", "memory_states", "learned_vectors"),
+    "consolidation": (
+        "attention_slots",
+        "episodes",
+        "episode_members",
+        "edge_states",
+        "memory_states",
+        "learned_vectors",
+    ),
     "long_term": (*MARTS, *RECORDS),
 }
 CYCLE_LOCK = "hashtextextended('codex-dreams cycle', 0)"
@@ -51,6 +58,26 @@ class Cycle:
     embedding_failures: int = 0
     annotated: int = 0
     quarantined: int = 0
+    model_runs: Sequence[dbt.ModelRun] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCycle:
+    """A cycle that holds the lock. Its steps are `enrich`, `dream` and `write_back`, in this order."""
+
+    connection: Connection
+    database_url: str
+    cycle: Cycle
+    variables: Mapping[str, object]
+    for_now: bool
+    publishes: bool
+    full_refresh: bool
+    on_step: OnStep
+
+    @property
+    def cache(self) -> Path:
+        """The DuckDB file it computes in: the store's, or one that is thrown away."""
+        return ingest_settings().duckdb_file if self.publishes else store_settings().dreams_home / "unpublished.duckdb"
 
 
 def run_cycle(
@@ -65,38 +92,70 @@ def run_cycle(
 ) -> Cycle:
     """One dream cycle up to a stage. It publishes, unless it is a dry run or computes for another instant than now.
 
-    Raises CycleInProgress when another cycle runs (or waits for it, with `wait`), and CycleFailed when a stage fails; the last
-    complete cycle stays visible.
+    Raises CycleInProgress when another cycle runs (or waits for it, with `wait`), and CycleFailed when a stage fails;
+    the last complete cycle stays visible.
     """
+    with open_cycle(
+        stage,
+        as_of=as_of,
+        full_refresh=full_refresh,
+        dry_run=dry_run,
+        overrides=overrides,
+        wait=wait,
+        on_step=on_step,
+    ) as opened:
+        enrich(opened)
+        dream(opened)
+        write_back(opened)
+    return opened.cycle
+
+
+@contextmanager
+def open_cycle(
+    stage: str = "long_term",
+    *,
+    as_of: datetime | None = None,
+    full_refresh: bool = False,
+    dry_run: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    wait: bool = False,
+    on_step: OnStep = lambda _: None,
+) -> Iterator[OpenCycle]:
+    """A cycle whose steps the caller takes: it holds the lock while the block runs, and notes a failure in it."""
     database_url = url()
-    with cycle_lock(database_url, wait), connect(database_url, autocommit=True) as connection:
-        variables = dbt.parameters(overrides or {})
-        cycle = Cycle(uuid4(), stage, as_of or _now(connection), published=False)
-        if as_of is None:
-            enrich(connection, cycle, on_step)
-            cycle.as_of = _now(connection)
-        publishes = as_of is None and not dry_run
-        if publishes:
-            _begin(connection, cycle, variables)
+    variables = dbt.parameters(overrides or {})
+    with cycle_lock(database_url, wait, on_step) as connection:
+        opened = OpenCycle(
+            connection,
+            database_url,
+            Cycle(uuid4(), stage, as_of or _now(connection), published=False),
+            variables,
+            for_now=as_of is None,
+            publishes=as_of is None and not dry_run,
+            full_refresh=full_refresh,
+            on_step=on_step,
+        )
         try:
-            _dream(connection, database_url, cycle, variables, publishes, full_refresh, on_step)
+            yield opened
         except (DreamsError, psycopg.Error, KeyboardInterrupt) as error:
-            if publishes:
-                _fail(database_url, cycle, error)
+            if opened.publishes:
+                _fail(database_url, opened.cycle, error)
             raise
-    return cycle
 
 
-def enrich(connection: Connection, cycle: Cycle, on_step: OnStep = lambda _: None) -> None:
-    """Embeds and annotates what has not been; with nothing new, no model is called."""
-    with _timed(cycle, "embed", on_step):
+def enrich(opened: OpenCycle) -> None:
+    """Embeds and annotates what has not been; with nothing new, or for another instant than now, no model is called."""
+    if not opened.for_now:
+        return
+    connection, cycle = opened.connection, opened.cycle
+    with _timed(cycle, "embed", opened.on_step):
         model = store_settings().embedding_model
         if count_waiting(connection, model):
             with models() as client:
                 outcome = embed(connection, client, model)
             cycle.embedded, cycle.embedding_failures = outcome.embedded, outcome.failed
             reduce(connection, model)
-    with _timed(cycle, "annotate", on_step):
+    with _timed(cycle, "annotate", opened.on_step):
         cycle.annotated = annotate_rules(connection).annotated
         annotator = ingest_settings().annotation_model
         if annotator is not None:
@@ -106,15 +165,56 @@ def enrich(connection: Connection, cycle: Cycle, on_step: OnStep = lambda _: Non
             cycle.quarantined = answered.quarantined
 
 
+def dream(opened: OpenCycle) -> None:
+    """Fixes the instant, and has dbt compute everything for it in the DuckDB file."""
+    cycle = opened.cycle
+    if opened.for_now:
+        cycle.as_of = _now(opened.connection)
+    if opened.publishes:
+        _begin(opened.connection, cycle, opened.variables)
+    with _timed(cycle, "dbt", opened.on_step):
+        cycle.model_runs = dbt.run(
+            opened.database_url,
+            opened.cache,
+            {**opened.variables, "as_of": cycle.as_of.isoformat()},
+            select=[f"+{name}" for name in STAGES[cycle.stage]],
+            full_refresh=opened.full_refresh or not opened.publishes,
+            settings=ingest_settings(),
+        )
+    cycle.row_counts = row_counts(opened.cache, STAGES[cycle.stage])
+
+
+def write_back(opened: OpenCycle) -> None:
+    """Publishes what dbt computed, in one transaction; a cycle that does not publish only counts what would change."""
+    connection, cycle = opened.connection, opened.cycle
+    with (
+        _timed(cycle, "write_back", opened.on_step),
+        connection.transaction(force_rollback=not opened.publishes),
+    ):
+        cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
+        if opened.publishes:
+            _finish(connection, cycle)
+    cycle.published = opened.publishes
+    if not opened.publishes:
+        _discard(opened.cache)
+
+
 @contextmanager
-def cycle_lock(database_url: str, wait: bool) -> Iterator[None]:
-    """Only one cycle at a time runs on a store: an advisory lock that goes with its connection."""
-    with connect(database_url, autocommit=True) as holder:
-        while not _try_lock(holder):
+def cycle_lock(database_url: str, wait: bool, on_step: OnStep = lambda _: None) -> Iterator[Connection]:
+    """One cycle at a time runs on a store: an advisory lock of the connection yielded, which is the one to work with.
+
+    Whoever loses that connection loses the lock, and can then publish nothing.
+    """
+    with connect(database_url, autocommit=True) as connection:
+        waits = False
+        while not _try_lock(connection):
             if not wait:
                 raise CycleInProgress("another dream cycle is running on this store: wait for it, or run with --wait")
+            if not waits:
+                on_step("wait")
+                waits = True
             time.sleep(LOCK_POLL_SECONDS)
-        yield
+        yield connection
 
 
 def _try_lock(holder: Connection) -> bool:
@@ -126,36 +226,6 @@ def _now(connection: Connection) -> datetime:
     row = connection.execute("select clock_timestamp()").fetchone()
     assert row is not None and isinstance(row[0], datetime)  # noqa: S101 - Postgres always has a clock
     return row[0]
-
-
-def _dream(
-    connection: Connection,
-    database_url: str,
-    cycle: Cycle,
-    variables: Mapping[str, object],
-    publishes: bool,
-    full_refresh: bool,
-    on_step: OnStep,
-) -> None:
-    names = STAGES[cycle.stage]
-    cache = ingest_settings().duckdb_file if publishes else store_settings().dreams_home / "unpublished.duckdb"
-    with _timed(cycle, "dbt", on_step):
-        runs = dbt.run(
-            database_url,
-            cache,
-            {**variables, "as_of": cycle.as_of.isoformat()},
-            select=[f"+{name}" for name in names],
-            full_refresh=full_refresh or not publishes,
-            settings=ingest_settings(),
-        )
-    cycle.row_counts = row_counts(cache, names)
-    with _timed(cycle, "write_back", on_step), connection.transaction(force_rollback=not publishes):
-        cycle.rows_changed = publish(connection, cache, cycle.cycle_id, names)
-        if publishes:
-            _finish(connection, cycle, runs)
-    cycle.published = publishes
-    if not publishes:
-        _discard(cache)
 
 
 @contextmanager
@@ -173,18 +243,24 @@ def _begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object]
     connection.execute(
         "insert into dreams.cycles (cycle_id, as_of, stages, state, parameters, code_version)"
         " values (%s, %s, %s, 'running', %s, %s)",
-        (cycle.cycle_id, cycle.as_of, list(STAGES)[: list(STAGES).index(cycle.stage) + 1], Jsonb(variables), dbt.code_version()),
+        (
+            cycle.cycle_id,
+            cycle.as_of,
+            list(STAGES)[: list(STAGES).index(cycle.stage) + 1],
+            Jsonb(variables),
+            dbt.code_version(),
+        ),
     )
 
 
-def _finish(connection: Connection, cycle: Cycle, runs: Sequence[dbt.ModelRun]) -> None:
+def _finish(connection: Connection, cycle: Cycle) -> None:
     connection.execute(
         "update dreams.cycles set state = 'published', published_at = clock_timestamp(), row_counts = %s,"
         " rows_changed = %s where cycle_id = %s",
         (Jsonb(cycle.row_counts), sum(cycle.rows_changed.values()), cycle.cycle_id),
     )
-    seconds = {stage: 0.0 for stage in dict.fromkeys(run.stage for run in runs)}
-    for model_run in runs:
+    seconds = dict.fromkeys((model_run.stage for model_run in cycle.model_runs), 0.0)
+    for model_run in cycle.model_runs:
         seconds[model_run.stage] += model_run.seconds
     steps = {"embed": cycle.seconds.get("embed", 0.0), "annotate": cycle.seconds.get("annotate", 0.0), **seconds}
     rows = {"embed": (cycle.embedded, cycle.embedding_failures), "annotate": (cycle.annotated, cycle.quarantined)}
@@ -193,7 +269,8 @@ def _finish(connection: Connection, cycle: Cycle, runs: Sequence[dbt.ModelRun]) 
         connection.execute(
             "insert into dreams.processing_metrics (session_id, batch_id, processing_stage, memories_processed,"
             " successful_writes, failed_writes, processing_time_ms, start_time, end_time, processing_version)"
-            " values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() - make_interval(secs => %s), clock_timestamp(), %s)",
+            " values (%s, %s, %s, %s, %s, %s, %s,"
+            " clock_timestamp() - make_interval(secs => %s), clock_timestamp(), %s)",
             (cycle.cycle_id, batch, step, written + failed, written, failed, 1000 * took, took, dbt.code_version()),
         )
 

@@ -86,7 +86,7 @@ def run(
     Raises CacheLocked when another process holds the DuckDB file, CycleFailed with dbt's own words when a model fails.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
-    _check_free(cache)
+    check_free(cache)
     _discard_outdated(cache)
     target = store_settings().dreams_home / "dbt_target"
     command = [
@@ -122,7 +122,8 @@ def _model_run(result: Mapping[str, object]) -> ModelRun:
     return ModelRun(name, paths[0].parent.name, float(str(result["execution_time"])))
 
 
-def _check_free(cache: Path) -> None:
+def check_free(cache: Path) -> None:
+    """Raises CacheLocked when another process holds the DuckDB file."""
     if not cache.exists():
         return
     try:
@@ -133,10 +134,16 @@ def _check_free(cache: Path) -> None:
         ) from error
 
 
+def copy_cache(cache: Path, target: Path) -> None:
+    """Copies the DuckDB file and the version it was made by, where there is one. Raises CacheLocked as `run` does."""
+    check_free(cache)
+    for file in (cache, _version_file(cache)):
+        if file.exists():
+            shutil.copyfile(file, _version_file(target) if file != cache else target)
+
+
 def _discard_outdated(cache: Path) -> None:
-    if cache.exists() and (
-        not _version_file(cache).exists() or _version_file(cache).read_text() != code_version()
-    ):
+    if cache.exists() and (not _version_file(cache).exists() or _version_file(cache).read_text() != code_version()):
         cache.unlink()
 
 

@@ -144,8 +144,6 @@ def _write(
             padded[: len(vector)] = vector / length
             copy.write_row((memory_id, sha256(content.encode()).hexdigest(), Vector(padded).to_text(), length))
     connection.execute(WRITE, (model,))
-    connection.execute(
-        "delete from dreams.embedding_failures as f using staged_vectors as s where s.id = f.memory_id"
-    )
+    connection.execute("delete from dreams.embedding_failures as f using staged_vectors as s where s.id = f.memory_id")
     for place, reason in failures.items():
         connection.execute(FAIL, (batch[place][0], model, reason))

@@ -35,7 +35,7 @@ delete from dreams.tombstones as t using staged_memories as s
 where t.content_hash = s.content_hash or t.memory_id = s.document_id
 """
 
-# An earlier version that the source still tells of (a log of edits, say) is not a new edit.
+# An earlier version that the source still tells of (a log of edits, say) is not a new edit, unless it is dated later.
 CLASSIFY = """
 update staged_memories as s set outcome = case
     when exists (
@@ -53,7 +53,7 @@ update staged_memories as s set outcome = case
         when coalesce(s.updated_at, s.created_at) < m.updated_at then 'unchanged'
         else 'edited'
     end
-    when coalesce(s.updated_at, s.created_at) <= m.updated_at and exists (
+    when (s.updated_at is null or s.updated_at <= m.updated_at) and exists (
         select 1 from dreams.memory_versions as v where v.memory_id = s.id and v.content_hash = s.content_hash
     ) then 'unchanged'
     when exists (select 1 from public.memories as o where o.content_hash = s.content_hash) then 'known'
@@ -80,7 +80,12 @@ EDIT = """
 update public.memories as m set
     content = s.content, content_hash = s.content_hash, context = s.context, summary = s.summary, tags = s.tags,
     metadata = s.metadata, chunk_index = s.chunk_index, total_chunks = s.total_chunks, parent_id = s.parent_id,
-    updated_at = greatest(coalesce(s.updated_at, clock_timestamp()), m.updated_at + interval '1 microsecond')
+    -- Metadata alone is no reason to remember: only a change of what a person wrote moves the date.
+    updated_at = case
+        when (m.content, m.context, m.summary, m.tags) is distinct from (s.content, s.context, s.summary, s.tags)
+            then greatest(coalesce(s.updated_at, clock_timestamp()), m.updated_at + interval '1 microsecond')
+        else m.updated_at
+    end
 from staged_memories as s
 where s.id = m.id and s.outcome = 'edited'
 """
@@ -211,7 +216,8 @@ def _load_batch(connection: Connection, batch: list[Document | Event], loaded: L
         connection.execute(REVIVE)
     connection.execute("analyze staged_memories")
     connection.execute(CLASSIFY)
-    outcomes = dict(connection.execute("select outcome, count(*)::integer from staged_memories group by 1").fetchall())
+    counted = connection.execute("select outcome, count(*) from staged_memories group by 1").fetchall()
+    outcomes = {str(outcome): int(str(count)) for outcome, count in counted}
     loaded.forgotten += outcomes.get("forgotten", 0)
     loaded.unchanged += outcomes.get("unchanged", 0)
     inserted = connection.execute(INSERT).rowcount

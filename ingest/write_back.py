@@ -109,9 +109,7 @@ def _stage(connection: Connection, source: duckdb.DuckDBPyConnection, name: str,
     source.execute("set TimeZone = 'UTC'")
     source.execute(f"copy (select {selected} from \"{name}\") to '{file}' (format csv, header false, nullstr '\\N')")
     with (
-        connection.cursor().copy(
-            sql.SQL("copy {} from stdin (format csv, null '\\N')").format(staged)
-        ) as copy,
+        connection.cursor().copy(sql.SQL("copy {} from stdin (format csv, null '\\N')").format(staged)) as copy,
         file.open("rb") as data,
     ):
         while block := data.read(COPY_BYTES):
@@ -144,9 +142,9 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
     target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
     for column in mart.memory_columns:
         connection.execute(
-            sql.SQL("delete from {} as s where not exists (select 1 from public.memories as m where m.id = s.{})").format(
-                staged, sql.Identifier(column)
-            )
+            sql.SQL(
+                "delete from {} as s where not exists (select 1 from public.memories as m where m.id = s.{})"
+            ).format(staged, sql.Identifier(column))
         )
     columns = [str(row[0]) for row in connection.execute(
         "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"

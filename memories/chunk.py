@@ -9,8 +9,7 @@ OVERLAP_BYTES = 200
 
 # The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
 BORDERS = tuple(
-    re.compile(pattern.encode())
-    for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"[.!?…][\"')\]”’]*\s+|[。！？]", r"\s+")
+    re.compile(pattern.encode()) for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"(?:[.!?]|…)(?:[\"')\]]|”|’)*\s+|。|！|？", r"\s+")
 )
 
 
@@ -26,23 +25,23 @@ class Chunk:
 def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
     """Splits a content of more than 8192 bytes; a shorter one is one chunk.
 
-    Consecutive chunks overlap by 200 bytes, or somewhat more where their text would otherwise repeat another chunk of
-    the content or one of `taken`: each has to have a hash of its own. `reassemble` gives the content back.
+    Consecutive chunks overlap by 200 bytes. A chunk that would repeat another of the content, or one of `taken`, ends
+    earlier: each has to have a hash of its own. `reassemble` gives the content back.
     """
     data = content.encode()
     if len(data) <= LIMIT_BYTES:
         return [Chunk(content, 0, len(data))]
     chunks: list[Chunk] = []
     seen = set(taken)
-    end = 0
-    while end < len(data):
-        start = max(0, end - OVERLAP_BYTES)
+    covered = 0
+    while covered < len(data):
+        start = _character_start(data, max(0, covered - OVERLAP_BYTES))
         end = _border(data, start + LIMIT_BYTES // 2, start + LIMIT_BYTES)
-        start = _character_start(data, start)
-        while (text := data[start:end].decode()) in seen and start > 0:
-            start = _character_start(data, start - 1)
+        while (text := data[start:end].decode()) in seen and end > covered + 1:
+            end = _character_start(data, end - 1)
         seen.add(text)
         chunks.append(Chunk(text, start, end))
+        covered = end
     return chunks
 
 

@@ -11,6 +11,7 @@ DreamsError
 ├── ModelError            the sidecar or Ollama
 │   └── ModelUnreachable  no connection
 └── CycleFailed           a stage of a dream cycle failed; the last complete cycle stays visible
+    └── RebuildDiffers    the DuckDB file is not what a full rebuild gives
 """
 
 
@@ -57,4 +58,8 @@ class ModelUnreachable(ModelError):
 
 
 class CycleFailed(DreamsError):
+    pass
+
+
+class RebuildDiffers(CycleFailed):
     pass

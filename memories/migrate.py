@@ -15,15 +15,28 @@ OLDEST_POSTGRES = 150000
 OLDEST_PGVECTOR = (0, 7)
 
 
-def migrate(database_url: str | None = None) -> Sequence[str]:
-    """Applies the migrations that this store has not had, and returns their names.
+def migrate(database_url: str | None = None, *, until: str | None = None) -> Sequence[str]:
+    """Applies the migrations that this store has not had (no further than `until`), and returns their names.
 
     Raises StoreUnsuitable, having changed nothing, when the server is too old, has no pgvector, or holds the table of
     Codex 0.1.
     """
     with connect(database_url, autocommit=True) as connection:
         _check(connection)
-        return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if _apply(connection, path)]
+        wanted = [path for path in sorted(MIGRATIONS.glob("*.sql")) if until is None or path.name <= until]
+        return [path.name for path in wanted if _apply(connection, path)]
+
+
+def pending(database_url: str | None = None) -> Sequence[str]:
+    """Names of the migrations that this store has not had."""
+    with connect(database_url) as connection:
+        known = connection.execute("select to_regclass('dreams.migrations')").fetchone()
+        applied = (
+            {name for (name,) in connection.execute("select name from dreams.migrations")}
+            if known != (None,)
+            else set()
+        )
+    return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if path.name not in applied]
 
 
 def _apply(connection: Connection, path: Path) -> bool:

@@ -67,10 +67,15 @@ def content_hash(content: str) -> str:
 def store(connection: Connection, document: Document) -> UUID:
     """Stores one memory and returns its id; the same content again is a re-activation, as with Codex.
 
-    Raises InputError when there is nothing to store.
+    Raises InputError when there is nothing to store, or what Postgres cannot keep as text.
     """
     if not document.content.strip():
         raise InputError("there is nothing to store: give a content that is not empty")
+    for text in (document.content, document.context, document.summary, *document.tags):
+        if "\0" in text:
+            raise InputError("the text holds a NUL character, which Postgres cannot keep: remove it")
+        if not text.isascii() and text != text.encode("utf-8", "replace").decode():
+            raise InputError("the text is not valid UTF-8: convert it first")
     known = connection.execute(
         "update public.memories set context = %s, summary = %s, tags = %s, updated_at = clock_timestamp()"
         " where content_hash = %s returning id",

@@ -6,15 +6,15 @@
 #}
 {% macro drop_stale(inputs, key) -%}
     {%- if is_incremental() -%}
-    delete from {{ this }}
-    where ({{ key }}, fingerprint) not in (select ({{ key }}, fingerprint) from {{ inputs }})
+        delete from {{ this }}
+        where ({{ key }}, fingerprint) not in (select ({{ key }}, fingerprint) from {{ inputs }})
     {%- else -%}
-    select 1
+        select 1
     {%- endif -%}
 {%- endmacro %}
 
 {% macro where_missing(key) -%}
     {%- if is_incremental() -%}
-    where {{ key }} not in (select {{ key }} from {{ this }})
+        where {{ key }} not in (select {{ key }} from {{ this }})
     {%- endif -%}
 {%- endmacro %}

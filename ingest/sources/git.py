@@ -35,9 +35,8 @@ SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
 ]
 # every record begins with an empty token, which no file name can be
 LOG_OPTIONS = [
-    *("-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--no-notes"),
-    *("--no-decorate", "--no-mailmap", "--no-relative", "--diff-merges=off", "-O/dev/null"),
-    *("--format=%x00%H%x00%at%x00%ct%x00%an%x00%B%x00", "HEAD", "--"),
+    *("-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--diff-merges=off"),
+    *("-O/dev/null", "--format=%x00%H%x00%at%x00%ct%x00%an%x00%B%x00", "HEAD", "--"),
 ]
 
 
@@ -70,7 +69,7 @@ def arguments(path: Path, *words: str) -> list[str]:
     program = shutil.which("git")
     if program is None:
         raise SourceError("git is not installed: install it and try again.")
-    return [program, "-C", os.path.realpath(path), *SAFE_OPTIONS, *words]
+    return [program, "-C", str(path), *SAFE_OPTIONS, *words]
 
 
 def command(path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -84,7 +83,8 @@ def repository_name(path: Path) -> str:
     answer = command(path, "rev-parse", "--path-format=absolute", "--git-common-dir")
     if answer.returncode != 0:
         reason = answer.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        hint = "allow it with git config --global --add safe.directory" if b"safe.directory" in answer.stderr else ""
+        allowed = f"allow it with git config --global --add safe.directory {display(path.resolve())}"
+        hint = allowed if b"safe.directory" in answer.stderr else ""
         raise SourceError(f"{display(path)} is not a readable git repository ({reason}): {hint or 'name one that is'}.")
     folder = Path(os.fsdecode(answer.stdout.removesuffix(b"\n")))
     return display(Path((folder.parent if folder.name == ".git" else folder).name)).removesuffix(".git")

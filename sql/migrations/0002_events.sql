@@ -72,7 +72,7 @@ begin
             (memory_id, version, content, content_hash, context, summary, tags, metadata, valid_until)
         select
             old.id, coalesce(max(version), 0) + 1, old.content, old.content_hash, old.context, old.summary,
-            old.tags, old.metadata, coalesce(new.updated_at, now())
+            old.tags, old.metadata, coalesce(new.updated_at, clock_timestamp())
         from dreams.memory_versions
         where memory_id = old.id;
     end if;
@@ -80,7 +80,7 @@ begin
     values (
         new.id,
         case when new.content is distinct from old.content then 'edited' else 'upserted' end,
-        case when new.updated_at is distinct from old.updated_at then coalesce(new.updated_at, now()) else now() end,
+        case when new.updated_at is distinct from old.updated_at then coalesce(new.updated_at, clock_timestamp()) else clock_timestamp() end,
         jsonb_build_object('context', old.context, 'summary', old.summary, 'tags', to_jsonb(old.tags))
     );
     return null;

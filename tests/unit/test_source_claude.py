@@ -29,7 +29,7 @@ def test_messages_attachments_and_branches(tmp_path: Path) -> None:
     blocks = [
         {"type": "thinking", "thinking": "secretly"},
         {"type": "text", "text": "Roses"},
-        {"type": "tool_use", "name": "x", "input": {}},
+        {"type": "tool_result", "text": "noise"},
         {"type": "text", "text": "and thyme"},
     ]
     pdf = {"file_name": "soil.pdf", "extracted_content": "pH 6"}

@@ -118,13 +118,17 @@ def test_bare_repositories_and_folders_inside(repository: Path, tmp_path: Path) 
 
 def test_nothing_that_a_repository_configures_is_run(repository: Path, tmp_path: Path) -> None:
     commit(repository, b"one", {"a": "1"})
+    raw = run(repository, "cat-file", "commit", "HEAD")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n"
+    signed = raw.replace("\n\n", "\n" + signature, 1).encode()
+    run(repository, "reset", "-q", run(repository, "hash-object", "-w", "-t", "commit", "--stdin", data=signed).strip())
     trace = tmp_path / "ran"
     script = tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {trace}\n")
     script.chmod(0o755)
     for key in ("core.fsmonitor", "core.pager", "diff.external", "gpg.program", "core.editor", "core.sshCommand"):
         run(repository, "config", key, str(script))
-    for key, value in (("log.showSignature", "true"), ("color.ui", "always"), ("log.showRoot", "false")):
+    for key, value in (("log.showSignature", "true"), ("log.showRoot", "false")):
         run(repository, "config", key, value)
     (memory,) = read(repository)
     assert memory.content == "one" and memory.metadata["files"] == ["a"]

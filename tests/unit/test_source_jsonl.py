@@ -145,6 +145,11 @@ def test_invalid_utf8_is_rejected_with_its_byte(tmp_path: Path) -> None:
     assert f"byte {len(first) + 1 + 13} " in rejected.reason
 
 
+def test_a_byte_order_mark_counts_among_the_bytes(tmp_path: Path) -> None:
+    rejected = only(written(tmp_path, b'\xef\xbb\xbf{"\xff'))
+    assert isinstance(rejected, Rejected) and "byte 5 " in rejected.reason
+
+
 def test_what_postgres_cannot_store_is_replaced_and_counted(tmp_path: Path) -> None:
     line = rb'{"id": "\u0000", "content": "a\u0000b\ud800", "tags": ["\u0000"], "metadata": {"\udfff": 1e999}, '
     line += rb'"e": "\ud83d\ude00"}'

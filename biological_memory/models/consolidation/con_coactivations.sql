@@ -1,5 +1,5 @@
--- One row per pair of memories and instant at which both were active: slots of one window of working memory, or results of
--- one search. At most nine items are active at once, so pairs grow linearly.
+-- One row per pair of memories and instant at which both were active: slots of one window of working memory, or
+-- results of one search. At most nine items are active at once, so pairs grow linearly.
 with slots as (
     select * from {{ ref('attention_slots') }}
 ),
@@ -51,10 +51,10 @@ final as (
         earlier.item_id as memory_a,
         later.item_id as memory_b,
         earlier.occurred_at,
-        sum(earlier.activity * later.activity) as activity_product
+        {{ exact_sum('earlier.activity * later.activity') }} as activity_product
     from active as earlier
     inner join active as later
-        on later.occasion = earlier.occasion and later.item_id > earlier.item_id
+        on earlier.occasion = later.occasion and earlier.item_id < later.item_id
     group by earlier.item_id, later.item_id, earlier.occurred_at
 )
 

@@ -13,24 +13,17 @@ rehearsals as (
 ),
 
 pairs as (
-    select
-        memory_a,
-        memory_b,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at,
-        cast(count(*) as integer) as evidence_count
-    from coactivations
-    group by memory_a, memory_b
+    select distinct memory_a, memory_b from coactivations
 ),
 
 spared as (
     select pairs.memory_a, pairs.memory_b, rehearsals.night
     from pairs
-    inner join rehearsals on rehearsals.item_id = pairs.memory_a
+    inner join rehearsals on pairs.memory_a = rehearsals.item_id
     union
     select pairs.memory_a, pairs.memory_b, rehearsals.night
     from pairs
-    inner join rehearsals on rehearsals.item_id = pairs.memory_b
+    inner join rehearsals on pairs.memory_b = rehearsals.item_id
 ),
 
 steps as (
@@ -38,15 +31,14 @@ steps as (
         memory_a,
         memory_b,
         {{ night_of('occurred_at') }} as night,
-        epoch(occurred_at) as seconds,
+        occurred_at,
         least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning,
         0 as spared_nights
     from coactivations
     union all
-    select spared.memory_a, spared.memory_b, spared.night, epoch({{ night_instant('spared.night') }}), 0.0, 1
+    -- A night spared before the first co-activation scales a weight of 0.
+    select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning, 1 as spared_nights
     from spared
-    inner join pairs using (memory_a, memory_b)
-    where {{ night_instant('spared.night') }} > pairs.first_at
 ),
 
 ordered as (
@@ -58,16 +50,18 @@ ordered as (
             'learning': learning,
             'spared_nights': spared_nights,
             'weight': learning
-        } order by seconds, spared_nights desc) as steps
+        } order by occurred_at, spared_nights desc) as steps,
+        cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
+        min(occurred_at) filter (where spared_nights = 0) as first_at,
+        max(occurred_at) filter (where spared_nights = 0) as last_at
     from steps
     group by memory_a, memory_b
 ),
 
 folded as (
     select
-        memory_a,
-        memory_b,
-        list_reduce(steps, lambda state, step: {
+        * exclude (steps),
+        list_reduce(steps, lambda state, step: {  -- noqa: PRS
             'night': step.night,
             'learning': step.learning,
             'spared_nights': step.spared_nights,
@@ -76,19 +70,10 @@ folded as (
                 * (1 - step.learning) + step.learning
         }) as state
     from ordered
-),
-
-final as (
-    select
-        pairs.memory_a,
-        pairs.memory_b,
-        folded.state.weight as weight,
-        date '1970-01-01' + cast(folded.state.night as integer) as scaled_through,
-        pairs.evidence_count,
-        pairs.first_at,
-        pairs.last_at
-    from pairs
-    inner join folded using (memory_a, memory_b)
 )
 
-select * from final
+select
+    * exclude (state),
+    state.weight as weight,
+    date '1970-01-01' + cast(state.night as integer) as scaled_through
+from folded

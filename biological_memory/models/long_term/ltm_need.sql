@@ -61,7 +61,7 @@ shared_out as (
 ),
 
 received as (
-    select shared_out.agent, shared_out.night, shared_out.to_id as item_id, sum(shared_out.share * activated.recall_odds) as odds
+    select shared_out.agent, shared_out.night, shared_out.to_id as item_id, {{ exact_sum('shared_out.share * activated.recall_odds') }} as odds
     from shared_out
     inner join activated
         on

@@ -20,34 +20,24 @@ coactivations as (
 -- What a goal or a task leads to lies between it and the next of its kind.
 led as (
     select
-        *,
-        case
-            when task_type = 'goal' then count(*) filter (where task_type = 'goal') over so_far
-            when task_type = 'task' then count(*) filter (where task_type in ('goal', 'task')) over so_far
-        end as own_number,
-        count(*) filter (where task_type = 'goal') over so_far as goal_number,
-        count(*) filter (where task_type in ('goal', 'task')) over so_far as task_number
+        item_id,
+        position,
+        case task_type
+            when 'task' then last_value(if(task_type = 'goal', item_id, null) ignore nulls) over so_far
+            when 'action' then
+                list_extract(last_value(
+                    case task_type when 'task' then [item_id] when 'goal' then [] end ignore nulls
+                ) over so_far, 1)
+        end as led_by
     from items
     window so_far as (partition by episode_id order by position)
 ),
 
 steps as (
-    select
-        heads.item_id,
-        list(followers.item_id order by followers.position) as subtask_memory_ids
-    from led as heads
-    inner join led as followers
-        on
-            followers.episode_id = heads.episode_id
-            and followers.position > heads.position
-            and (
-                (heads.task_type = 'goal' and followers.task_type = 'task' and followers.goal_number = heads.own_number)
-                or (
-                    heads.task_type = 'task' and followers.task_type = 'action'
-                    and followers.task_number = heads.own_number
-                )
-            )
-    group by heads.item_id
+    select led_by as item_id, list(item_id order by position) as subtask_memory_ids
+    from led
+    where led_by is not null
+    group by led_by
 ),
 
 neighboured as (

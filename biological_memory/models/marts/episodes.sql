@@ -4,15 +4,15 @@ with items as (
 ),
 
 goals as (
-    select agent, project, occurred_at, item_id from items
-    where task_type = 'goal'
+    select agent, project, occurred_at, max(item_id) as item_id from items
+    where task_type = 'goal' group by all
 ),
 
 grouped as (
     select
         episode_id,
-        any_value(session_id) as session_id,
-        any_value(agent) as agent,
+        session_id,
+        agent,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at,
         cast(count(*) as integer) as memory_count,
@@ -28,18 +28,16 @@ grouped as (
         count(*) filter (where task_type in ('goal', 'task')) / count(*) as planning_share,
         count(*) filter (where task_type = 'action') / count(*) as action_share
     from items
-    group by episode_id
-),
-
-topic_counts as (
-    select episode_id, topic, count(*) as mentions, min(position) as first_position
-    from (select episode_id, position, unnest(topics) as topic from items)
-    group by episode_id, topic
+    group by episode_id, session_id, agent
 ),
 
 typical as (
     select episode_id, list(topic order by mentions desc, first_position, topic)[:5] as topics
-    from topic_counts
+    from (
+        select episode_id, topic, count(*) as mentions, min(position) as first_position
+        from (select episode_id, position, unnest(topics) as topic from items) as topics
+        group by episode_id, topic
+    ) as counted
     group by episode_id
 ),
 

@@ -41,7 +41,7 @@ placed as (
     from sessions
     inner join contexts using (item_id)
     inner join memories using (item_id)
-    left join annotations on annotations.memory_id = sessions.item_id
+    left join annotations on sessions.item_id = annotations.memory_id
 ),
 
 final as (

@@ -1,11 +1,6 @@
 -- One row per memory that has a vector of the content it shows at as_of; read as real[], which is fastest.
 with vectors as (
-    select *
-    from postgres_query('store', $$
-        select id as memory_id, content_hash, embedding_model, embedding_vector::real[] as embedding
-        from public.memories
-        where embedding_vector is not null
-    $$)
+    select * from {{ stored_vectors() }}
 ),
 
 memories as (

@@ -1,4 +1,5 @@
--- One row per memory known at as_of, in the version that held then; chunks of a document share an item_id.
+-- One row per memory known at as_of, in the version that held then. The chunks of a document share an item_id: that of
+-- the first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted.
 with memories as (
     select * from {{ source('store', 'memories') }}
 ),
@@ -16,15 +17,15 @@ created as (
 
 then_valid as (
     select * from versions
-    where valid_until > {{ as_of() }}
+    where greatest(valid_until, recorded_at) > {{ as_of() }}
     qualify row_number() over (partition by memory_id order by version) = 1
 ),
 
 versioned as (
     select
         memories.id as memory_id,
-        coalesce(memories.parent_id, memories.id) as item_id,
-        coalesce(memories.chunk_index, 1) as chunk_index,
+        first_value(memories.id) over document as item_id,
+        cast(row_number() over document as integer) as chunk_index,
         coalesce(then_valid.content, memories.content) as content,
         coalesce(then_valid.content_hash, memories.content_hash) as content_hash,
         coalesce(then_valid.context, memories.context) as context,
@@ -33,8 +34,11 @@ versioned as (
         cast(if(then_valid.memory_id is null, memories.metadata, then_valid.metadata) as json) as metadata,
         created.created_at
     from memories
-    inner join created on created.memory_id = memories.id
-    left join then_valid on then_valid.memory_id = memories.id
+    inner join created on memories.id = created.memory_id
+    left join then_valid on memories.id = then_valid.memory_id
+    window document as (
+        partition by coalesce(memories.parent_id, memories.id) order by coalesce(memories.chunk_index, 1), memories.id
+    )
 ),
 
 final as (

@@ -1,0 +1,62 @@
+# `make run` and `make test` are the two that matter: each sets up what it needs on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: install run test lint format serve schedule docs clean bench-% help
+
+help:
+	@grep -E '^[a-z-]+%?:.*## ' Makefile | sed -E 's/^([a-z%-]+):.*## /  make \1  — /'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[sidecar]'
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(PIP) --editable '.[sidecar,dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## make the virtual environment and install into it
+	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
+
+run: install ## load the sample, dream, and say what was found
+	@$(BIN)/dreams db start
+	@$(BIN)/dreams ingest sample
+	@$(BIN)/dreams run
+
+test: $(VENV)/.developed ## run the tests
+	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.developed ## ruff, mypy, import-linter, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/sqlfluff lint --disable-progress-bar biological_memory/models biological_memory/macros sql
+
+format: $(VENV)/.developed ## put Python into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: install ## serve the models over HTTP
+	$(BIN)/dreams serve
+
+schedule: install ## dream on schedule, with the Prefect UI
+	$(BIN)/dreams schedule
+
+docs: install ## generate dbt's documentation of the models
+	POSTGRES_DB_URL="$$($(BIN)/dreams db url)" $(BIN)/dbt docs generate \
+		--project-dir biological_memory --profiles-dir profiles
+
+bench-%: $(VENV)/.developed ## run benchmarks/NAME.py, e.g. make bench-embed
+	$(BIN)/python benchmarks/$*.py
+
+clean: ## remove what was installed and computed; memories stay (dreams forget, or remove .dreams yourself)
+	rm -rf $(VENV) .dreams/*.duckdb* .dreams/dbt_target .dreams/duckdb_spill .dreams/duckdb_extensions \
+		biological_memory/target .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,15 @@
+{# The names of all parameters; a test holds the list equal to the vars of dbt_project.yml, but for as_of. #}
+{% macro parameter_names() -%}
+    {{ return([
+        "timezone", "night_hour",
+        "attention_window_minutes", "working_memory_capacity", "interference_similarity", "activation_decay",
+        "attention_weight", "emotional_weight",
+        "session_gap_minutes", "context_drift_rate", "episode_boundary_similarity",
+        "hebbian_learning_rate", "forgetting_rate", "replay_budget", "replay_catch_up_nights", "need_spread",
+        "consolidation_threshold", "stability_half_days",
+        "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
+        "contiguity_backward", "entity_neighbours", "community_resolution", "concept_support",
+        "supersession_similarity", "contradiction_similarity", "habit_lift", "anomaly_deviations",
+        "prediction_horizon_days"
+    ]) }}
+{%- endmacro %}

@@ -1,0 +1,453 @@
+"""The front door: the `dreams` command, one thin function per command."""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.logging import RichHandler
+
+from memories.errors import DreamsError, InputError
+from memories.terminal import bar, errors, say, show, show_table, status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A memory for assistants and the people who use them: store, dream, ask.",
+)
+db = typer.Typer(no_args_is_help=True, help="The Postgres that holds the memories.")
+app.add_typer(db, name="db")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+INTERRUPTED = 130
+EXAMPLE = "\n\nExample: "
+
+
+@db.command(
+    "start", help="Start the embedded Postgres and bring it to this version's schema." + EXAMPLE + "dreams db start"
+)
+def db_start() -> None:
+    from memories.database import url, without_password
+    from memories.migrate import migrate
+
+    applied = migrate(url())
+    say(f"Postgres runs at {without_password(url())}; {len(applied)} migrations applied.")
+
+
+@db.command("stop", help="Stop the embedded Postgres." + EXAMPLE + "dreams db stop")
+def db_stop() -> None:
+    from memories.database import stop
+    from memories.settings import settings
+
+    say("Postgres has stopped." if stop(settings()) else "Postgres was not running.")
+
+
+@db.command("url", help="Print the connection string." + EXAMPLE + 'psql "$(dreams db url)"')
+def db_url() -> None:
+    from memories.database import url
+
+    say(url())
+
+
+@db.command(
+    "migrate", help="Bring the store to this version's schema; harmless to repeat." + EXAMPLE + "dreams db migrate"
+)
+def db_migrate(as_json: AsJson = False) -> None:
+    from memories.migrate import migrate
+
+    applied = list(migrate())
+    show({"applied": applied}, as_json, f"{len(applied)} migrations applied." if applied else "Nothing to migrate.")
+
+
+@db.command("backup", help="Write the whole store to one file." + EXAMPLE + "dreams db backup memories.zip")
+def db_backup(file: Path, as_json: AsJson = False) -> None:
+    from memories.backup import backup
+
+    with status("backing up"):
+        rows = backup(file)
+    show(rows, as_json, f"{rows['public.memories']} memories and {sum(rows.values())} rows in all are in {file}.")
+
+
+@db.command("restore", help="Fill an empty store from a backup." + EXAMPLE + "dreams db restore memories.zip")
+def db_restore(
+    file: Path,
+    replace: Annotated[bool, typer.Option(help="Lose what the store holds now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from memories.backup import restore
+
+    with status("restoring"):
+        rows = restore(file, replace=replace)
+    show(rows, as_json, f"{rows['public.memories']} memories restored.")
+
+
+@app.command(
+    help="Read memories from a source." + EXAMPLE + "dreams ingest markdown ~/notes --since 2026-01-01 --redact"
+)
+def ingest(
+    source: Annotated[str, typer.Argument(help="sample, jsonl, markdown, chatgpt, claude or git.")],
+    path: Annotated[Path | None, typer.Argument(help="A file or folder; - is standard input (jsonl).")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what is dated from this day or instant on (ISO 8601).")
+    ] = None,
+    redact: Annotated[bool, typer.Option(help="Mask keys, tokens, passwords and card numbers before storing.")] = False,
+    revive: Annotated[bool, typer.Option(help="Bring back memories that were forgotten.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from ingest import sources
+    from ingest.load import load
+    from memories.database import connect
+    from memories.migrate import migrate
+
+    where = path or (sources.sample.PATH if source == sources.sample.SOURCE else None)
+    if where is None:
+        raise InputError(f"say where the {source} memories are: dreams ingest {source} PATH")
+    total = sources.source_named(source).size_bytes(where)
+    migrate()
+    with connect(autocommit=True) as connection, bar(f"reading {source}", total) as advance:
+        loaded = load(
+            connection,
+            sources.read(source, where, on_bytes=advance),
+            since=instant(since) if since else None,
+            redact=redact,
+            revive=revive,
+            dry_run=dry_run,
+        )
+    summary = loaded.as_dict()
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary.items() if isinstance(count, int))
+    show(summary, as_json, ("Would be: " if dry_run else "Memories: ") + counts)
+
+
+@app.command(
+    help="Store one memory." + EXAMPLE + 'dreams store "The spare key hangs behind the clock" --tags home,keys'
+)
+def store(
+    content: Annotated[str, typer.Argument(help="What to remember; - reads standard input.")],
+    context: Annotated[str, typer.Option(help="Where or why it was noted.")] = "",
+    summary: Annotated[str, typer.Option(help="A gist.")] = "",
+    tags: Annotated[str, typer.Option(help="Separated by commas.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    from memories.database import connect
+    from memories.migrate import migrate
+    from memories.records import Document
+    from memories.store import content_hash
+    from memories.store import store as store_memory
+
+    text = sys.stdin.read() if content == "-" else content
+    document = Document(
+        source="dreams",
+        native_id=content_hash(text),
+        content=text,
+        context=context,
+        summary=summary,
+        tags=[tag.strip() for tag in tags.split(",") if tag.strip()],
+    )
+    migrate()
+    with connect() as connection:
+        memory_id = store_memory(connection, document)
+    show({"id": str(memory_id)}, as_json, f"stored {memory_id}")
+
+
+@app.command(help="Delete a memory and every copy of it, for good." + EXAMPLE + "dreams forget 3f2a91c0")
+def forget(
+    memory: Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    from memories.database import connect
+    from memories.store import document_rows, find
+    from memories.store import forget as forget_memory
+
+    with connect() as connection:
+        memory_id = find(connection, memory)
+        rows = document_rows(connection, memory_id)
+        row = connection.execute(
+            "select left(content, 200) from public.memories where id = %s", (memory_id,)
+        ).fetchone()
+        say(f"{memory_id} ({len(rows)} rows): {row[0] if row else ''}")
+        if not yes and not typer.confirm("Delete it, with its versions, events, vectors, edges and insights?"):
+            raise typer.Exit
+        forget_memory(connection, memory_id)
+    say("Forgotten. Reading its source again will not bring it back, unless you say --revive.")
+
+
+@app.command(help="Keep a memory from fading." + EXAMPLE + "dreams pin 3f2a91c0")
+def pin(
+    memory: Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")],
+    undo: Annotated[bool, typer.Option(help="Let it fade again.")] = False,
+) -> None:
+    from memories.database import connect
+    from memories.store import find
+    from memories.store import pin as pin_memory
+
+    with connect() as connection:
+        memory_id = find(connection, memory)
+        pin_memory(connection, memory_id, pinned=not undo)
+    say(f"{memory_id} {'may fade again' if undo else 'will not fade'} from the next cycle on.")
+
+
+@app.command(help="Give a vector to every memory that has none." + EXAMPLE + "dreams embed")
+def embed(as_json: AsJson = False) -> None:
+    from ingest.embed import count_waiting
+    from ingest.embed import embed as embed_memories
+    from ingest.reduce import reduce
+    from memories.database import connect
+    from memories.models_client import models
+    from memories.settings import settings
+
+    model = settings().embedding_model
+    with connect(autocommit=True) as connection:
+        waiting = count_waiting(connection, model)
+        outcome: dict[str, object] = {"embedded": 0, "failed": 0}
+        if waiting:
+            with models() as client, bar("embedding", waiting) as advance:
+                done = embed_memories(connection, client, model, advance)
+            reduce(connection, model)
+            outcome = {"embedded": done.embedded, "failed": done.failed}
+    show(outcome, as_json, f"{outcome['embedded']} memories embedded, {outcome['failed']} failed.")
+
+
+@app.command(
+    help="Say what each memory is about: by rule, and by ANNOTATION_MODEL where it is set."
+    + EXAMPLE
+    + "dreams annotate"
+)
+def annotate(as_json: AsJson = False) -> None:
+    from ingest.annotate import annotate_chat, annotate_rules
+    from ingest.settings import settings
+    from memories.database import connect
+    from memories.models_client import models
+
+    model = settings().annotation_model
+    with connect(autocommit=True) as connection, bar("annotating", None) as advance:
+        outcome = annotate_rules(connection, advance)
+        if model is not None:
+            with models() as client:
+                answered = annotate_chat(connection, client, model, advance)
+            outcome.annotated += answered.annotated
+            outcome.quarantined += answered.quarantined
+    show(
+        {"annotated": outcome.annotated, "quarantined": outcome.quarantined},
+        as_json,
+        f"{outcome.annotated} annotated, {outcome.quarantined} answers in quarantine.",
+    )
+
+
+@app.command(help="Dream: embed, annotate, run dbt, write back, and say what was found." + EXAMPLE + "dreams run")
+def run(
+    as_of: Annotated[
+        str | None, typer.Option(help="Compute for another instant (ISO 8601); publishes nothing.")
+    ] = None,
+    full_refresh: Annotated[bool, typer.Option(help="Compute everything anew.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say how many rows would change, and publish nothing.")] = False,
+    stage: Annotated[str, typer.Option(help="working_memory, short_term, consolidation or long_term.")] = "long_term",
+    parameter: Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait while another cycle runs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from ingest.cycle import STAGES, run_cycle
+    from memories.database import connect
+    from memories.migrate import migrate
+    from memories.overview import findings
+
+    if stage not in STAGES:
+        raise InputError(f"there is no stage {stage!r}: use one of {', '.join(STAGES)}")
+    migrate()
+    with status("dreaming") as on_step:
+        cycle = run_cycle(
+            stage,
+            as_of=instant(as_of) if as_of else None,
+            full_refresh=full_refresh,
+            dry_run=dry_run,
+            overrides=overrides(parameter or []),
+            wait=wait,
+            on_step=on_step,
+        )
+    summary = {
+        "as_of": cycle.as_of.isoformat(),
+        "published": cycle.published,
+        "rows": dict(cycle.row_counts),
+        "changed": dict(cycle.rows_changed),
+        "seconds": cycle.seconds,
+        "embedded": cycle.embedded,
+        "embedding_failures": cycle.embedding_failures,
+        "annotated": cycle.annotated,
+    }
+    if as_json:
+        show(summary, as_json, "")
+    elif cycle.published:
+        with connect() as connection:
+            for line in findings(connection):
+                say(line)
+        say(f"\n{sum(cycle.rows_changed.values())} rows changed in {sum(cycle.seconds.values()):.1f} s. Try next")
+        say("  dreams query last-week\n  dreams query revisions\n  dreams query path --set from=boat --set to=storm")
+    else:
+        say(f"As of {cycle.as_of.isoformat(timespec='minutes')}; nothing was published.")
+        rows = [[name, count, cycle.rows_changed.get(name, 0)] for name, count in cycle.row_counts.items()]
+        show_table(["table", "rows", "would_change"], rows)
+    if cycle.embedding_failures:
+        errors.print(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
+
+
+@app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")
+def write_back(as_json: AsJson = False) -> None:
+    from ingest.cycle import publish_cache
+
+    with status("writing back"):
+        changed = publish_cache()
+    show(dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams.")
+
+
+@app.command(help="Ask one of the canned questions; without a name, list them." + EXAMPLE + "dreams query last-week")
+def query(
+    name: Annotated[str | None, typer.Argument(help="The question's name.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter of the question: name=value.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    from memories.queries import queries, run_query
+
+    from memories.database import connect
+
+    if name is None:
+        rows = [[item.name, item.question, " ".join(p.name for p in item.parameters)] for item in queries().values()]
+        show_table(["name", "question", "parameters"], rows, as_json)
+        return
+    with connect() as connection:
+        columns, found_rows = run_query(connection, name, dict(assignment(text) for text in parameter or []))
+    show_table(columns, found_rows, as_json)
+
+
+@app.command(help="Counts, and the disk that each part uses." + EXAMPLE + "dreams stats")
+def stats(as_json: AsJson = False) -> None:
+    from ingest.settings import settings
+    from memories.database import connect
+    from memories.overview import disk_use, statistics
+
+    with connect() as connection:
+        counts = statistics(connection)
+        use = disk_use(connection, {"DuckDB cache": settings().duckdb_file})
+    if as_json:
+        show({**counts, "disk_bytes": use}, as_json, "")
+        return
+    show_table(["what", "count"], [[name.replace("_", " "), value] for name, value in counts.items()])
+    show_table(["disk", "megabytes"], [[name, f"{size / 1e6:.1f}"] for name, size in use.items()])
+
+
+@app.command(help="Dream on schedule, with the Prefect UI." + EXAMPLE + "dreams schedule")
+def schedule() -> None:
+    from ingest.flows.schedules import serve as serve_schedules
+
+    serve_schedules(on_ready=lambda address: say(f"The schedules run; their UI is {address} (Ctrl-C ends them)."))
+
+
+@app.command(help="Serve the models over HTTP (Ollama's and OpenAI's protocols)." + EXAMPLE + "dreams serve")
+def serve() -> None:
+    try:
+        from sidecar.serve import serve as serve_models
+        from sidecar.settings import settings
+    except ModuleNotFoundError as error:
+        raise InputError(f"the sidecar is not installed ({error.name} is missing): pip install '.[sidecar]'") from error
+    serve_models(settings(), lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
+
+
+@app.command(
+    help="Write memories and events as the JSON lines that `dreams ingest jsonl` reads."
+    + EXAMPLE
+    + "dreams export > memories.jsonl"
+)
+def export() -> None:
+    from memories.database import connect
+    from memories.export import export as lines
+
+    with connect() as connection:
+        for line in lines(connection):
+            sys.stdout.write(line + "\n")
+
+
+@app.command(
+    help="Check every part and say what to mend; exit code 1 when something is wrong." + EXAMPLE + "dreams health"
+)
+def health(as_json: AsJson = False) -> None:
+    from ingest.health import checks
+
+    results = list(checks())
+    show_table(["part", "ok", "detail"], [[check.part, check.ok, check.detail] for check in results], as_json)
+    if not all(check.ok for check in results):
+        raise typer.Exit(1)
+
+
+def instant(text: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def assignment(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InputError(f"{text!r} sets nothing: write --set name=value")
+    return name, value
+
+
+def overrides(assignments: Sequence[str]) -> Mapping[str, object]:
+    values: dict[str, object] = {}
+    for name, value in map(assignment, assignments):
+        try:
+            values[name] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name] = value
+    return values
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
+    """Shared by all commands; `main` looks for --debug itself, since it also covers errors in parsing."""
+
+
+def main() -> None:
+    """Runs the command; an expected error is one sentence on standard error and an exit code, never a traceback."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_path=False, show_time=False)],
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    debug = "--debug" in sys.argv
+    if debug and sys.argv[1] != "--debug":
+        sys.argv.remove("--debug")
+        sys.argv.insert(1, "--debug")
+    try:
+        app(standalone_mode=True)
+    except DreamsError as error:
+        if debug:
+            raise
+        errors.print(f"dreams: {error}")
+        sys.exit(error.exit_code)
+    except psycopg.OperationalError as error:
+        if debug:
+            raise
+        errors.print(
+            f"dreams: Postgres went away ({str(error).strip().splitlines()[0]}): start it and run this again",
+            markup=False,
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        errors.print("dreams: interrupted; what was finished is kept, run the same command to go on")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

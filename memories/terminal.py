@@ -1,0 +1,51 @@
+"""How the `dreams` command shows data: sentences, tables, JSON, progress."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(sentence: str) -> None:
+    """Prints data as it is: what looks like markup in it is not."""
+    console.print(sentence, markup=False)
+
+
+def show(data: Mapping[str, object], as_json: bool, sentence: str) -> None:
+    """Prints a result as one JSON object, or as a sentence."""
+    say(json.dumps(data, default=str) if as_json else sentence)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json: bool = False) -> None:
+    """Prints rows as a JSON array of objects, or as a table."""
+    if as_json:
+        say(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str))
+        return
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        drawn.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        drawn.add_row(*("" if value is None else str(value).replace("[", "\\[") for value in row))
+    console.print(drawn)
+
+
+@contextmanager
+def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error; yields the function that moves it on."""
+    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def status(what: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done; yields the function that changes it."""
+    with errors.status(what) as shown:
+        yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")

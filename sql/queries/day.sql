@@ -1,0 +1,37 @@
+-- What happened on a day?
+-- :day date none -- the day (YYYY-MM-DD); without it, the latest on which something was remembered
+-- :limit integer 100 -- events to show
+with cycle as (
+    select * from dreams.visible_cycle
+),
+
+asked as (
+    select coalesce(%(day)s::date, (max(m.created_at) at time zone c.timezone)::date) as day
+    from cycle as c
+    left join public.memories as m on c.as_of >= m.created_at
+    group by c.timezone
+),
+
+events as (
+    select v.*
+    from dreams.memory_timeline as v
+    cross join cycle as c
+    cross join asked as a
+    where
+        v.occurred_at >= a.day::timestamp at time zone c.timezone
+        and v.occurred_at < (a.day + 1)::timestamp at time zone c.timezone
+        and v.kind <> 'rehearsed'
+)
+
+select
+    to_char(v.occurred_at at time zone c.timezone, 'YYYY-MM-DD HH24:MI') as at,
+    v.kind || coalesce(' (grade ' || v.grade || ')', '') as event,
+    left(v.gist, 80) as memory,
+    p.project,
+    p.place,
+    array_to_string(p.people, ', ') as people
+from events as v
+cross join cycle as c
+left join dreams.episode_members as p on p.memory_id = v.memory_id
+order by v.occurred_at asc, v.memory_id asc, v.kind asc
+limit %(limit)s

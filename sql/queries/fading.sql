@@ -1,0 +1,43 @@
+-- What is about to fade?
+-- :days days 30 -- days within which it crosses the next threshold
+-- :limit integer 20 -- memories to show
+-- The forgetting curve solved for the day on which strength meets the threshold below it. Associations wane meanwhile,
+-- so the day may come a little sooner. A pinned memory never fades.
+with cycle as (
+    select * from dreams.visible_cycle
+),
+
+memories as (
+    select
+        l.*,
+        c.fsrs_decay,
+        c.timezone,
+        c.consolidation_threshold
+        / case l.fate when 'consolidated' then 1 when 'retained' then 2 else 4 end as threshold,
+        case l.fate when 'consolidated' then 'retained' when 'retained' then 'fading' else 'dormant' end as next_fate
+    from dreams.long_term_memories as l
+    cross join cycle as c
+    where l.fate <> 'dormant' and not l.pinned
+),
+
+dated as (
+    select
+        *,
+        stability_days / (power(0.9, -1 / fsrs_decay) - 1) * (
+            power(threshold / strength * retrievability, -1 / fsrs_decay) - power(retrievability, -1 / fsrs_decay)
+        ) as days_left
+    from memories
+)
+
+select
+    left(semantic_gist, 80) as memory,
+    fate,
+    next_fate,
+    round(days_left::numeric, 1) as days_left,
+    round(strength::numeric, 3) as strength,
+    round(threshold::numeric, 3) as threshold,
+    to_char(last_accessed_at at time zone timezone, 'YYYY-MM-DD HH24:MI') as last_thought_of
+from dated
+where days_left <= %(days)s
+order by dated.days_left asc, memory_id asc
+limit %(limit)s

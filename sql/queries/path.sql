@@ -1,0 +1,106 @@
+-- How are two ideas connected?
+-- :from text required -- a concept, or words of one
+-- :to text required -- another
+-- :steps integer 4 -- steps a path may have at most
+-- The strongest path (largest product of associations) of each length. Every step keeps the best way to each concept
+-- and then the 1,000 strongest ways, over the 100 strongest associations of a concept: the work stays bounded.
+with recursive network as (
+    select
+        source,
+        target,
+        strength
+    from dreams.knowledge_graph
+    where relation = 'co_occurrence'
+),
+
+ideas as (
+    select
+        source as concept,
+        strpos(' ' || source || ' ', ' ' || lower(%(from)s::text) || ' ') > 0 as is_start,
+        strpos(' ' || source || ' ', ' ' || lower(%(to)s::text) || ' ') > 0 as is_end
+    from network
+    union
+    select
+        target,
+        strpos(' ' || target || ' ', ' ' || lower(%(from)s::text) || ' ') > 0,
+        strpos(' ' || target || ' ', ' ' || lower(%(to)s::text) || ' ') > 0
+    from network
+),
+
+ends as (
+    select concept from ideas
+    where is_end and not is_start
+),
+
+ways as (
+    select
+        0 as step,
+        concept,
+        array[concept] as concepts,
+        1.0::double precision as strength,
+        1.0::double precision as weakest
+    from ideas
+    where is_start and not is_end
+    union all
+    select
+        step,
+        concept,
+        concepts,
+        strength,
+        weakest
+    from (
+        select
+            *,
+            row_number() over (order by strength desc, concepts asc) as beam_rank
+        from (
+            select
+                w.step + 1 as step,
+                n.concept,
+                w.concepts || n.concept as concepts,
+                w.strength * n.strength as strength,
+                least(w.weakest, n.strength) as weakest,
+                row_number() over (
+                    partition by n.concept order by w.strength * n.strength desc, w.concepts asc
+                ) as way_rank
+            from ways as w
+            inner join lateral (
+                select
+                    concept,
+                    strength
+                from (
+                    select
+                        target as concept,
+                        strength
+                    from network
+                    where source = w.concept
+                    union all
+                    select
+                        source as concept,
+                        strength
+                    from network
+                    where target = w.concept
+                ) as both_ways
+                order by strength desc, concept asc
+                limit 100
+            ) as n on true
+            where w.step < %(steps)s and n.concept <> all(w.concepts) and w.concept not in (select concept from ends)
+        ) as reached
+        where way_rank = 1
+    ) as ranked
+    where beam_rank <= 1000
+),
+
+arrived as (
+    select distinct on (w.step) w.*
+    from ways as w
+    inner join ends as e on e.concept = w.concept
+    order by w.step asc, w.strength desc, w.concepts asc
+)
+
+select
+    array_to_string(concepts, ' → ') as path,
+    step as steps,
+    round(strength::numeric, 3) as strength,
+    round(weakest::numeric, 3) as weakest_step
+from arrived
+order by strength desc, step asc

@@ -1,0 +1,36 @@
+-- What contradicts or supersedes what?
+-- :limit integer 30 -- revisions to show, the latest first
+with revisions as (
+    select
+        *,
+        related_memories[1] as later_id,
+        related_memories[2] as earlier_id
+    from dreams.memory_insights
+    where insight_type in ('supersession', 'contradiction')
+),
+
+states as (
+    select
+        memory_id,
+        semantic_gist,
+        created_at
+    from dreams.memory_states
+),
+
+cycle as (
+    select timezone from dreams.visible_cycle
+)
+
+select
+    to_char(r.discovered_at at time zone c.timezone, 'YYYY-MM-DD HH24:MI') as since,
+    case r.insight_type when 'supersession' then 'supersedes' else 'contradicts' end as kind,
+    left(later.semantic_gist, 80) as later_memory,
+    left(earlier.semantic_gist, 80) as earlier_memory,
+    to_char(earlier.created_at at time zone c.timezone, 'YYYY-MM-DD HH24:MI') as earlier_from,
+    round(r.confidence_score::numeric, 2) as cosine_similarity
+from revisions as r
+inner join states as later on later.memory_id = r.later_id
+inner join states as earlier on earlier.memory_id = r.earlier_id
+cross join cycle as c
+order by r.discovered_at desc, r.insight_id asc
+limit %(limit)s

@@ -1,0 +1,131 @@
+"""What tests stand on: one embedded Postgres, and for each test that asks a database of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+import ingest.settings
+import memories.settings
+from ingest import sources
+from ingest.cycle import run_cycle
+from ingest.load import load
+from memories import database
+from memories.migrate import migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+Dreams = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def forget_settings() -> None:
+    memories.settings.settings.cache_clear()
+    ingest.settings.settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The connection string of a running server's database that nobody uses."""
+    home = Path(tempfile.mkdtemp(prefix="dreams-"))
+    patch = pytest.MonkeyPatch()
+    for name in ("OLLAMA_URL", "ANNOTATION_MODEL", "EMBEDDING_MODEL", "DUCKDB_PATH"):
+        patch.delenv(name, raising=False)
+    patch.setenv("DREAMS_HOME", str(home))
+    store = memories.settings.StoreSettings(postgres_db_url=None, dreams_home=home)
+    url = database.start(store)
+    patch.setenv("POSTGRES_DB_URL", url)
+    forget_settings()
+    yield url
+    database.stop(store)
+    shutil.rmtree(home, ignore_errors=True)
+    if store.postgres_folder.parent != home:
+        shutil.rmtree(store.postgres_folder.parent, ignore_errors=True)
+    patch.undo()
+    forget_settings()
+
+
+def new_database(server: str, template: str | None = None) -> str:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name}" + (f" template {template}" if template else ""))
+    return server.replace("/dreams?", f"/{name}?")
+
+
+def name_of(url: str) -> str:
+    return url.split("?")[0].rsplit("/", 1)[1]
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: str) -> str:
+    url = new_database(server)
+    migrate(url)
+    return name_of(url)
+
+
+@pytest.fixture(scope="session")
+def dreamt_template(server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A database in which the sample was loaded, embedded by the real model and dreamt once, and its DuckDB file."""
+    url, cache = new_database(server, migrated_template), tmp_path_factory.mktemp("dreamt") / "memory.duckdb"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTGRES_DB_URL", url)
+        patch.setenv("DUCKDB_PATH", str(cache))
+        forget_settings()
+        with database.connect(autocommit=True) as connection:
+            load(connection, sources.sample.read())
+        run_cycle()
+    forget_settings()
+    return name_of(url), cache
+
+
+def use(url: str, cache: Path, patch: pytest.MonkeyPatch) -> str:
+    patch.setenv("POSTGRES_DB_URL", url)
+    patch.setenv("DUCKDB_PATH", str(cache))
+    forget_settings()
+    return url
+
+
+@pytest.fixture
+def empty_url(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database with nothing in it; the settings point to it."""
+    yield use(new_database(server), tmp_path / "memory.duckdb", monkeypatch)
+    forget_settings()
+
+
+@pytest.fixture
+def store_url(
+    server: str, migrated_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A migrated store without memories; the settings point to it."""
+    yield use(new_database(server, migrated_template), tmp_path / "memory.duckdb", monkeypatch)
+    forget_settings()
+
+
+@pytest.fixture
+def dreamt_url(
+    server: str, dreamt_template: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A store of its own with the sample, dreamt once, and its DuckDB file; the settings point to it."""
+    template, cache = dreamt_template
+    for suffix in ("", ".version"):
+        shutil.copy(f"{cache}{suffix}", tmp_path / f"memory.duckdb{suffix}")
+    yield use(new_database(server, template), tmp_path / "memory.duckdb", monkeypatch)
+    forget_settings()
+
+
+@pytest.fixture
+def dreams() -> Dreams:
+    """Runs the `dreams` command in a process of its own, with the settings of the moment."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "dreams.py"), *arguments],
+            cwd=ROOT, capture_output=True, text=True, timeout=300, env=dict(os.environ), **options,  # type: ignore[call-overload]
+        )  # fmt: skip
+
+    return run

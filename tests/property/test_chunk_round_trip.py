@@ -1,0 +1,20 @@
+"""Whatever the text, its chunks are valid, small enough, distinct, and give it back."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memories.chunk import LIMIT_BYTES, OVERLAP_BYTES, chunk, reassemble
+
+PIECES = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, min_size=1, max_size=12), st.integers(1, 400), st.sampled_from(["", " ", "\n\n", ". ", "。"]))
+def test_chunks_give_the_content_back(pieces: list[str], repeat: int, separator: str) -> None:
+    content = separator.join(pieces * repeat)
+    parts = chunk(content)
+    assert reassemble(parts) == content
+    assert len({part.text for part in parts}) == len(parts)
+    # An overlap grows only where a text repeats itself, by a character for each repetition.
+    assert all(len(part.text.encode()) <= LIMIT_BYTES + 4 * len(parts) for part in parts)
+    assert all(a.byte_end - b.byte_start >= OVERLAP_BYTES for a, b in zip(parts, parts[1:], strict=False))
