@@ -292,16 +292,19 @@ def run(
         say(f"As of {cycle.as_of.isoformat(timespec='minutes')}; nothing was published.")
         rows = [[name, count, cycle.rows_changed.get(name, 0)] for name, count in cycle.row_counts.items()]
         show_table(["table", "rows", "would_change"], rows)
+    if cycle.problem:
+        errors.print(f"dreams: {cycle.problem}; this cycle dreamt without", markup=False)
+        raise typer.Exit(1)
     if cycle.embedding_failures:
         errors.print(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
 
 
 @app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")
 def write_back(as_json: AsJson = False) -> None:
-    from ingest.cycle import publish_cache
+    from ingest.cycle import publish_computed
 
     with status("writing back"):
-        changed = publish_cache()
+        changed = publish_computed()
     show(dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams.")
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,9 +18,9 @@ from ingest.annotate import annotate_chat, annotate_rules
 from ingest.embed import count_waiting, embed
 from ingest.reduce import reduce
 from ingest.settings import settings as ingest_settings
-from ingest.write_back import MARTS, RECORDS, publish, row_counts
+from ingest.write_back import MARTS, RECORDS, computed_for, publish, row_counts
 from memories.database import Connection, connect, url
-from memories.errors import CycleInProgress, DreamsError
+from memories.errors import CycleInProgress, DreamsError, InputError, ModelUnreachable
 from memories.models_client import models
 from memories.settings import settings as store_settings
 
@@ -58,6 +59,7 @@ class Cycle:
     embedding_failures: int = 0
     annotated: int = 0
     quarantined: int = 0
+    problem: str | None = None
     model_runs: Sequence[dbt.ModelRun] = ()
 
 
@@ -93,7 +95,7 @@ def run_cycle(
     """One dream cycle up to a stage. It publishes, unless it is a dry run or computes for another instant than now.
 
     Raises CycleInProgress when another cycle runs (or waits for it, with `wait`), and CycleFailed when a stage fails;
-    the last complete cycle stays visible.
+    the last complete cycle stays visible. Where a model does not answer it dreams without, and `problem` says so.
     """
     with open_cycle(
         stage,
@@ -104,7 +106,11 @@ def run_cycle(
         wait=wait,
         on_step=on_step,
     ) as opened:
-        enrich(opened)
+        try:
+            enrich(opened)
+        except ModelUnreachable as error:
+            # Dreaming needs no model: what has no vector yet gets one next time.
+            opened.cycle.problem = str(error)
         dream(opened)
         write_back(opened)
     return opened.cycle
@@ -148,6 +154,8 @@ def enrich(opened: OpenCycle) -> None:
     if not opened.for_now:
         return
     connection, cycle = opened.connection, opened.cycle
+    with _timed(cycle, "annotate", opened.on_step):
+        cycle.annotated = annotate_rules(connection).annotated
     with _timed(cycle, "embed", opened.on_step):
         model = store_settings().embedding_model
         if count_waiting(connection, model):
@@ -155,14 +163,12 @@ def enrich(opened: OpenCycle) -> None:
                 outcome = embed(connection, client, model)
             cycle.embedded, cycle.embedding_failures = outcome.embedded, outcome.failed
             reduce(connection, model)
-    with _timed(cycle, "annotate", opened.on_step):
-        cycle.annotated = annotate_rules(connection).annotated
-        annotator = ingest_settings().annotation_model
-        if annotator is not None:
-            with models() as client:
-                answered = annotate_chat(connection, client, annotator)
-            cycle.annotated += answered.annotated
-            cycle.quarantined = answered.quarantined
+    annotator = ingest_settings().annotation_model
+    if annotator is not None:
+        with _timed(cycle, "ask", opened.on_step), models() as client:
+            answered = annotate_chat(connection, client, annotator)
+        cycle.annotated += answered.annotated
+        cycle.quarantined = answered.quarantined
 
 
 def dream(opened: OpenCycle) -> None:
@@ -177,7 +183,7 @@ def dream(opened: OpenCycle) -> None:
             opened.database_url,
             opened.cache,
             {**opened.variables, "as_of": cycle.as_of.isoformat()},
-            select=[f"+{name}" for name in STAGES[cycle.stage]],
+            select=[*(f"+{name}" for name in STAGES[cycle.stage]), "dream"],
             full_refresh=opened.full_refresh or not opened.publishes,
             settings=ingest_settings(),
         )
@@ -191,12 +197,37 @@ def write_back(opened: OpenCycle) -> None:
         _timed(cycle, "write_back", opened.on_step),
         connection.transaction(force_rollback=not opened.publishes),
     ):
+        if not opened.publishes:
+            _begin(connection, cycle, opened.variables)
         cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
         if opened.publishes:
             _finish(connection, cycle)
     cycle.published = opened.publishes
     if not opened.publishes:
         _discard(opened.cache)
+
+
+def publish_computed() -> Mapping[str, int]:
+    """Publishes what a bare `dbt run` left in the DuckDB file; returns the rows changed in each mart.
+
+    Raises InputError when there is nothing in it, or nothing later than what is visible.
+    """
+    cache = ingest_settings().duckdb_file
+    with cycle_lock(url(), wait=False) as connection:
+        as_of, variables = computed_for(cache)
+        visible = connection.execute("select as_of from dreams.visible_cycle").fetchone()
+        now = _now(connection)
+        if as_of > now or (visible is not None and as_of <= cast(datetime, visible[0])):
+            raise InputError(
+                f"the DuckDB file holds a run as of {as_of:%Y-%m-%d %H:%M:%S}: only one later than what is visible, and not "
+                "of the future, is published; run dbt again"
+            )
+        cycle = Cycle(uuid4(), "long_term", as_of, published=True, row_counts=row_counts(cache, STAGES["long_term"]))
+        with connection.transaction():
+            _begin(connection, cycle, variables)
+            cycle.rows_changed = publish(connection, cache, cycle.cycle_id, STAGES["long_term"])
+            _finish(connection, cycle)
+    return cycle.rows_changed
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Publishes what a cycle computed: each mart is copied beside its table, then one transaction merges what differs."""
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +12,7 @@ import duckdb
 from psycopg import sql
 
 from memories.database import Connection
+from memories.errors import InputError
 
 COPY_BYTES = 1 << 20
 
@@ -92,6 +95,21 @@ def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:
     """Rows of each mart in the DuckDB file."""
     with duckdb.connect(str(cache), read_only=True) as source:
         return {name: source.table(name).count("*").fetchall()[0][0] for name in names}
+
+
+def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
+    """The instant and the parameters that a DuckDB file was computed with.
+
+    Raises InputError when there is no such file, or nothing whole in it.
+    """
+    if not cache.exists():
+        raise InputError(f"there is nothing to publish at {cache}: run dbt first, or `dreams run`")
+    with duckdb.connect(str(cache), read_only=True) as source:
+        try:
+            as_of, variables = source.sql("select epoch_us(as_of), parameters from dream").fetchall()[0]
+        except duckdb.CatalogException as error:
+            raise InputError(f"no run was finished in {cache}: run dbt first, or `dreams run`") from error
+    return datetime.fromtimestamp(as_of / 1_000_000, UTC), json.loads(variables)
 
 
 def _stage(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:

@@ -10,6 +10,7 @@ DreamsError
 ├── CacheLocked           another process holds the DuckDB file
 ├── ModelError            the sidecar or Ollama
 │   └── ModelUnreachable  no connection
+├── ScheduleError         the schedules cannot be served
 └── CycleFailed           a stage of a dream cycle failed; the last complete cycle stays visible
     └── RebuildDiffers    the DuckDB file is not what a full rebuild gives
 """
@@ -54,6 +55,10 @@ class ModelError(DreamsError):
 
 
 class ModelUnreachable(ModelError):
+    pass
+
+
+class ScheduleError(DreamsError):
     pass
 
 

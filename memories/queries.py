@@ -14,7 +14,9 @@ from memories.errors import InputError
 from memories.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "sql" / "queries"
-DECLARATION = re.compile(r"-- :(?P<name>\w+) (?P<kind>text|integer|days|date|\w+(?:\|\w+)+) (?P<default>\S+) -- (?P<meaning>.+)")
+DECLARATION = re.compile(
+    r"-- :(?P<name>\w+) (?P<kind>text|integer|days|date|\w+(?:\|\w+)+) (?P<default>\S+) -- (?P<meaning>.+)"
+)
 WHOLE_NUMBER = re.compile(r"[0-9]{1,6}")
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Value = str | int | date | None
@@ -53,7 +55,7 @@ class Parameter:
         return text.strip()
 
     def _wrong(self, text: str, wanted: str) -> InputError:
-        return InputError(f"--{self.name} must be {wanted}, but is {text!r} ({self.meaning})")
+        return InputError(f"{self.name} must be {wanted}, but is {text!r}: {self.meaning}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Query:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in arguments:
             if name not in known:
-                raise InputError(f"{self.name} has no --{name}{_suggestion(name, known, '--')}")
+                raise InputError(f"{self.name} has no parameter {name!r}{_suggestion(name, known)}")
         return {name: self._value(parameter, arguments.get(name)) for name, parameter in known.items()}
 
     def _value(self, parameter: Parameter, given: str | None) -> Value:
@@ -78,7 +80,7 @@ class Query:
         if text is not None:
             return parameter.parse(text)
         if parameter.is_required:
-            raise InputError(f"{self.name} needs --{parameter.name}: {parameter.meaning}")
+            raise InputError(f"{self.name} needs {parameter.name}: {parameter.meaning}")
         return None
 
 
@@ -97,7 +99,7 @@ def run_query(
     """
     query = queries().get(name)
     if query is None:
-        raise InputError(f"there is no query {name!r}{_suggestion(name, queries(), '')}")
+        raise InputError(f"there is no query {name!r}{_suggestion(name, queries())}")
     cursor = connection.execute(query.sql.encode(), query.bind(arguments))
     return [column.name for column in cursor.description or ()], cursor.fetchall()
 
@@ -122,10 +124,10 @@ def _parameter(found: re.Match[str]) -> Parameter:
     )
 
 
-def _suggestion(name: str, known: Mapping[str, object], prefix: str) -> str:
+def _suggestion(name: str, known: Mapping[str, object]) -> str:
     close = get_close_matches(name, known, n=1)
-    there_is = ", ".join(prefix + each for each in known)
-    return f": did you mean {prefix}{close[0]}? There is {there_is}" if close else f": there is {there_is}"
+    there_is = f"there is {', '.join(known)}"
+    return f": did you mean {close[0]}? T{there_is[1:]}" if close else f": {there_is}"
 
 
 def _is_utf8(text: str) -> bool:

@@ -1,4 +1,7 @@
-{# A sum that does not depend on the order of its terms: that of doubles does, in the last digits, and threads vary it. #}
+{#
+    A sum that does not depend on the order of its terms: that of doubles does, in the last digits, and threads vary it.
+    Terms become doubles first, for DuckDB scales a float to a decimal with the seven digits that a float has.
+#}
 {% macro exact_sum(terms) -%}
-    cast(sum(cast({{ terms }} as decimal(38, 15))) as double)
+    cast(sum(cast(cast({{ terms }} as double) as decimal(38, 15))) as double)
 {%- endmacro %}

@@ -1,0 +1,19 @@
+"""Prefect over the plain functions of `ingest`; nothing else imports it.
+
+Prefect reads the environment as it is imported: its files lie in DREAMS_HOME/prefect, and it reports to nobody. What
+the environment says already holds.
+"""
+
+import os
+
+from memories.settings import settings
+
+for name, value in {
+    "PREFECT_HOME": str(settings().dreams_home.resolve() / "prefect"),
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "ingest,memories",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "DO_NOT_TRACK": "1",
+}.items():
+    os.environ.setdefault(name, value)

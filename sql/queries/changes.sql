@@ -1,6 +1,6 @@
 -- What changed in last night's cycle?
 -- :days days 1 -- days of cycles up to the last one, taken together; 0 for the last one alone
--- :limit integer 10 -- changes of each kind to show
+-- :limit integer 5 -- changes of each kind to show, the largest first
 -- Before and after are weights as they stand now: waning alone, which every night brings, is no change.
 -- The work is in proportion to what these cycles changed; a first load changes everything.
 with cycle as (
@@ -90,82 +90,84 @@ fields as (
     select
         d.kind,
         d.subject,
-        'changed' as change,
         f.field,
-        d.before ->> f.field as old_value,
-        d.after ->> f.field as new_value,
-        case
-            when f.field in ('association_sum', 'forward_weight', 'backward_weight') then power(
-                1 - c.forgetting_rate,
-                coalesce(c.night - coalesce(d.before ->> 'association_night', d.before ->> 'scaled_through')::date, 0)
-            )
-        end as old_factor,
-        case
-            when f.field in ('association_sum', 'forward_weight', 'backward_weight') then power(
-                1 - c.forgetting_rate,
-                coalesce(c.night - coalesce(d.after ->> 'association_night', d.after ->> 'scaled_through')::date, 0)
-            )
-        end as new_factor
+        d.before ->> f.field as old_text,
+        d.after ->> f.field as new_text,
+        case when jsonb_typeof(d.before -> f.field) = 'number' then (d.before ->> f.field)::double precision end
+        * w.old_factor as old_number,
+        case when jsonb_typeof(d.after -> f.field) = 'number' then (d.after ->> f.field)::double precision end
+        * w.new_factor as new_number
     from changes as d
     cross join cycle as c
     cross join jsonb_object_keys(d.before) as f (field)
+    inner join lateral (
+        select
+            case when f.field in ('association_sum', 'forward_weight') then c.night end as night,
+            coalesce(d.before ->> 'association_night', d.before ->> 'scaled_through')::date as old_night,
+            coalesce(d.after ->> 'association_night', d.after ->> 'scaled_through')::date as new_night
+    ) as n on true
+    inner join lateral (
+        select
+            power(1 - c.forgetting_rate, coalesce(n.night - n.old_night, 0)) as old_factor,
+            power(1 - c.forgetting_rate, coalesce(n.night - n.new_night, 0)) as new_factor
+    ) as w on true
     where
         d.after is not null
         and f.field not in (
-            'association_night', 'scaled_through', 'semantic_associations', 'provenance', 'area_id', 'cluster_id',
-            'night'
+            'association_night', 'scaled_through', 'night', 'backward_weight', 'last_presented_at', 'provenance',
+            'semantic_associations', 'area_id', 'cluster_id', 'supporting_evidence', 'related_memories'
         )
         and d.before -> f.field is distinct from d.after -> f.field
-    union all
-    select
-        kind,
-        subject,
-        case when before is null then 'new' else 'gone' end as change,
-        null as field,
-        null as old_value,
-        null as new_value,
-        null as old_factor,
-        null as new_factor
-    from changes
-    where before is null or after is null
 ),
 
 told as (
     select
-        kind,
-        change,
-        subject,
-        field,
-        case
-            when old_factor is not null then round((old_value::double precision * old_factor)::numeric, 3)::text
-            else coalesce(left(o.semantic_gist, 60), old_value)
-        end as old_value,
-        case
-            when new_factor is not null then round((new_value::double precision * new_factor)::numeric, 3)::text
-            else coalesce(left(n.semantic_gist, 60), new_value)
-        end as new_value
+        f.kind,
+        'changed' as change,
+        f.subject,
+        f.field,
+        coalesce(trim_scale(round(f.old_number::numeric, 3))::text, o.semantic_gist, f.old_text) as old_value,
+        coalesce(trim_scale(round(f.new_number::numeric, 3))::text, n.semantic_gist, f.new_text) as new_value,
+        abs(f.new_number - f.old_number) as size
     from fields as f
-    left join dreams.memory_states as o on case when f.field = 'superseded_by' then f.old_value::uuid end = o.memory_id
-    left join dreams.memory_states as n on case when f.field = 'superseded_by' then f.new_value::uuid end = n.memory_id
+    left join dreams.memory_states as o on case when f.field = 'superseded_by' then f.old_text::uuid end = o.memory_id
+    left join dreams.memory_states as n on case when f.field = 'superseded_by' then f.new_text::uuid end = n.memory_id
+    union all
+    select
+        kind,
+        case when before is null then 'new' else 'gone' end as change,
+        subject,
+        null as field,
+        null as old_value,
+        null as new_value,
+        coalesce(
+            coalesce(after, before) ->> 'forward_weight',
+            coalesce(after, before) ->> 'association_strength',
+            coalesce(after, before) ->> 'confidence_score',
+            coalesce(after, before) ->> 'memory_count',
+            coalesce(after, before) ->> 'encoding'
+        )::double precision as size
+    from changes
+    where (before is null) <> (after is null)
 ),
 
 ranked as (
     select
         *,
-        count(*) over (partition by kind, change) as such_changes,
-        row_number() over (partition by kind, change order by subject asc, field asc) as place
+        count(*) over (partition by kind, change, field) as such_changes,
+        row_number() over (partition by kind, change, field order by size desc nulls last, subject asc) as place
     from told
-    where field is null or old_value is distinct from new_value
+    where change <> 'changed' or old_value is distinct from new_value
 )
 
 select
-    kind,
     change,
+    kind,
     left(subject, 130) as subject,
     field,
-    old_value as before,
-    new_value as after,
+    left(old_value, 60) as before,
+    left(new_value, 60) as after,
     such_changes
 from ranked
 where place <= %(limit)s
-order by change asc, kind asc, place asc
+order by change asc, kind asc, field asc, place asc

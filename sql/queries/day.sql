@@ -6,10 +6,12 @@ with cycle as (
 ),
 
 asked as (
-    select coalesce(%(day)s::date, (max(m.created_at) at time zone c.timezone)::date) as day
+    select coalesce(%(day)s::date, (m.created_at at time zone c.timezone)::date) as day
     from cycle as c
-    left join public.memories as m on c.as_of >= m.created_at
-    group by c.timezone
+    inner join lateral (
+        select max(created_at) as created_at from public.memories
+        where created_at <= c.as_of
+    ) as m on true
 ),
 
 events as (

@@ -2,7 +2,8 @@
 -- :days days 30 -- days within which it crosses the next threshold
 -- :limit integer 20 -- memories to show
 -- The forgetting curve solved for the day on which strength meets the threshold below it. Associations wane meanwhile,
--- so the day may come a little sooner. A pinned memory never fades.
+-- so the day may come a little sooner. A pinned memory never fades. Every memory is weighed: about five seconds at a
+-- million.
 with cycle as (
     select * from dreams.visible_cycle
 ),

@@ -4,7 +4,7 @@
 -- :steps integer 4 -- steps a path may have at most
 -- The strongest path (largest product of associations) of each length. Every step keeps the best way to each concept
 -- and then the 1,000 strongest ways, over the 100 strongest associations of a concept: the work stays bounded.
-with recursive network as (
+with recursive network as not materialized (
     select
         source,
         target,

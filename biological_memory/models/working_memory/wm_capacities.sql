@@ -30,7 +30,11 @@ components as (
 ),
 
 resultants as (
-    select agent, window_start, {{ exact_sum('total * total') }} as squared_length, any_value(embedded_count) as embedded_count
+    select
+        agent,
+        window_start,
+        {{ exact_sum('total * total') }} as squared_length,
+        any_value(embedded_count) as embedded_count
     from (
         select agent, window_start, dimension, {{ exact_sum('component') }} as total, count(*) as embedded_count
         from components

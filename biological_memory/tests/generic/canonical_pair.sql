@@ -1,0 +1,5 @@
+{# An undirected pair stands once, the smaller id first, and nothing is paired with itself. #}
+{% test canonical_pair(model) %}
+    select memory_a, memory_b from {{ model }}
+    where memory_a >= memory_b
+{% endtest %}

@@ -1,0 +1,97 @@
+"""When each flow runs, and the process that runs them then. Called by `dreams schedule`."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import Flow
+from prefect.runner import Runner
+from prefect.schedules import Cron, Schedule
+from prefect.server.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.types.entrypoint import EntrypointType
+
+from ingest import dbt
+from ingest.flows.dream_cycle import dream, ingest, rebuild
+from ingest.flows.server import server
+from memories.errors import ScheduleError
+from memories.settings import settings as store_settings
+
+# Of one kind one run at a time: a run that would only queue behind its own kind is left out.
+ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+
+
+def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
+    """What is served: dreams by day in UTC, those of the night and the week by the agent's clock, `ingest` on demand.
+
+    The agent's clock is in the parameters: those of the dbt project, unless others are given.
+    """
+    parameters = parameters or dbt.parameters({})
+    zone, night_hour = str(parameters["timezone"]), int(str(parameters["night_hour"]))
+    return [
+        _deployment(dream, "working-memory", Cron("*/5 * * * *", timezone="UTC"), stage="working_memory"),
+        _deployment(dream, "short-term", Cron("*/30 * * * *", timezone="UTC"), stage="short_term"),
+        _deployment(dream, "consolidation", Cron("0 * * * *", timezone="UTC"), stage="consolidation"),
+        _deployment(dream, "long-term", Cron(f"0 {night_hour} * * *", timezone=zone), stage="long_term"),
+        _deployment(rebuild, "weekly", Cron(f"0 {(night_hour + 1) % 24} * * 0", timezone=zone)),
+        _deployment(ingest, "on-demand", None),
+    ]
+
+
+def due(deployment: RunnerDeployment, start: datetime, end: datetime) -> Sequence[datetime]:
+    """When a deployment runs, from `start` to before `end`: the instants that Prefect's scheduler computes."""
+    instants: list[datetime] = []
+    for schedule in deployment.schedules or []:
+        cron = CronSchedule.model_validate(schedule.schedule, from_attributes=True)
+        after = start
+        # Prefect looks a thousand runs ahead at most.
+        while page := [instant for instant in asyncio.run(cron.get_dates(start=after, end=end)) if instant < end]:
+            instants += page
+            after = page[-1] + timedelta(seconds=1)
+    return sorted(instants)
+
+
+def serve(on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Runs the flows when they are due, until interrupted or terminated; `on_ready` is told the address of the UI.
+
+    The server at PREFECT_API_URL keeps the runs, or else one that is started here and ends with this. Raises
+    ScheduleError when the schedules are served already, or the server does not start.
+    """
+    home = store_settings().dreams_home / "prefect"
+    with _only_one(home), server(home) as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
+        served = deployments()
+        runner = Runner(name="dreams", limit=len(served))
+        for deployment in served:
+            runner.add_deployment(deployment)
+        on_ready(address)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(runner.start())
+
+
+def _deployment(flow: Flow[..., Any], name: str, schedule: Schedule | None, **parameters: str) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        name,
+        schedule=schedule,
+        parameters=parameters,
+        concurrency_limit=ONE_AT_A_TIME if schedule else None,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home / "schedule.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ScheduleError(
+            "another `dreams schedule` serves this store: end it first, or leave the work to it"
+        ) from error

@@ -1,0 +1,153 @@
+"""Every parameter is used, documented, and changes the outcome it names."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pytest
+import yaml
+
+from ingest.dbt import PROJECT, PROFILES, install_extension
+from ingest.settings import settings
+from memories.database import connect
+from tests.conftest import ROOT
+
+Changed = Callable[[float, float], bool]
+
+
+def more(before: float, after: float) -> bool:
+    return after > before
+
+
+def fewer(before: float, after: float) -> bool:
+    return after < before
+
+
+def other(before: float, after: float) -> bool:
+    return before != after
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A value of a parameter, the models to run again, a figure read off them, and how it has to move."""
+
+    value: object
+    models: str
+    figure: str
+    moves: Changed
+
+
+EFFECTS = {
+    "timezone": Effect("Asia/Tokyo", "ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
+    "night_hour": Effect(9, "ltm_nights", "select avg(epoch(night_at)) from ltm_nights", more),
+    "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
+    "working_memory_capacity": Effect(5, "wm_capacities attention_slots", "select count(*) from attention_slots", fewer),
+    "interference_similarity": Effect(0.05, "wm_capacities", "select sum(slot_capacity) from wm_capacities", fewer),
+    "activation_decay": Effect(0.8, "wm_activations", "select avg(activation_strength) from wm_activations", fewer),
+    "attention_weight": Effect(0.6, "con_encoding", "select avg(encoding) from con_encoding", more),
+    "emotional_weight": Effect(0.9, "con_encoding", "select avg(encoding) from con_encoding", more),
+    "session_gap_minutes": Effect(240, "stm_sessions", "select count(distinct session_id) from stm_sessions", fewer),
+    "context_drift_rate": Effect(0.2, "stm_session_inputs stm_context", "select sum(context_similarity) from stm_context", other),
+    "episode_boundary_similarity": Effect(
+        0.4, "stm_session_inputs stm_context", "select sum(episode_number) from stm_context", more
+    ),
+    "hebbian_learning_rate": Effect(0.3, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", more),
+    "forgetting_rate": Effect(0.2, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", fewer),
+    "replay_budget": Effect(3, "replays", "select count(*) from replays", fewer),
+    "replay_catch_up_nights": Effect(2, "ltm_nights", "select count(*) from ltm_nights where is_replay_due", fewer),
+    "need_spread": Effect(0.9, "ltm_need", "select sum(need) from ltm_need", other),
+    "stability_half_days": Effect(
+        2, "memory_states memory_state_kinds", "select count(*) from memory_states where knowledge_type = 'semantic'", more
+    ),
+    "fsrs_weights": Effect(
+        [1.0, 2.0, 9.0, 20.0, 6.4133, 0.8334, 3.0194, 0.001, 1.8722, 0.1666,
+         0.796, 1.4835, 0.0614, 0.2629, 1.6483, 0.6014, 1.8729, 0.5425, 0.0912, 0.0658],
+        "ltm_review_inputs ltm_reviews", "select avg(stability_days) from ltm_reviews", more,
+    ),
+    "fsrs_decay": Effect(0.5, "ltm_review_inputs ltm_reviews", "select sum(stability_days) from ltm_reviews", other),
+    "semantic_neighbours": Effect(2, "ltm_nearest_inputs ltm_nearest ltm_semantic_edges", "select count(*) from ltm_semantic_edges", fewer),
+    "semantic_similarity": Effect(0.6, "ltm_nearest_inputs ltm_nearest ltm_semantic_edges", "select min(cosine_similarity) from ltm_semantic_edges", more),
+    "contiguity_lag": Effect(1, "ltm_contiguity_edges", "select count(*) from ltm_contiguity_edges", fewer),
+    "contiguity_backward": Effect(0.9, "ltm_contiguity_edges", "select avg(backward_weight) from ltm_contiguity_edges", more),
+    "entity_neighbours": Effect(1, "ltm_entity_edges", "select count(*) from ltm_entity_edges", fewer),
+    "community_resolution": Effect(
+        3.0, "ltm_night_graph_inputs ltm_communities", "select count(distinct area_id) from ltm_communities", more
+    ),
+    "concept_support": Effect(4, "ltm_concept_edges", "select count(*) from ltm_concept_edges", fewer),
+    "supersession_similarity": Effect(0.75, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'supersession'", fewer),
+    "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
+    "habit_lift": Effect(4, "ins_habits", "select count(*) from ins_habits", fewer),
+    "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
+    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
+}  # fmt: skip
+# The views of schema dreams honour these with what the cycle recorded.
+IN_VIEWS = {"consolidation_threshold": 0.9}
+
+
+def variables() -> dict[str, object]:
+    return dict(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+
+
+def figure(query: str) -> float:
+    with duckdb.connect(str(settings().duckdb_file), read_only=True) as cache:
+        return float(cache.execute(query).fetchone()[0])
+
+
+def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
+    environment = {
+        **os.environ, "POSTGRES_DB_URL": url, "DUCKDB_PATH": str(settings().duckdb_file),
+        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
+    }  # fmt: skip
+    folder = settings().duckdb_file.parent / "target"
+    finished = subprocess.run(
+        [
+            sys.executable, "-m", "dbt.cli.main", "--quiet", "run", "--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES),
+            "--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(overrides), "--select", *models.split(),
+        ],
+        env=environment, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout[-2000:]
+
+
+def test_each_parameter_has_its_test_its_documentation_and_is_recorded() -> None:
+    names = set(variables()) - {"as_of"}
+    assert names == set(EFFECTS) | set(IN_VIEWS)
+    documented = (ROOT / "docs" / "biology.md").read_text()
+    elsewhere = {"timezone", "night_hour"}
+    assert [name for name in sorted(names) if f"`{name}`" not in documented and name not in elsewhere] == []
+    recorded = re.findall(r'"(\w+)"', (PROJECT / "macros" / "parameters.sql").read_text())
+    assert set(recorded) == names
+
+
+@pytest.mark.parametrize("name", sorted(EFFECTS))
+def test_a_parameter_changes_the_outcome_it_names(dreamt_url: str, name: str) -> None:
+    effect = EFFECTS[name]
+    with connect() as connection:
+        (as_of,) = connection.execute("select as_of from dreams.visible_cycle").fetchone()
+    assert isinstance(as_of, datetime)
+    before = figure(effect.figure)
+    run_models(dreamt_url, effect.models, {"as_of": as_of.isoformat(), name: effect.value})
+    after = figure(effect.figure)
+    assert effect.moves(before, after), (before, after)
+
+
+def test_the_threshold_of_consolidation_moves_fates(dreamt_url: str) -> None:
+    query = "select count(*) from dreams.long_term_memories where fate = 'consolidated'"
+    with connect() as connection:
+        before = connection.execute(query).fetchone()
+        connection.execute(
+            "update dreams.cycles set parameters = jsonb_set(parameters, '{consolidation_threshold}', %s::text::jsonb)",
+            (str(IN_VIEWS["consolidation_threshold"]),),
+        )
+        assert connection.execute(query).fetchone() < before
+
+
+def test_the_instant_is_a_parameter(dreamt_url: str) -> None:
+    run_models(dreamt_url, "stg_events", {"as_of": "2020-01-01T00:00:00+00:00"})
+    assert figure("select count(*) from stg_events") == 0
