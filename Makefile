@@ -38,7 +38,8 @@ lint: $(VENV)/.developed ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/sqlfluff lint --disable-progress-bar biological_memory/models biological_memory/macros sql
+	$(BIN)/sqlfluff lint --disable-progress-bar biological_memory/models biological_memory/macros
+	$(BIN)/sqlfluff lint --disable-progress-bar --config sql/.sqlfluff sql
 
 format: $(VENV)/.developed ## put Python into the house's form
 	$(BIN)/ruff check --fix .

@@ -23,7 +23,9 @@ limit %s
 INSIGHTS = """
 select insight_type, insight_description, confidence_score, related_memories
 from (
-    select *, row_number() over (partition by insight_type order by confidence_score desc, insight_id) as place
+    select *, row_number() over (
+        partition by insight_type order by validated is not null, confidence_score desc, insight_id
+    ) as place
     from dreams.memory_insights
 ) as ranked
 where place = 1

@@ -1,15 +1,26 @@
 """How the `dreams` command shows data: sentences, tables, JSON, progress."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-console = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 180
+UNFOLDED_CHARACTERS = 20
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def plain(value: object) -> float | str:
+    """What JSON has no form of: numbers of Postgres, dates, ids."""
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def say(sentence: str) -> None:
@@ -19,19 +30,21 @@ def say(sentence: str) -> None:
 
 def show(data: Mapping[str, object], as_json: bool, sentence: str) -> None:
     """Prints a result as one JSON object, or as a sentence."""
-    say(json.dumps(data, default=str) if as_json else sentence)
+    say(json.dumps(data, default=plain) if as_json else sentence)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json: bool = False) -> None:
     """Prints rows as a JSON array of objects, or as a table."""
     if as_json:
-        say(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str))
+        say(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=plain))
         return
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
     drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        drawn.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        drawn.add_row(*("" if value is None else str(value).replace("[", "\\[") for value in row))
+    for place, column in enumerate(columns):
+        is_short = all(len(row[place]) <= UNFOLDED_CHARACTERS for row in cells)
+        drawn.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_short)
+    for row in cells:
+        drawn.add_row(*(escape(cell) for cell in row))
     console.print(drawn)
 
 

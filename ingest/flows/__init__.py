@@ -12,6 +12,8 @@ for name, value in {
     "PREFECT_HOME": str(settings().dreams_home.resolve() / "prefect"),
     "PREFECT_LOGGING_EXTRA_LOGGERS": "ingest,memories",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The newer UI asks Amplitude for its settings even where analytics are off.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "DO_NOT_TRACK": "1",

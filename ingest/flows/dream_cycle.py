@@ -79,7 +79,7 @@ def dream(stage: Stage = "long_term") -> State[None]:
     return Completed(message=f"{sum(opened.cycle.rows_changed.values())} rows changed")
 
 
-@flow(name="rebuild")
+@flow(name="rebuild", flow_run_name="rebuild")
 def rebuild() -> State[None]:
     """Checks that a full rebuild gives what many small cycles have led to, row for row."""
     reach_store()

@@ -8,7 +8,7 @@ create table if not exists public.memories (
     context text not null,
     summary text not null,
     metadata jsonb default '{}',
-    tags text [] default '{}',
+    tags text[] default '{}',
     chunk_index integer,
     total_chunks integer,
     parent_id uuid default null,
@@ -46,15 +46,15 @@ create index if not exists memories_updated_at_idx on public.memories (updated_a
 create index if not exists memories_parent_id_idx on public.memories (parent_id) where parent_id is not null;
 
 alter table public.memories
-    add column if not exists embedding_vector vector(768),
-    add column if not exists embedding_reduced vector(256),
-    add column if not exists vector_magnitude real,
-    add column if not exists semantic_cluster integer,
-    add column if not exists last_embedding_update timestamp,
-    add column if not exists embedding_model text,
-    add column if not exists tag_embedding vector(768),
-    add column if not exists tag_embedding_reduced vector(256),
-    add column if not exists tag_embedding_updated timestamp;
+add column if not exists embedding_vector vector(768),
+add column if not exists embedding_reduced vector(256),
+add column if not exists vector_magnitude real,
+add column if not exists semantic_cluster integer,
+add column if not exists last_embedding_update timestamp,
+add column if not exists embedding_model text,
+add column if not exists tag_embedding vector(768),
+add column if not exists tag_embedding_reduced vector(256),
+add column if not exists tag_embedding_updated timestamp;
 
 create index if not exists memories_without_embedding_idx on public.memories (id) where embedding_vector is null;
 create index if not exists memories_tags_idx on public.memories using gin (tags);

@@ -7,7 +7,9 @@ create table if not exists dreams.recall_events (
     event_id uuid primary key default gen_random_uuid(),
     memory_id uuid not null,
     kind text not null check (
-        kind in ('created', 'upserted', 'edited', 'opened', 'cited', 'listed', 'reviewed', 'rehearsed', 'pinned', 'unpinned')
+        kind in (
+            'created', 'upserted', 'edited', 'opened', 'cited', 'listed', 'reviewed', 'rehearsed', 'pinned', 'unpinned'
+        )
     ),
     grade smallint check (grade between 1 and 4),
     query_id uuid,
@@ -38,7 +40,7 @@ create table if not exists dreams.memory_versions (
     content_hash varchar(64) not null,
     context text not null,
     summary text not null,
-    tags text [],
+    tags text[],
     metadata jsonb,
     valid_until timestamptz not null,
     recorded_at timestamptz not null default clock_timestamp(),
@@ -156,5 +158,9 @@ for each row execute function dreams.keep_events();
 
 -- A table that Codex filled before has memories without a first event.
 insert into dreams.recall_events (memory_id, kind, occurred_at)
-select id, 'created', coalesce(created_at, now()) from public.memories
+select
+    id,
+    'created',
+    coalesce(created_at, now())
+from public.memories
 where not exists (select 1 from dreams.recall_events where memory_id = memories.id);

@@ -4,7 +4,7 @@ create table if not exists dreams.annotations (
     annotator text not null,
     annotator_version text not null,
     entities jsonb not null,
-    topics text [] not null,
+    topics text[] not null,
     sentiment real not null check (sentiment between -1 and 1),
     task_type text not null check (task_type in ('goal', 'task', 'action', 'observation')),
     gist text not null,
@@ -45,7 +45,7 @@ create table if not exists dreams.learned_vectors (
     version integer not null,
     position integer not null,
     embedding_model text not null,
-    vector real [] not null,
+    vector real[] not null,
     trained_on integer not null,
     primary key (name, version, position)
 );

@@ -2,7 +2,7 @@
 create table if not exists dreams.cycles (
     cycle_id uuid primary key default gen_random_uuid(),
     as_of timestamptz not null,
-    stages text [] not null,
+    stages text[] not null,
     state text not null check (state in ('running', 'published', 'failed')),
     parameters jsonb not null,
     code_version text not null,
@@ -24,7 +24,7 @@ create table if not exists dreams.cycle_changes (
     operation text not null check (operation in ('insert', 'update', 'delete')),
     row_key jsonb not null,
     before jsonb,
-    memory_ids uuid [] not null
+    memory_ids uuid[] not null
 );
 create index if not exists cycle_changes_memories_idx on dreams.cycle_changes using gin (memory_ids)
 where before is not null;
@@ -65,7 +65,7 @@ create table if not exists dreams.processing_metrics (
     start_time timestamptz not null,
     end_time timestamptz not null,
     processing_version text not null,
-    error_messages text [] not null default '{}',
+    error_messages text[] not null default '{}',
     primary key (session_id, batch_id)
 );
 create index if not exists processing_metrics_start_idx on dreams.processing_metrics (start_time desc);

@@ -71,10 +71,11 @@ recalled as (
         ln(
             power(last_seconds, -activation_decay)
             + case
-                when presentation_count > 1 and first_seconds > last_seconds then
-                    (presentation_count - 1)
-                    * (power(first_seconds, 1 - activation_decay) - power(last_seconds, 1 - activation_decay))
-                    / ((1 - activation_decay) * (first_seconds - last_seconds))
+                when presentation_count > 1 and first_seconds > last_seconds
+                    then
+                        (presentation_count - 1)
+                        * (power(first_seconds, 1 - activation_decay) - power(last_seconds, 1 - activation_decay))
+                        / ((1 - activation_decay) * (first_seconds - last_seconds))
                 else 0
             end
         ) as activation
@@ -85,10 +86,11 @@ weighed as (
     select
         *,
         case
-            when pinned then greatest(
-                consolidation_threshold,
-                dreams.strength(retrievability, encoding, association_now, stability_days, stability_half_days)
-            )
+            when pinned
+                then greatest(
+                    consolidation_threshold,
+                    dreams.strength(retrievability, encoding, association_now, stability_days, stability_half_days)
+                )
             else dreams.strength(retrievability, encoding, association_now, stability_days, stability_half_days)
         end as strength
     from recalled
@@ -197,7 +199,7 @@ where w.timestamp = (select max(l.window_start) from dreams.attention_slots as l
 order by w.agent, w.wm_slot;
 comment on view dreams.current_context is 'The latest window of working memory of each agent.';
 
-create or replace function dreams.gists(memory_ids uuid []) returns text []
+create or replace function dreams.gists(memory_ids uuid[]) returns text[]
 language sql stable parallel safe as $$
     select coalesce(array_agg(s.semantic_gist order by i.position), '{}')
     from unnest(memory_ids) with ordinality as i (memory_id, position)

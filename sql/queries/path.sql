@@ -1,7 +1,7 @@
 -- How are two ideas connected?
 -- :from text required -- a concept, or words of one
 -- :to text required -- another
--- :steps integer 4 -- steps a path may have at most
+-- :steps 1|2|3|4|5|6 4 -- steps a path may have at most
 -- The strongest path (largest product of associations) of each length. Every step keeps the best way to each concept
 -- and then the 1,000 strongest ways, over the 100 strongest associations of a concept: the work stays bounded.
 with recursive network as not materialized (
@@ -83,7 +83,10 @@ ways as (
                 order by strength desc, concept asc
                 limit 100
             ) as n on true
-            where w.step < %(steps)s and n.concept <> all(w.concepts) and w.concept not in (select concept from ends)
+            where
+                w.step < %(steps)s::integer
+                and n.concept <> all(w.concepts)
+                and w.concept not in (select concept from ends)
         ) as reached
         where way_rank = 1
     ) as ranked

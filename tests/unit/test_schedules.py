@@ -35,7 +35,10 @@ def test_in_a_week_each_fires_as_often_as_its_cron_says() -> None:
 
 def test_consecutive_spans_fire_what_the_whole_does() -> None:
     noon = MONDAY + timedelta(hours=12)
-    whole, halves = fired(MONDAY, MONDAY + timedelta(days=1)), (fired(MONDAY, noon), fired(noon, MONDAY + timedelta(days=1)))
+    whole, halves = (
+        fired(MONDAY, MONDAY + timedelta(days=1)),
+        (fired(MONDAY, noon), fired(noon, MONDAY + timedelta(days=1))),
+    )
     assert whole == {name: halves[0][name] + halves[1][name] for name in whole}
 
 

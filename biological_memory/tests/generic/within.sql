@@ -2,7 +2,6 @@
 {% test within(model, column_name, min=none, max=none) %}
     select {{ column_name }} from {{ model }}
     where
-        false
-        {% if min is not none %} or {{ column_name }} < {{ min }} {% endif %}
-        {% if max is not none %} or {{ column_name }} > {{ max }} {% endif %}
+        {{ column_name }} < {{ column_name if min is none else min }}
+        or {{ column_name }} > {{ column_name if max is none else max }}
 {% endtest %}
