@@ -39,10 +39,10 @@ MARTS: Mapping[str, Mart] = {
 RECORDS = ("replays", "learned_vectors")
 
 RECORD_REPLAYS = """
-insert into dreams.recall_events (event_id, memory_id, kind, occurred_at, rank)
+insert into dreams.recall_events (event_id, memory_id, kind, occurred_at, rank, details)
 select
     md5('rehearsed ' || r.agent || ' ' || r.night || ' ' || r.memory_id)::uuid, r.memory_id, 'rehearsed',
-    r.occurred_at, r.replay_rank
+    r.occurred_at, r.replay_rank, jsonb_build_object('gain', r.gain, 'need', r.need)
 from staged_replays as r
 where exists (select 1 from public.memories as m where m.id = r.memory_id)
 on conflict (event_id) do nothing

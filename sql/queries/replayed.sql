@@ -1,7 +1,7 @@
 -- What was replayed in the last nights, and why?
 -- :days days 3 -- nights back
 -- :limit integer 60 -- replays to show
--- A night replays what is likely to be needed (thought of often and lately) and half forgotten; rank goes by both.
+-- A night replays what is likely to be needed and half forgotten: rank goes by gain (recall lost by then) times need.
 with cycle as (
     select * from dreams.visible_cycle
 ),
@@ -14,14 +14,6 @@ replays as (
         v.kind = 'rehearsed'
         and v.occurred_at > c.as_of - make_interval(days => %(days)s)
         and v.occurred_at <= c.as_of
-),
-
-states as (
-    select
-        s.*,
-        c.fsrs_decay
-    from dreams.memory_states as s
-    cross join cycle as c
 )
 
 select
@@ -29,12 +21,10 @@ select
     r.rank,
     left(s.semantic_gist, 80) as memory,
     s.access_count as times_thought_of,
-    round(extract(epoch from r.occurred_at - s.last_accessed_at) / 86400, 1) as days_since,
-    round(dreams.retrievability(
-        extract(epoch from r.occurred_at - s.last_reviewed_at) / 86400.0, s.stability_days, s.fsrs_decay
-    )::numeric, 2) as recall_probability
+    round((r.details ->> 'gain')::numeric, 2) as gain,
+    round((r.details ->> 'need')::numeric, 6) as need
 from replays as r
-inner join states as s on s.memory_id = r.memory_id
+inner join dreams.memory_states as s on s.memory_id = r.memory_id
 cross join cycle as c
 order by r.occurred_at desc, r.rank asc, r.memory_id asc
 limit %(limit)s

@@ -20,7 +20,9 @@ local as (
 slots as (
     select *, 'weekday' as rhythm, dayname(local_at) as slot, cast(local_at as date) as local_date from local
     union all by name
-    select *, 'hour' as rhythm, lpad(hour(local_at)::varchar, 2, '0') as slot, cast(local_at as date) as local_date from local
+    select
+        *, 'hour' as rhythm, lpad(hour(local_at)::varchar, 2, '0') as slot, cast(local_at as date) as local_date
+    from local
 ),
 
 general as (
@@ -41,8 +43,7 @@ counted as (
         count(distinct item_id) as slot_count,
         sum(count(distinct item_id)) over (partition by agent, concept, rhythm) as total_count,
         count(distinct local_date) as date_count,
-        list(distinct item_id) as memory_ids,
-        max(created_at) as last_at
+        list(distinct item_id) as memory_ids
     from slots
     group by agent, concept, rhythm, slot
 ),

@@ -1,13 +1,13 @@
--- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of
--- memories in the same place of earlier nights' rankings that were needed in time (rule of succession).
+-- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of the
+-- memories predicted in the four horizons before that were needed in time (rule of succession). A night's predictions
+-- stand for two horizons, so that each is scored at the probability it was made with.
 with nights as (
-    select * from {{ ref('ltm_nights') }}
+    select agent, night from {{ ref('ltm_nights') }}
     where is_evaluated
 ),
 
 needs as (
-    select needs.* from {{ ref('ltm_need') }} as needs
-    inner join nights using (agent, night)
+    select * from {{ ref('ltm_need') }}
 ),
 
 recalls as (
@@ -17,37 +17,30 @@ recalls as (
 
 ranked as (
     select
-        *,
-        night_at + interval '{{ var("prediction_horizon_days") }} days' as due_at,
-        row_number() over (partition by agent, night order by need desc, item_id) as need_rank
+        needs.*,
+        {{ night_instant('needs.night + ' ~ var('prediction_horizon_days')) }} as due_at
     from needs
-),
-
-binned as (
-    select
-        *,
-        case when need_rank <= 5 then 1 when need_rank <= 20 then 2 else 3 end as rank_bin
-    from ranked
-    where need_rank <= 100
+    inner join nights using (agent, night)
+    qualify row_number() over (partition by agent, night order by needs.need desc, needs.item_id) <= 5
 ),
 
 outcomes as (
     select
-        binned.*,
+        *,
         exists (
             select 1 from recalls
             where
-                recalls.item_id = binned.item_id
-                and recalls.occurred_at >= binned.night_at
-                and recalls.occurred_at < binned.due_at
+                recalls.item_id = ranked.item_id
+                and recalls.occurred_at >= ranked.night_at
+                and recalls.occurred_at < ranked.due_at
         ) as was_needed
-    from binned
+    from ranked
 ),
 
 hits as (
-    select agent, rank_bin, due_at, count(*) as predicted_count, count(*) filter (where was_needed) as needed_count
+    select agent, night, due_at, count(*) as predicted_count, count(*) filter (where was_needed) as needed_count
     from outcomes
-    group by agent, rank_bin, due_at
+    group by agent, night, due_at
 ),
 
 calibrated as (
@@ -63,9 +56,8 @@ calibrated as (
     left join hits
         on
             hits.agent = outcomes.agent
-            and hits.rank_bin = outcomes.rank_bin
             and hits.due_at <= outcomes.night_at
-    where outcomes.rank_bin = 1
+            and hits.night >= outcomes.night - 4 * {{ var('prediction_horizon_days') }}
     group by all
 ),
 
@@ -75,6 +67,7 @@ final as (
         if(due_at <= {{ as_of() }}, was_needed, null) as validated,
         if(due_at <= {{ as_of() }}, power(probability - cast(was_needed as integer), 2), null) as brier_score
     from calibrated
+    qualify night >= max(night) over (partition by agent) - 2 * {{ var('prediction_horizon_days') }}
 )
 
 select * from final

@@ -34,9 +34,10 @@ final as (
         pairs.last_activation,
         case
             when pairs.co_activation_count = totals.item_count then 1.0
-            else greatest(
+            -- Rounding carries pairs that are always together past 1.
+            else least(
                 ln(pairs.co_activation_count * totals.item_count / (a.item_count * b.item_count))
-                / -ln(pairs.co_activation_count / totals.item_count), 0
+                / -ln(pairs.co_activation_count / totals.item_count), 1
             )
         end as association_strength
     from pairs

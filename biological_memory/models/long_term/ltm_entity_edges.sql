@@ -18,8 +18,7 @@ mentions as (
 numbered as (
     select
         *,
-        row_number() over (partition by agent, entity order by occurred_at, item_id) as mention_number,
-        count(*) over (partition by agent, entity order by occurred_at, item_id) as mentions_so_far
+        row_number() over (partition by agent, entity order by occurred_at, item_id) as mention_number
     from mentions
 ),
 
@@ -37,7 +36,8 @@ final as (
     select
         earlier.item_id as earlier_id,
         later.item_id as later_id,
-        1 - product(1 - 1 / (1 + ln(1 + later.mentions_so_far))) as weight,
+        -- In a fixed order: a product of doubles depends on it, in the last digits.
+        1 - product(1 - 1 / (1 + ln(1 + later.mention_number)) order by later.entity) as weight,
         cast(count(*) as integer) as entity_count,
         any_value(later.occurred_at) as created_at
     from looking_back as later

@@ -1,5 +1,5 @@
 -- One row per agent and night that something has to be computed for: the last one, those whose replay is due, and the
--- earlier ones that predictions are learnt from.
+-- earlier ones that predictions are scored on and learnt from.
 with items as (
     select agent, min(created_at) as first_at from {{ ref('stm_sessions') }}
     group by agent
@@ -11,7 +11,7 @@ recorded as (
 
 ages as (
     select unnest(range(0, greatest(
-        {{ var('replay_catch_up_nights') }}, 5 * {{ var('prediction_horizon_days') }} + 1
+        {{ var('replay_catch_up_nights') }}, 6 * {{ var('prediction_horizon_days') }} + 1
     ))) as nights_ago
 ),
 

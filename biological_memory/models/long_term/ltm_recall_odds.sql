@@ -1,15 +1,10 @@
--- One row per night and item that was there by then: its recall odds, which are exp(activation) (Anderson & Schooler 1991).
+-- One row per night and item that was there by then: its recall odds, exp(activation) (Anderson & Schooler 1991).
 with nights as (
     select * from {{ ref('ltm_nights') }}
 ),
 
-attended as (
-    select item_id, agent, occurred_at from {{ ref('attention_events') }}
-    union all
-    select memories.item_id, memories.agent, events.occurred_at
-    from {{ ref('stg_events') }} as events
-    inner join {{ ref('stg_memories') }} as memories using (memory_id)
-    where events.kind = 'rehearsed'
+presentations as (
+    select * from {{ ref('ltm_presentations') }}
 ),
 
 presented as (
@@ -17,13 +12,14 @@ presented as (
         nights.agent,
         nights.night,
         nights.night_at,
-        attended.item_id,
+        presentations.item_id,
         count(*) as presentation_count,
-        min(attended.occurred_at) as first_at,
-        max(attended.occurred_at) as last_at
+        min(presentations.occurred_at) as first_at,
+        max(presentations.occurred_at) as last_at
     from nights
-    inner join attended on attended.agent = nights.agent and attended.occurred_at < nights.night_at
-    group by nights.agent, nights.night, nights.night_at, attended.item_id
+    inner join presentations
+        on presentations.agent = nights.agent and presentations.occurred_at < nights.night_at
+    group by nights.agent, nights.night, nights.night_at, presentations.item_id
 ),
 
 final as (

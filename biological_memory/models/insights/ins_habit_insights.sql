@@ -1,0 +1,24 @@
+-- One row per habit: when the concept comes up, told as an insight.
+with habits as (
+    select * from {{ ref('ins_habits') }}
+),
+
+final as (
+    select
+        'pattern:' || agent || ':' || rhythm || ':' || concept as insight_id,
+        agent,
+        'pattern' as insight_type,
+        confidence as confidence_score,
+        format(
+            '{} comes up {}: {} of {} memories, on {} different days.', concept,
+            if(rhythm = 'weekday', 'on ' || slot || 's', 'around ' || slot || ':00'),
+            slot_count, total_count, date_count
+        ) as insight_description,
+        json_object('lift', round(lift, 3), 'days', date_count) as supporting_evidence,
+        memory_ids as related_memories,
+        night_at as discovered_at,
+        'share of a weekday or hour beside that of all memories' as discovery_method
+    from habits
+)
+
+select * from final

@@ -1,0 +1,40 @@
+-- One row per item: how often and when last it was attended to and replayed, and whether its owner has pinned it.
+with presentations as (
+    select * from {{ ref('ltm_presentations') }}
+),
+
+events as (
+    select * from {{ ref('stg_events') }}
+    where kind in ('pinned', 'unpinned')
+),
+
+memories as (
+    select memory_id, item_id from {{ ref('stg_memories') }}
+),
+
+presented as (
+    select
+        item_id,
+        cast(count(*) filter (where not is_rehearsal) as integer) as access_count,
+        max(occurred_at) filter (where not is_rehearsal) as last_accessed_at,
+        cast(count(*) filter (where is_rehearsal) as integer) as rehearsal_count,
+        cast(count(*) as integer) as presentation_count,
+        max(occurred_at) as last_presented_at
+    from presentations
+    group by item_id
+),
+
+pins as (
+    select memories.item_id, arg_max(events.kind, (events.occurred_at, events.event_id)) = 'pinned' as pinned
+    from events
+    inner join memories using (memory_id)
+    group by memories.item_id
+),
+
+final as (
+    select presented.*, coalesce(pins.pinned, false) as pinned
+    from presented
+    left join pins using (item_id)
+)
+
+select * from final
