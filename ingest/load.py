@@ -250,7 +250,7 @@ def _copy(connection: Connection, batch: list[Document | Event]) -> None:
         "copy staged_events (event_id, memory_id, kind, grade, query_id, rank, occurred_at, details) from stdin"
     ) as copy:
         for event in (record for record in batch if isinstance(record, Event)):
-            details = {"query": event.query, "context": event.context, "tags": list(event.tags or ()) or None}
+            details = {"query": event.query, "given_context": event.context, "given_tags": list(event.tags or ()) or None}
             kept = {key: value for key, value in details.items() if value is not None}
             copy.write_row(
                 (

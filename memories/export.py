@@ -94,5 +94,5 @@ def _single(event: dict[str, object]) -> dict[str, object]:
     }
     details = event["details"] or {}
     assert isinstance(details, dict)  # noqa: S101 - the column is a JSON object
-    extra = {"grade": event["grade"], "context": details.get("context"), "tags": details.get("tags")}
+    extra = {"grade": event["grade"], "context": details.get("given_context"), "tags": details.get("given_tags")}
     return line | {key: value for key, value in extra.items() if value is not None}

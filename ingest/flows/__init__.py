@@ -8,8 +8,11 @@ import os
 
 from memories.settings import settings
 
+HOME = settings().dreams_home.resolve() / "prefect"
+HOME.mkdir(parents=True, exist_ok=True)
+
 for name, value in {
-    "PREFECT_HOME": str(settings().dreams_home.resolve() / "prefect"),
+    "PREFECT_HOME": str(HOME),
     "PREFECT_LOGGING_EXTRA_LOGGERS": "ingest,memories",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # The newer UI asks Amplitude for its settings even where analytics are off.

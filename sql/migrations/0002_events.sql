@@ -31,7 +31,7 @@ comment on column dreams.recall_events.query_id is 'The search this was a result
 comment on column dreams.recall_events.rank is 'Place in that search''s result, from 1.';
 comment on column dreams.recall_events.occurred_at is 'When it happened.';
 comment on column dreams.recall_events.recorded_at is 'When the store learnt of it; a run as of the past needs both instants to lie before.';
-comment on column dreams.recall_events.details is 'Of an upsert: the context, summary and tags that it replaced. Of a recall: the query.';
+comment on column dreams.recall_events.details is 'Of an upsert: the context, summary and tags that it replaced, or those it was given by a source. Of a recall: the query. Of a rehearsal: gain and need.';
 
 create table if not exists dreams.memory_versions (
     memory_id uuid not null,

@@ -41,8 +41,6 @@ def test_small_cycles_equal_a_rebuild_until_a_carried_row_is_wrong(dreamt_url: s
         row = connection.execute("select id from public.memories order by created_at limit 1").fetchone()
         assert row is not None
         forget(connection, row[0])  # type: ignore[arg-type]
-    run_cycle("long_term")
-    remember("The keel bolts are tight again.")
     run_cycle("consolidation")
 
     cache, before = settings().duckdb_file, published(dreamt_url)
