@@ -1,20 +1,16 @@
 """The front door: the `dreams` command, one thin function per command."""
 
-import json
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import psycopg
 import typer
-from rich.logging import RichHandler
 
 from memories.errors import DreamsError, InputError
-from memories.terminal import bar, errors, say, show, show_table, status
+from memories.terminal import assignment, bar, complain, instant, say, show, show_table, status, values
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +21,8 @@ app = typer.Typer(
 db = typer.Typer(no_args_is_help=True, help="The Postgres that holds the memories.")
 app.add_typer(db, name="db")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reference = Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value; may be repeated.")]
 INTERRUPTED = 130
 EXAMPLE = "\n\nExample: "
 
@@ -158,7 +156,7 @@ def store(
 
 @app.command(help="Delete a memory and every copy of it, for good." + EXAMPLE + "dreams forget 3f2a91c0")
 def forget(
-    memory: Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")],
+    memory: Reference,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     from memories.database import connect
@@ -180,7 +178,7 @@ def forget(
 
 @app.command(help="Keep a memory from fading." + EXAMPLE + "dreams pin 3f2a91c0")
 def pin(
-    memory: Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")],
+    memory: Reference,
     undo: Annotated[bool, typer.Option(help="Let it fade again.")] = False,
 ) -> None:
     from memories.database import connect
@@ -248,7 +246,7 @@ def run(
     full_refresh: Annotated[bool, typer.Option(help="Compute everything anew.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say how many rows would change, and publish nothing.")] = False,
     stage: Annotated[str, typer.Option(help="working_memory, short_term, consolidation or long_term.")] = "long_term",
-    parameter: Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value.")] = None,
+    parameter: Assignments = None,
     wait: Annotated[bool, typer.Option(help="Wait while another cycle runs.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -266,22 +264,12 @@ def run(
             as_of=instant(as_of) if as_of else None,
             full_refresh=full_refresh,
             dry_run=dry_run,
-            overrides=overrides(parameter or []),
+            overrides=values(parameter or []),
             wait=wait,
             on_step=on_step,
         )
-    summary = {
-        "as_of": cycle.as_of.isoformat(),
-        "published": cycle.published,
-        "rows": dict(cycle.row_counts),
-        "changed": dict(cycle.rows_changed),
-        "seconds": cycle.seconds,
-        "embedded": cycle.embedded,
-        "embedding_failures": cycle.embedding_failures,
-        "annotated": cycle.annotated,
-    }
     if as_json:
-        show(summary, as_json, "")
+        show(cycle.as_dict(), as_json, "")
     elif cycle.published:
         with connect() as connection:
             for line in findings(connection):
@@ -293,10 +281,10 @@ def run(
         rows = [[name, count, cycle.rows_changed.get(name, 0)] for name, count in cycle.row_counts.items()]
         show_table(["table", "rows", "would_change"], rows)
     if cycle.problem:
-        errors.print(f"dreams: {cycle.problem}; this cycle dreamt without", markup=False)
+        complain(f"{cycle.problem}; this cycle dreamt without")
         raise typer.Exit(1)
     if cycle.embedding_failures:
-        errors.print(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
+        complain(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
 
 
 @app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")
@@ -311,14 +299,11 @@ def write_back(as_json: AsJson = False) -> None:
 @app.command(help="Ask one of the canned questions; without a name, list them." + EXAMPLE + "dreams query last-week")
 def query(
     name: Annotated[str | None, typer.Argument(help="The question's name.")] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter of the question: name=value.")
-    ] = None,
+    parameter: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    from memories.queries import queries, run_query
-
     from memories.database import connect
+    from memories.queries import queries, run_query
 
     if name is None:
         rows = [[item.name, item.question, " ".join(p.name for p in item.parameters)] for item in queries().values()]
@@ -388,31 +373,6 @@ def health(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def instant(text: str) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"{text!r} is no date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def assignment(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise InputError(f"{text!r} sets nothing: write --set name=value")
-    return name, value
-
-
-def overrides(assignments: Sequence[str]) -> Mapping[str, object]:
-    values: dict[str, object] = {}
-    for name, value in map(assignment, assignments):
-        try:
-            values[name] = json.loads(value)
-        except json.JSONDecodeError:
-            values[name] = value
-    return values
-
-
 @app.callback()
 def options(debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
     """Shared by all commands; `main` looks for --debug itself, since it also covers errors in parsing."""
@@ -420,11 +380,7 @@ def options(debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = Fals
 
 def main() -> None:
     """Runs the command; an expected error is one sentence on standard error and an exit code, never a traceback."""
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=errors, show_path=False, show_time=False)],
-    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in sys.argv
     if debug and sys.argv[1] != "--debug":
@@ -435,21 +391,17 @@ def main() -> None:
     except DreamsError as error:
         if debug:
             raise
-        errors.print(f"dreams: {error}")
+        complain(str(error))
         sys.exit(error.exit_code)
     except psycopg.OperationalError as error:
         if debug:
             raise
-        errors.print(
-            f"dreams: Postgres went away ({str(error).strip().splitlines()[0]}): start it and run this again",
-            markup=False,
-        )
+        complain(f"Postgres went away ({str(error).strip().splitlines()[0]}): start it and run this again")
         sys.exit(1)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        errors.print("dreams: interrupted; what was finished is kept, run the same command to go on")
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            complain("interrupted; what was finished is kept, run the same command to go on")
+        raise
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How fast JSON lines get into Postgres, beside the floor: the same rows by a bare COPY. Peak memory shows what size costs.
+"""How fast JSON lines get into Postgres, beside the floor, the same rows by a bare COPY; and the peak memory it takes.
 
 MEGABYTES="10 100" python benchmarks/ingest.py
 """
@@ -22,7 +22,24 @@ from ingest.load import load
 from memories.database import connect, url
 from memories.migrate import migrate
 
-WORDS = [line.strip() for line in "river gauge boat harbour forecast rain storm model alarm letter choir knee tram".split()]
+WORDS = ("river gauge boat harbour forecast rain storm model alarm letter choir knee tram").split()  # noqa: SIM905
+    line.strip()
+    for line in [
+        "river",
+        "gauge",
+        "boat",
+        "harbour",
+        "forecast",
+        "rain",
+        "storm",
+        "model",
+        "alarm",
+        "letter",
+        "choir",
+        "knee",
+        "tram",
+    ]
+]
 
 
 def write_notes(file: Path, megabytes: int, seed: int = 1) -> int:
@@ -73,7 +90,17 @@ def main() -> None:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
             share = seconds["bare COPY"] / took
             print(f"{megabytes:>6} {method:>10} {count:>9} {count / took:>9.0f} {share:>9.2f} {peak:>8.0f}")
-            print(json.dumps({"set": f"{megabytes} MB", "method": method, "notes_per_second": round(count / took), "share_of_floor": round(share, 3), "peak_megabytes": round(peak)}))
+            print(
+                json.dumps(
+                    {
+                        "set": f"{megabytes} MB",
+                        "method": method,
+                        "notes_per_second": round(count / took),
+                        "share_of_floor": round(share, 3),
+                        "peak_megabytes": round(peak),
+                    }
+                )
+            )
         with psycopg.connect(base, autocommit=True) as connection:
             connection.execute("drop database benchmark_ingest with (force)")
 

@@ -1,4 +1,4 @@
-"""Says what memories are about: by rule for all of them, and by a chat model where one is set. Cached by content for ever."""
+"""Says what memories are about: by rule for all of them, by a chat model where one is set. Once for each content."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

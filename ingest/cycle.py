@@ -62,6 +62,21 @@ class Cycle:
     problem: str | None = None
     model_runs: Sequence[dbt.ModelRun] = ()
 
+    def as_dict(self) -> dict[str, object]:
+        """What `dreams run --json` prints."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "published": self.published,
+            "rows": dict(self.row_counts),
+            "changed": dict(self.rows_changed),
+            "seconds": self.seconds,
+            "embedded": self.embedded,
+            "embedding_failures": self.embedding_failures,
+            "annotated": self.annotated,
+            "quarantined": self.quarantined,
+            "problem": self.problem,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class OpenCycle:
@@ -219,8 +234,8 @@ def publish_computed() -> Mapping[str, int]:
         now = _now(connection)
         if as_of > now or (visible is not None and as_of <= cast(datetime, visible[0])):
             raise InputError(
-                f"the DuckDB file holds a run as of {as_of:%Y-%m-%d %H:%M:%S}: only one later than what is visible, and not "
-                "of the future, is published; run dbt again"
+                f"the DuckDB file holds a run as of {as_of:%Y-%m-%d %H:%M:%S}: only one later than what is visible, "
+                "and not of the future, is published; run dbt again"
             )
         cycle = Cycle(uuid4(), "long_term", as_of, published=True, row_counts=row_counts(cache, STAGES["long_term"]))
         with connection.transaction():

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
+from ingest.child import lifeline
 from ingest.settings import IngestSettings
 from memories.errors import CacheLocked, CycleFailed
 from memories.settings import PROJECT_ROOT
@@ -90,7 +91,7 @@ def run(
     _discard_outdated(cache)
     target = store_settings().dreams_home / "dbt_target"
     command = [
-        *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--quiet", "run"),
+        *(sys.executable, "-m", "ingest.dbt_process", "--no-use-colors", "--quiet", "run"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
         *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(variables)),
         *(["--full-refresh"] if full_refresh else []),
@@ -105,9 +106,10 @@ def run(
         "DUCKDB_TEMPORARY_FOLDER": str(store_settings().dreams_home / "duckdb_spill"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
-    finished = subprocess.run(
-        command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    with lifeline() as stdin:
+        finished = subprocess.run(
+            command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, stdin=stdin
+        )
     if finished.returncode != 0:
         said = [line for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(said[-FAILURE_LINES:]))

@@ -22,7 +22,7 @@ WAITING_PAGE = 8192
 DOCUMENT_PREFIXES = {"nomic-embed-text": "search_document: "}
 Vectors = NDArray[numpy.float32]
 
-# Texts of like length share a batch, so that little is padded; the longest first, so that memory runs short at once or never.
+# Texts of like length share a batch; the longest come first, so that memory runs short at once or never.
 WAITING = """
 select id, content from public.memories
 where embedding_vector is null or embedding_model is distinct from %s
@@ -62,7 +62,7 @@ def count_waiting(connection: Connection, model: str) -> int:
 def embed(
     connection: Connection, client: ollama.Client, model: str, on_batch: Callable[[int], None] = lambda _: None
 ) -> Embedded:
-    """Embeds every memory that has no vector of this model; each batch is committed, so the next run goes on from there.
+    """Embeds every memory that has no vector of this model; each batch is committed, and the next run goes on.
 
     Raises ModelUnreachable when the server does not answer or has no such model, and ModelError when its vectors do not
     fit the store; both lose nothing.
@@ -86,7 +86,7 @@ def embed(
 def _embed_batch(
     client: ollama.Client, model: str, texts: Sequence[str]
 ) -> tuple[dict[int, NDArray[numpy.float64]], dict[int, str]]:
-    """Vectors by place in the batch, and the reasons of those that failed: a batch that fails is halved until they stand alone."""
+    """Vectors by place in the batch, and the reasons of those that failed: a failing batch is halved to find them."""
     try:
         answer = client.embed(model=model, input=[DOCUMENT_PREFIXES.get(model.split(":")[0], "") + t for t in texts])
     except ollama.ResponseError as error:
@@ -115,7 +115,7 @@ def _checked(
         raise ModelError(f"{model} gave {len(vectors)} vectors for {expected} texts: use another embedding model")
     if vectors.shape[1] > COLUMN_DIMENSIONS:
         raise ModelError(
-            f"{model} has {vectors.shape[1]} dimensions and the store {COLUMN_DIMENSIONS}: use a smaller embedding model"
+            f"{model} has {vectors.shape[1]} dimensions, the store {COLUMN_DIMENSIONS}: use a smaller embedding model"
         )
     lengths = numpy.linalg.norm(vectors, axis=1)
     usable = numpy.isfinite(lengths) & (lengths > 0)
@@ -133,7 +133,8 @@ def _write(
     failures: dict[int, str],
 ) -> None:
     connection.execute(
-        "create temporary table if not exists staged_vectors (id uuid, content_hash text, embedding vector, magnitude real)"
+        "create temporary table if not exists staged_vectors"
+        " (id uuid, content_hash text, embedding vector, magnitude real)"
     )
     connection.execute("truncate staged_vectors")
     with connection.cursor().copy("copy staged_vectors from stdin") as copy:

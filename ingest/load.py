@@ -1,4 +1,4 @@
-"""Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten. Called by `dreams ingest`."""
+"""Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -151,7 +151,7 @@ def load(
     dry_run: bool = False,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> Loaded:
-    """Loads documents and events, a transaction a batch; interrupted, the finished batches stay and the next run goes on.
+    """Loads documents and events, a transaction a batch: interrupted, the finished batches stay, the next run goes on.
 
     `revive` brings forgotten memories back. `on_batch` is told how many records each batch held.
     Memory use does not depend on the size of the source.
@@ -250,7 +250,11 @@ def _copy(connection: Connection, batch: list[Document | Event]) -> None:
         "copy staged_events (event_id, memory_id, kind, grade, query_id, rank, occurred_at, details) from stdin"
     ) as copy:
         for event in (record for record in batch if isinstance(record, Event)):
-            details = {"query": event.query, "given_context": event.context, "given_tags": list(event.tags or ()) or None}
+            details = {
+                "query": event.query,
+                "given_context": event.context,
+                "given_tags": list(event.tags or ()) or None,
+            }
             kept = {key: value for key, value in details.items() if value is not None}
             copy.write_row(
                 (

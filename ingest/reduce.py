@@ -1,4 +1,4 @@
-"""Gives vectors their 256 dimensions: a cut where the model was trained for it, else a projection learnt and versioned."""
+"""Gives vectors their 256 dimensions: a cut where the model was trained for it, else a learnt projection."""
 
 from collections.abc import Iterator
 

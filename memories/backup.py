@@ -1,4 +1,4 @@
-"""Keeps the whole store in one file and brings it back byte for byte. Called by `dreams db backup` and `dreams db restore`.
+"""Keeps the whole store in one file and brings it back byte for byte. Called by `dreams db backup` and `restore`.
 
 The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes.
 """
@@ -60,9 +60,10 @@ def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
 
 
 def restore(file: Path, database_url: str | None = None, *, replace: bool = False) -> Mapping[str, int]:
-    """Fills an empty store from a backup, in one transaction, and migrates it to this version; returns rows of each table.
+    """Fills an empty store from a backup, in one transaction, and migrates it to this version; returns rows by table.
 
-    Raises InputError when the file is no backup or is damaged, or when the store holds memories and `replace` is not set.
+    Raises InputError when the file is no backup or is damaged, or when the store holds memories and `replace` is not
+    set; then nothing was changed.
     """
     with _opened(file) as archive:
         manifest = _manifest(archive, file)

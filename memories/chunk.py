@@ -9,7 +9,8 @@ OVERLAP_BYTES = 200
 
 # The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
 BORDERS = tuple(
-    re.compile(pattern.encode()) for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"(?:[.!?]|…)(?:[\"')\]]|”|’)*\s+|。|！|？", r"\s+")
+    re.compile(pattern.encode())
+    for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"(?:[.!?]|…)(?:[\"')\]]|”|’)*\s+|。|！|？", r"\s+")
 )
 
 

@@ -43,7 +43,7 @@ def connect(database_url: str | None = None, *, autocommit: bool = False) -> Ite
     target = database_url or url()
     try:
         connection = psycopg.connect(target, autocommit=autocommit, connect_timeout=10, application_name="dreams")
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise StoreUnreachable(
             f"Postgres does not answer at {without_password(target)}: start it, or correct POSTGRES_DB_URL "
             f"({_first_line(error)})"

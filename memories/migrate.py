@@ -1,4 +1,4 @@
-"""Brings the store to the schema of this version: numbered plain SQL, forward only, each step once, in one transaction."""
+"""Brings the store to the schema of this version: numbered plain SQL, forward only, a transaction a step."""
 
 from collections.abc import Sequence
 from pathlib import Path

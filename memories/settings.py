@@ -15,8 +15,8 @@ ROOT_DATA_FOLDER = Path("/var/lib/codex-dreams")
 class StoreSettings(BaseSettings):
     """Where memories are kept, and who embeds them.
 
-    `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`. `ollama_url` names a
-    running Ollama; without it the sidecar is started when it is needed.
+    `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`.
+    `ollama_url` names a running Ollama; without it the sidecar is started when it is needed.
     """
 
     model_config = SettingsConfigDict(

@@ -1,15 +1,18 @@
-"""How the `dreams` command shows data: sentences, tables, JSON, progress."""
+"""How the `dreams` command reads what is typed, and shows data: sentences, tables, JSON, progress."""
 
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from memories.errors import InputError
 
 PIPED_WIDTH = 180
 UNFOLDED_CHARACTERS = 20
@@ -26,6 +29,11 @@ def plain(value: object) -> float | str:
 def say(sentence: str) -> None:
     """Prints data as it is: what looks like markup in it is not."""
     console.print(sentence, markup=False)
+
+
+def complain(sentence: str) -> None:
+    """Prints what went wrong, on standard error."""
+    errors.print(f"dreams: {sentence}", markup=False)
 
 
 def show(data: Mapping[str, object], as_json: bool, sentence: str) -> None:
@@ -62,3 +70,31 @@ def status(what: str) -> Iterator[Callable[[str], None]]:
     """A line on standard error that says what is being done; yields the function that changes it."""
     with errors.status(what) as shown:
         yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")
+
+
+def instant(text: str) -> datetime:
+    """A date or instant as typed. Raises InputError when it is none."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """The two sides of name=value. Raises InputError when there are not two."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InputError(f"{text!r} sets nothing: write --set name=value")
+    return name, value
+
+
+def values(assignments: Sequence[str]) -> Mapping[str, object]:
+    """Assignments whose values are JSON where they can be, else text."""
+    found: dict[str, object] = {}
+    for name, value in map(assignment, assignments):
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found

@@ -98,9 +98,7 @@ def empty_url(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def store_url(
-    server: str, migrated_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def store_url(server: str, migrated_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A migrated store without memories; the settings point to it."""
     yield use(new_database(server, migrated_template), tmp_path / "memory.duckdb", monkeypatch)
     forget_settings()

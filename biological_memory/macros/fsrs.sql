@@ -7,14 +7,18 @@
     )
 {%- endmacro %}
 
+{# A weight as a double; plainly written, one as small as 5e-05 would have two exponents or a decimal's few places. #}
+{% macro fsrs_weight(number) -%}
+    {{ "%.17e" | format(var("fsrs_weights")[number]) }}
+{%- endmacro %}
+
 {% macro fsrs_initial_stability(grade) -%}
     {%- set w = var("fsrs_weights") -%}
     greatest(list_extract(cast({{ w[:4] }} as double[]), {{ grade }}), 0.001)
 {%- endmacro %}
 
 {% macro fsrs_unclamped_initial_difficulty(grade) -%}
-    {%- set w = var("fsrs_weights") -%}
-    ({{ w[4] }}e0 - exp({{ w[5] }}e0 * ({{ grade }} - 1)) + 1)
+    ({{ fsrs_weight(4) }} - exp({{ fsrs_weight(5) }} * ({{ grade }} - 1)) + 1)
 {%- endmacro %}
 
 {% macro fsrs_initial_difficulty(grade) -%}
@@ -22,36 +26,34 @@
 {%- endmacro %}
 
 {% macro fsrs_next_difficulty(difficulty, grade) -%}
-    {%- set w = var("fsrs_weights") -%}
     least(greatest(
-        {{ w[7] }}e0 * {{ fsrs_unclamped_initial_difficulty(4) }}
-        + (1 - {{ w[7] }}e0) * ({{ difficulty }} - (10.0 - {{ difficulty }}) * {{ w[6] }}e0 * ({{ grade }} - 3) / 9.0),
+        {{ fsrs_weight(7) }} * {{ fsrs_unclamped_initial_difficulty(4) }}
+        + (1 - {{ fsrs_weight(7) }}) * ({{ difficulty }} - (10.0 - {{ difficulty }}) * {{ fsrs_weight(6) }} * ({{ grade }} - 3) / 9.0),
         1.0
     ), 10.0)
 {%- endmacro %}
 
 {# The next stability; elapsed time counts in whole days, and a review on the same day follows a rule of its own. #}
 {% macro fsrs_next_stability(stability, difficulty, grade, whole_days) -%}
-    {%- set w = var("fsrs_weights") -%}
     {%- set recalled = fsrs_retrievability(whole_days, stability) -%}
     greatest(case
         when {{ whole_days }} < 1 and {{ grade }} = 1 then
-            {{ stability }} * exp({{ w[17] }}e0 * ({{ grade }} - 3 + {{ w[18] }}e0)) * power({{ stability }}, -{{ w[19] }}e0)
+            {{ stability }} * exp({{ fsrs_weight(17) }} * ({{ grade }} - 3 + {{ fsrs_weight(18) }})) * power({{ stability }}, -{{ fsrs_weight(19) }})
         when {{ whole_days }} < 1 then
             {{ stability }} * greatest(
-                exp({{ w[17] }}e0 * ({{ grade }} - 3 + {{ w[18] }}e0)) * power({{ stability }}, -{{ w[19] }}e0), 1.0
+                exp({{ fsrs_weight(17) }} * ({{ grade }} - 3 + {{ fsrs_weight(18) }})) * power({{ stability }}, -{{ fsrs_weight(19) }}), 1.0
             )
         when {{ grade }} = 1 then
             least(
-                {{ w[11] }}e0 * power({{ difficulty }}, -{{ w[12] }}e0) * (power({{ stability }} + 1, {{ w[13] }}e0) - 1)
-                * exp((1 - {{ recalled }}) * {{ w[14] }}e0),
-                {{ stability }} / exp({{ w[17] }}e0 * {{ w[18] }}e0)
+                {{ fsrs_weight(11) }} * power({{ difficulty }}, -{{ fsrs_weight(12) }}) * (power({{ stability }} + 1, {{ fsrs_weight(13) }}) - 1)
+                * exp((1 - {{ recalled }}) * {{ fsrs_weight(14) }}),
+                {{ stability }} / exp({{ fsrs_weight(17) }} * {{ fsrs_weight(18) }})
             )
         else
             {{ stability }} * (
-                1 + exp({{ w[8] }}e0) * (11 - {{ difficulty }}) * power({{ stability }}, -{{ w[9] }}e0)
-                * (exp((1 - {{ recalled }}) * {{ w[10] }}e0) - 1)
-                * case when {{ grade }} = 2 then {{ w[15] }}e0 when {{ grade }} = 4 then {{ w[16] }}e0 else 1 end
+                1 + exp({{ fsrs_weight(8) }}) * (11 - {{ difficulty }}) * power({{ stability }}, -{{ fsrs_weight(9) }})
+                * (exp((1 - {{ recalled }}) * {{ fsrs_weight(10) }}) - 1)
+                * case when {{ grade }} = 2 then {{ fsrs_weight(15) }} when {{ grade }} = 4 then {{ fsrs_weight(16) }} else 1 end
             )
     end, 0.001)
 {%- endmacro %}

@@ -1,6 +1,7 @@
 """When each flow runs, and the process that runs them then. Called by `dreams schedule`."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import Flow
 from prefect.runner import Runner
@@ -23,8 +23,8 @@ from ingest.flows.server import server
 from memories.errors import ScheduleError
 from memories.settings import settings as store_settings
 
-# Of one kind one run at a time: a run that would only queue behind its own kind is left out.
-ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+# Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
+MOST_PROCESSES = 4
 
 
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
@@ -57,6 +57,12 @@ def due(deployment: RunnerDeployment, start: datetime, end: datetime) -> Sequenc
     return sorted(instants)
 
 
+class _Runner(Runner):
+    def handle_sigterm(self, *_args: object, **_kwargs: object) -> None:
+        """Being terminated ends it as Ctrl-C does."""
+        signal.raise_signal(signal.SIGINT)
+
+
 def serve(on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Runs the flows when they are due, until interrupted or terminated; `on_ready` is told the address of the UI.
 
@@ -65,9 +71,8 @@ def serve(on_ready: Callable[[str], None] = lambda _: None) -> None:
     """
     home = store_settings().dreams_home / "prefect"
     with _only_one(home), server(home) as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
-        served = deployments()
-        runner = Runner(name="dreams", limit=len(served))
-        for deployment in served:
+        runner = _Runner(name="dreams", limit=MOST_PROCESSES)
+        for deployment in deployments():
             runner.add_deployment(deployment)
         on_ready(address)
         with suppress(KeyboardInterrupt):
@@ -80,7 +85,6 @@ def _deployment(flow: Flow[..., Any], name: str, schedule: Schedule | None, **pa
         name,
         schedule=schedule,
         parameters=parameters,
-        concurrency_limit=ONE_AT_A_TIME if schedule else None,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 

@@ -1,11 +1,8 @@
 """Prefect's server as a child process: on this machine only, and gone when its parent is. Started by the schedules."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +12,7 @@ import httpx
 import uvicorn
 from prefect.settings import get_current_settings
 
+from ingest.child import end_with_parent
 from memories.errors import ScheduleError
 from memories.settings import PROJECT_ROOT
 
@@ -82,7 +80,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,
@@ -91,12 +89,6 @@ def main() -> None:
         log_level="warning",
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
-
-
-def _end_with_parent() -> None:
-    """The parent holds the other end of standard input for as long as it lives."""
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,11 @@ def code_lines(*documents: str) -> Iterator[str]:
     """What stands in code spans, and the lines of code blocks."""
     for document in documents:
         for number, part in enumerate(document.split("```")):
-            yield from part.splitlines() if number % 2 else (span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", part))
+            yield from (
+                part.splitlines()
+                if number % 2
+                else (span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", part))
+            )
 
 
 def test_it_is_short_enough_to_read() -> None:
@@ -62,7 +66,9 @@ def test_every_make_target_named_exists() -> None:
 def test_the_file_map_is_the_tree() -> None:
     block = README.split("## Where things are")[1].split("```")[1]
     mapped = {line.split()[0].rstrip("/") for line in block.strip().splitlines()}
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     tree = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")} | {"dreams.py"}
     assert mapped == tree
 
@@ -76,14 +82,22 @@ def test_every_setting_is_in_the_table_and_in_the_example_once() -> None:
 
 def test_paths_in_the_documents_are_there() -> None:
     for text in DOCUMENTS:
-        for path in re.findall(r"`((?:docs|ingest|memories|sidecar|sql|biological_memory|tests|benchmarks|macros)/[\w./-]*)`", text):
+        for path in re.findall(
+            r"`((?:docs|ingest|memories|sidecar|sql|biological_memory|tests|benchmarks|macros)/[\w./-]*)`", text
+        ):
             here = ROOT / path if not path.startswith("macros") else ROOT / "biological_memory" / path
             assert here.exists(), path
 
 
 def test_every_row_of_the_biology_names_a_model_or_macro_that_is_there() -> None:
-    rows = [row for row in (ROOT / "docs/biology.md").read_text().splitlines() if row.startswith("| ") and "---" not in row]
-    project = "".join(path.read_text() + path.stem for path in (ROOT / "biological_memory").rglob("*.*") if path.suffix in {".sql", ".py"})
+    rows = [
+        row for row in (ROOT / "docs/biology.md").read_text().splitlines() if row.startswith("| ") and "---" not in row
+    ]
+    project = "".join(
+        path.read_text() + path.stem
+        for path in (ROOT / "biological_memory").rglob("*.*")
+        if path.suffix in {".sql", ".py"}
+    )
     for row in rows[1:]:
         for name in re.findall(r"`([a-z_]+)\*?`", row.split("|")[2]):
             assert name.rstrip("_") in project + (ROOT / "sql/migrations/0006_views.sql").read_text(), name

@@ -1,4 +1,4 @@
-"""Annotations are made once for a content; a chat model's stand beside the rules', its invalid answers in quarantine."""
+"""A content is annotated once; a chat model's answers stand beside the rules', the invalid ones in quarantine."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,9 @@ def chat(*answers: str) -> Iterator[tuple[ollama.Client, list[int]]]:
             self.rfile.read(int(self.headers["Content-Length"]))
             content = answers[len(asked) % len(answers)]
             asked.append(1)
-            data = json.dumps({"model": "m", "message": {"role": "assistant", "content": content}, "done": True}).encode()
+            data = json.dumps(
+                {"model": "m", "message": {"role": "assistant", "content": content}, "done": True}
+            ).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

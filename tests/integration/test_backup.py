@@ -11,16 +11,27 @@ from memories.errors import InputError
 from memories.records import Document
 from memories.store import forget, store
 
-TABLES = (
-    "public.memories dreams.recall_events dreams.memory_versions dreams.tombstones dreams.annotations dreams.cycles"
-    " dreams.cycle_changes dreams.memory_states dreams.edge_states dreams.learned_vectors dreams.memory_insights"
-).split()
+TABLES = [
+    "public.memories",
+    "dreams.recall_events",
+    "dreams.memory_versions",
+    "dreams.tombstones",
+    "dreams.annotations",
+    "dreams.cycles",
+    "dreams.cycle_changes",
+    "dreams.memory_states",
+    "dreams.edge_states",
+    "dreams.learned_vectors",
+    "dreams.memory_insights",
+]
 
 
 def fingerprint(url: str) -> dict[str, object]:
     with connect(url) as connection:
         return {
-            name: connection.execute(f"select count(*), md5(string_agg(t::text, '' order by t::text)) from {name} as t").fetchone()
+            name: connection.execute(
+                f"select count(*), md5(string_agg(t::text, '' order by t::text)) from {name} as t"
+            ).fetchone()
             for name in TABLES
         }
 
@@ -33,7 +44,7 @@ def empty(url: str) -> None:
 def test_the_store_comes_back_byte_for_byte(dreamt_url: str, tmp_path: Path) -> None:
     with connect() as connection:
         forget(connection, store(connection, Document("test", "1", "gone")))
-        store(connection, Document("test", "2", "tab\t newline\n backslash \\N \\. quote \" unicode 水"))
+        store(connection, Document("test", "2", 'tab\t newline\n backslash \\N \\. quote " unicode 水'))
     before = fingerprint(dreamt_url)
     rows = backup(tmp_path / "all.zip")
     empty(dreamt_url)
@@ -42,9 +53,9 @@ def test_the_store_comes_back_byte_for_byte(dreamt_url: str, tmp_path: Path) -> 
     with connect() as connection:
         assert connection.execute("select count(*) from dreams.long_term_memories").fetchone()[0] > 300
         memory_id = store(connection, Document("test", "3", "the triggers work again"))
-        assert connection.execute("select kind from dreams.recall_events where memory_id = %s", (memory_id,)).fetchall() == [
-            ("created",)
-        ]
+        assert connection.execute(
+            "select kind from dreams.recall_events where memory_id = %s", (memory_id,)
+        ).fetchall() == [("created",)]
 
 
 def test_a_store_with_memories_is_not_overwritten_unless_asked(store_url: str, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 from memories.database import connect
 from tests.conftest import ROOT, Dreams
 
-NOTES = [{"id": str(n), "content": f"Note {n} about the tide gauge.", "created_at": "2026-03-01T09:00:00Z"} for n in range(5)]
+NOTES = [
+    {"id": str(n), "content": f"Note {n} about the tide gauge.", "created_at": "2026-03-01T09:00:00Z"} for n in range(5)
+]
 
 
 def sentence(result: subprocess.CompletedProcess[str]) -> str:
@@ -76,7 +78,9 @@ def test_a_content_of_ten_megabytes_and_strange_dates(store_url: str, dreams: Dr
     loaded = dreams("ingest", "jsonl", lines_file(tmp_path, *(json.dumps(note).encode() for note in notes)), "--json")
     assert json.loads(loaded.stdout)["new"] > 1000
     exported = [json.loads(line) for line in dreams("export").stdout.splitlines()]
-    assert sorted(line["content"] for line in exported if "content" in line) == sorted(note["content"] for note in notes)
+    assert sorted(line["content"] for line in exported if "content" in line) == sorted(
+        note["content"] for note in notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     ],
 )
 def test_what_does_not_answer_is_named(
-    store_url: str, dreams: Dreams, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], command: list[str], says: str
+    store_url: str,
+    dreams: Dreams,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    command: list[str],
+    says: str,
 ) -> None:
     dreams("store", "Something to embed")
     for name, value in variables.items():
@@ -141,7 +150,9 @@ def test_stats_health_and_query_speak_json(dreamt_url: str, dreams: Dreams) -> N
 def test_export_comes_back_as_the_same_memories(dreamt_url: str, dreams: Dreams, tmp_path: Path, server: str) -> None:
     (tmp_path / "all.jsonl").write_text(dreams("export").stdout)
     with connect() as connection:
-        before = connection.execute("select content, tags from memories where parent_id is null order by content").fetchall()
+        before = connection.execute(
+            "select content, tags from memories where parent_id is null order by content"
+        ).fetchall()
         events = connection.execute(
             "select kind, count(*) from dreams.recall_events where kind not in ('rehearsed', 'edited') group by 1 order by 1"
         ).fetchall()
@@ -150,9 +161,14 @@ def test_export_comes_back_as_the_same_memories(dreamt_url: str, dreams: Dreams,
     loaded = dreams("ingest", "jsonl", str(tmp_path / "all.jsonl"), "--json")
     assert json.loads(loaded.stdout)["rejected"] == []
     with connect() as connection:
-        after = connection.execute("select content, tags from memories where parent_id is null order by content").fetchall()
+        after = connection.execute(
+            "select content, tags from memories where parent_id is null order by content"
+        ).fetchall()
         assert after == before
-        assert connection.execute("select kind, count(*) from dreams.recall_events group by 1 order by 1").fetchall() == events
+        assert (
+            connection.execute("select kind, count(*) from dreams.recall_events group by 1 order by 1").fetchall()
+            == events
+        )
 
 
 @pytest.mark.parametrize("command", [["ingest", "jsonl", "-"], ["run"]])

@@ -21,9 +21,16 @@ from memories.records import Document, identity
 from memories.store import forget, pin, store
 from tests.conftest import ROOT, forget_settings
 
-PUBLISHED = (
-    "attention_slots episodes episode_members memory_states edge_states semantic_network communities memory_insights"
-).split()
+PUBLISHED = [
+    "attention_slots",
+    "episodes",
+    "episode_members",
+    "memory_states",
+    "edge_states",
+    "semantic_network",
+    "communities",
+    "memory_insights",
+]
 
 
 def one(connection: Connection, query: str, *arguments: object) -> object:
@@ -71,9 +78,13 @@ def test_what_was_changed_is_known_to_be_superseded(dreamt_url: str) -> None:
     with connect() as connection:
         for earlier, later in pairs.items():
             assert one(
-                connection, "select superseded_by from dreams.long_term_memories where memory_id = %s", sample_id(earlier)
+                connection,
+                "select superseded_by from dreams.long_term_memories where memory_id = %s",
+                sample_id(earlier),
             ) == sample_id(later)
-            until = one(connection, "select valid_until from dreams.long_term_memories where memory_id = %s", sample_id(earlier))
+            until = one(
+                connection, "select valid_until from dreams.long_term_memories where memory_id = %s", sample_id(earlier)
+            )
             assert until == one(connection, "select created_at from memories where id = %s", sample_id(later))
 
 
@@ -104,7 +115,9 @@ def test_strength_in_the_view_is_that_of_the_models(dreamt_url: str) -> None:
     assert computed.execute(f"select max(abs(strength - ({formula}))) from t").fetchone()[0] < 1e-9
 
 
-def test_a_rerun_at_the_same_instant_changes_nothing_and_calls_no_model(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_at_the_same_instant_changes_nothing_and_calls_no_model(
+    dreamt_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OLLAMA_URL", "http://127.0.0.1:9")
     with connect() as connection:
         as_of = one(connection, "select as_of from dreams.visible_cycle")
@@ -123,7 +136,10 @@ def test_a_later_cycle_adds_what_is_new_and_keeps_the_rest(dreamt_url: str) -> N
     assert cycle.rows_changed["episode_members"] <= 3
     assert cycle.rows_changed["memory_states"] <= 3
     with connect() as connection:
-        assert one(connection, "select count(*) from dreams.long_term_memories where semantic_gist like 'Bought two%%'") == 1
+        assert (
+            one(connection, "select count(*) from dreams.long_term_memories where semantic_gist like 'Bought two%%'")
+            == 1
+        )
         semantic = one(
             connection,
             "select count(*) from dreams.memory_edges as e join memories as m on m.id in (e.memory_a, e.memory_b)"
@@ -173,7 +189,13 @@ def test_deleting_a_memory_is_seen_at_once_and_gone_with_the_next_cycle(dreamt_u
     run_cycle()
     with duckdb.connect(str(cache_file()), read_only=True) as cache:
         tables = [row[0] for row in cache.execute("select table_name from duckdb_tables()").fetchall()]
-        held = [name for name in tables if cache.execute(f'select count(*) from "{name}" as t where t::varchar like ?', [f"%{victim}%"]).fetchone()[0]]
+        held = [
+            name
+            for name in tables
+            if cache.execute(f'select count(*) from "{name}" as t where t::varchar like ?', [f"%{victim}%"]).fetchone()[
+                0
+            ]
+        ]
         assert held == []
 
 
@@ -187,7 +209,10 @@ def test_a_pinned_memory_never_fades(dreamt_url: str) -> None:
         pin(connection, dormant)  # type: ignore[arg-type]
     run_cycle("consolidation")
     with connect() as connection:
-        assert one(connection, "select fate from dreams.long_term_memories where memory_id = %s", dormant) == "consolidated"
+        assert (
+            one(connection, "select fate from dreams.long_term_memories where memory_id = %s", dormant)
+            == "consolidated"
+        )
 
 
 def test_without_embeddings_nothing_fails(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +238,9 @@ def test_agents_do_not_mix(store_url: str) -> None:
             for number in range(3):
                 store(
                     connection,
-                    Document("test", f"{agent}{number}", f"{agent} checks the {number} tide gauge", metadata={"agent": agent}),
+                    Document(
+                        "test", f"{agent}{number}", f"{agent} checks the {number} tide gauge", metadata={"agent": agent}
+                    ),
                 )
     run_cycle()
     with connect() as connection:
@@ -279,7 +306,9 @@ def test_a_second_cycle_waits_or_says_so(dreamt_url: str) -> None:
 
 
 def test_a_locked_cache_is_named_in_a_sentence(dreamt_url: str) -> None:
-    program = f"import duckdb, sys; c = duckdb.connect({str(cache_file())!r}); print('open', flush=True); sys.stdin.read()"
+    program = (
+        f"import duckdb, sys; c = duckdb.connect({str(cache_file())!r}); print('open', flush=True); sys.stdin.read()"
+    )
     other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         other.stdout.readline()
@@ -337,7 +366,16 @@ def test_what_dbt_computed_by_itself_is_published(dreamt_url: str) -> None:
         "DUCKDB_EXTENSION_DIRECTORY": str(dbt.install_extension()),
     }  # fmt: skip
     target = str(cache_file().parent / "target")
-    command = ["run", "--quiet", "--project-dir", str(dbt.PROJECT), "--profiles-dir", str(dbt.PROFILES), "--target-path", target]
+    command = [
+        "run",
+        "--quiet",
+        "--project-dir",
+        str(dbt.PROJECT),
+        "--profiles-dir",
+        str(dbt.PROFILES),
+        "--target-path",
+        target,
+    ]
     subprocess.run([sys.executable, "-m", "dbt.cli.main", *command], env=environment, cwd=ROOT, check=True)
     assert publish_computed()["memory_states"] >= 1
     with connect() as connection:

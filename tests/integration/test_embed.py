@@ -32,7 +32,9 @@ def fill(connection: Connection, *texts: str) -> None:
 
 
 @contextmanager
-def server(dimensions: int = 768, poison: str = "poison", broken: str = "hole") -> Iterator[tuple[ollama.Client, list[int]]]:
+def server(
+    dimensions: int = 768, poison: str = "poison", broken: str = "hole"
+) -> Iterator[tuple[ollama.Client, list[int]]]:
     """A server that speaks Ollama's /api/embed, fails on batches that hold one text, and gives no number for another."""
     sizes: list[int] = []
 
@@ -41,7 +43,9 @@ def server(dimensions: int = 768, poison: str = "poison", broken: str = "hole") 
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             sizes.append(len(body["input"]))
             failed = any(poison in text for text in body["input"])
-            vectors = [[float("nan")] * 2 if broken in text else [3.0] + [0.0] * (dimensions - 1) for text in body["input"]]
+            vectors = [
+                [float("nan")] * 2 if broken in text else [3.0] + [0.0] * (dimensions - 1) for text in body["input"]
+            ]
             vectors = [vector + [0.0] * (dimensions - len(vector)) for vector in vectors]
             answer = {"error": "cannot embed this"} if failed else {"model": body["model"], "embeddings": vectors}
             data = json.dumps(answer).encode()
@@ -68,7 +72,9 @@ def test_vectors_are_those_of_the_real_model_and_have_length_one(connection: Con
     with models() as client:
         assert embed(connection, client, MODEL).embedded == 3
         expected = {text: client.embed(model=MODEL, input=text).embeddings[0] for text in texts}
-    rows = connection.execute("select content, embedding_vector::real[], vector_magnitude, embedding_model from memories")
+    rows = connection.execute(
+        "select content, embedding_vector::real[], vector_magnitude, embedding_model from memories"
+    )
     for content, vector, magnitude, model in rows.fetchall():
         assert model == MODEL
         assert abs(numpy.linalg.norm(vector) - 1) < 1e-4
@@ -135,7 +141,9 @@ def test_another_model_replaces_the_vectors_of_the_one_before(connection: Connec
 
 def test_reduced_vectors_keep_the_neighbours_and_their_axes_are_recorded(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
-        rows = connection.execute("select embedding_vector::real[], embedding_reduced::real[] from memories order by id").fetchall()
+        rows = connection.execute(
+            "select embedding_vector::real[], embedding_reduced::real[] from memories order by id"
+        ).fetchall()
         assert len(rows) >= FEWEST_MEMORIES
         full, reduced = (numpy.array([row[column] for row in rows]) for column in (0, 1))
         centred = full - full.mean(axis=0)

@@ -54,7 +54,10 @@ def test_an_edit_keeps_the_version_before_and_reading_the_log_of_edits_again_cha
     assert load(connection, log).rows_changed == 0
     assert contents(connection) == ["threshold is 0.40 m"]
     versions = connection.execute("select content, valid_until from dreams.memory_versions order by version").fetchall()
-    assert versions == [("threshold is 0.60 m", WHEN + timedelta(days=3)), ("threshold is 0.45 m", WHEN + timedelta(days=9))]
+    assert versions == [
+        ("threshold is 0.60 m", WHEN + timedelta(days=3)),
+        ("threshold is 0.45 m", WHEN + timedelta(days=9)),
+    ]
 
 
 def test_going_back_to_an_earlier_wording_is_an_edit(connection: Connection) -> None:

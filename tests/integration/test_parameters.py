@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import yaml
 
-from ingest.dbt import PROJECT, PROFILES, install_extension
+from ingest.dbt import PROFILES, PROJECT, install_extension
 from ingest.settings import settings
 from memories.database import connect
 from tests.conftest import ROOT

@@ -116,7 +116,9 @@ def test_a_fingerprint_column_that_is_left_over_does_no_harm(empty_url: str) -> 
 
 def test_the_table_of_codex_0_1_is_left_alone(empty_url: str) -> None:
     with connect(empty_url) as connection:
-        connection.execute("create table memories (id uuid primary key, content text, tier text, importance_score real)")
+        connection.execute(
+            "create table memories (id uuid primary key, content text, tier text, importance_score real)"
+        )
     with pytest.raises(StoreUnsuitable, match=r"Codex 0\.1"):
         migrate(empty_url)
     with connect(empty_url) as connection:
@@ -132,7 +134,8 @@ def test_a_vector_that_is_filled_in_is_no_event_and_an_edit_is_a_version(store_u
         )
         assert kinds(connection, memory_id) == ["created"]
         connection.execute(
-            "update memories set content = %s, content_hash = %s", ("it lies under the mat", content_hash("it lies under the mat"))
+            "update memories set content = %s, content_hash = %s",
+            ("it lies under the mat", content_hash("it lies under the mat")),
         )
         assert kinds(connection, memory_id) == ["created", "edited"]
         assert connection.execute("select version, content from dreams.memory_versions").fetchall() == [
@@ -226,7 +229,8 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(store_url: str, content: s
 
 
 @pytest.mark.parametrize(
-    "content", ["'; drop table memories; --", "{{ 1 / 0 }}", "\x1b[31mred", "<script>alert(1)</script>", "x" * 10_000_000]
+    "content",
+    ["'; drop table memories; --", "{{ 1 / 0 }}", "\x1b[31mred", "<script>alert(1)</script>", "x" * 10_000_000],
 )
 def test_whatever_a_memory_holds_is_data(store_url: str, content: str) -> None:
     with connect() as connection:

@@ -1,15 +1,19 @@
 """The Python models of long-term memory: the search for near earlier memories, communities, and centroids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import numpy
 import pytest
 
-from biological_memory.models.long_term import ltm_centroids, ltm_communities, ltm_nearest
-
+LONG_TERM = "biological_memory.models.long_term"
+ltm_centroids = import_module(f"{LONG_TERM}.ltm_centroids")
+ltm_communities = import_module(f"{LONG_TERM}.ltm_communities")
+ltm_nearest = import_module(f"{LONG_TERM}.ltm_nearest")
 ONE_LIST = numpy.zeros((1, 16), dtype=numpy.float32)
 Row = tuple[Any, ...]
 
@@ -30,22 +34,23 @@ def memories(vectors: Any, missing: Any = True) -> Mapping[str, Any]:
 
 
 def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
-    """What the search promises, said plainly: all pairs, of those in the lists probed."""
+    """What the search promises, said plainly: all earlier memories, of those in the lists probed."""
     likeness = centroids @ vectors.T
     home = likeness.argmax(axis=0)
     probed = numpy.argsort(-likeness, axis=0, kind="stable")[: ltm_nearest.PROBED_LISTS].T
+    products = vectors.astype(numpy.float64) @ vectors.astype(numpy.float64).T
     rows: list[Row] = []
-    for position, own in enumerate(vectors.astype(numpy.float64)):
-        earlier = [other for other in range(position) if home[other] in probed[position]]
-        similarities = {other: round(float(own @ vectors[other].astype(numpy.float64)), 9) for other in earlier}
-        nearest = sorted(earlier, key=lambda other: (-similarities[other], -other))  # noqa: B023 - used at once
-        kept = [other for other in nearest if similarities[other] >= threshold][:neighbours]
+    for position in range(len(vectors)):
+        earlier = numpy.flatnonzero(numpy.isin(home[:position], probed[position]))
+        similarities = numpy.clip(numpy.round(products[position, earlier], 9), -1, 1)
+        order = numpy.lexsort((-earlier, -similarities))
+        kept = [place for place in order if similarities[place] >= threshold][:neighbours]
         rows.append((
             str(UUID(int=position)),
             f"print {position}",
-            similarities[nearest[0]] if nearest else None,
-            [str(UUID(int=other)) for other in kept],
-            [similarities[other] for other in kept],
+            float(similarities[order[0]]) if len(order) else None,
+            [str(UUID(int=int(earlier[place]))) for place in kept],
+            [float(similarities[place]) for place in kept],
         ))  # fmt: skip
     return rows
 
@@ -96,20 +101,185 @@ def test_similarity_never_passes_one() -> None:
     assert rows[1][2] == 1.0 and rows[1][4] == [1.0]
 
 
-@pytest.mark.parametrize("seed", range(8))
+def search_of(vectors: Any, centroids: Any, missing: Any = True) -> Sequence[Row]:
+    rows: Sequence[Row] = ltm_nearest.search_backwards(memories(vectors, missing), centroids, 6, 0.3)
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_an_incremental_search_finds_what_a_rebuild_finds(seed: int) -> None:
-    """For any split, with crowds of near-duplicates among which the last digits decide."""
+    """For any split, with crowds of near-duplicates, among which rounding would decide."""
     random = numpy.random.default_rng(seed)
-    count = int(random.integers(300, ltm_nearest.BATCH_MEMORIES + 300))
-    vectors = unit_vectors(40, 64, seed)[random.integers(0, 40, count)]
-    vectors += random.normal(scale=1e-8, size=vectors.shape).astype(numpy.float32)
-    centroids = unit_vectors(20, 64, seed + 100)
-    whole = ltm_nearest.search_backwards(memories(vectors), centroids, neighbours=6, threshold=0.3)
+    count = ltm_nearest.BATCH_MEMORIES + 200
+    vectors = unit_vectors(40, 384, seed)[random.integers(0, 40, count)]
+    vectors += random.normal(scale=1e-7, size=vectors.shape).astype(numpy.float32)
+    centroids = unit_vectors(20, 384, seed + 100)
+    whole = search_of(vectors, centroids)
     stop = int(random.integers(1, count))
-    before = ltm_nearest.search_backwards(memories(vectors[:stop]), centroids, neighbours=6, threshold=0.3)
-    missing = numpy.arange(count) >= stop
-    after = ltm_nearest.search_backwards(memories(vectors, missing), centroids, neighbours=6, threshold=0.3)
-    assert before + after == whole
-    scattered = random.random(count) < 0.05
-    again = ltm_nearest.search_backwards(memories(vectors, scattered), centroids, neighbours=6, threshold=0.3)
-    assert again == [row for row, wanted in zip(whole, scattered, strict=True) if wanted]
+    assert [*search_of(vectors[:stop], centroids), *search_of(vectors, centroids, numpy.arange(count) >= stop)] == whole
+    for position in random.integers(0, count, 4):
+        assert search_of(vectors, centroids, numpy.arange(count) == position) == [whole[position]]
+
+
+def ids(count: int) -> list[str]:
+    return [str(UUID(int=number)) for number in range(count)]
+
+
+def clique(members: Sequence[str], weight: float = 0.9) -> list[tuple[str, str, float]]:
+    return [(a, b, weight) for a, b in combinations(sorted(members), 2)]
+
+
+def places(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    return {memory_id: (area, cluster) for memory_id, area, cluster, _, _ in rows}
+
+
+def test_two_cliques_are_two_areas_called_after_their_first_members() -> None:
+    """Whatever ids their members have, and in whatever order the edges come."""
+    random = numpy.random.default_rng(3)
+    for _ in range(20):
+        shuffled = list(random.permutation(ids(12)))
+        groups = [sorted(shuffled[:5]), sorted(shuffled[5:])]
+        edges = [*clique(groups[0]), *clique(groups[1]), (*sorted((groups[0][0], groups[1][0])), 0.1)]
+        random.shuffle(edges)
+        found = places(ltm_communities.partition(ids(12), edges, 0.5))
+        for group in groups:
+            assert {found[member] for member in group} == {(f"area:{group[0]}", f"cluster:{group[0]}")}
+
+
+def test_an_area_of_eight_or_more_falls_into_clusters() -> None:
+    """Two cliques tied closely enough to be one area; an area of fewer members than eight is one cluster.
+
+    Two halves with w of ties between them and m of ties in all are one community up to a resolution of 2 w / m.
+    """
+    large, small = ids(8), ids(6)
+    tied = [(a, b, 0.25) for a, b in zip(large[:4], large[4:], strict=True)]
+    split = places(ltm_communities.partition(large, [*clique(large[:4]), *clique(large[4:]), *tied], 0.12))
+    assert {area for area, _ in split.values()} == {f"area:{large[0]}"}
+    assert [split[member][1] for member in large] == [f"cluster:{large[0]}"] * 4 + [f"cluster:{large[4]}"] * 4
+    halves = [*clique(small[:3]), *clique(small[3:]), (small[0], small[3], 0.25)]
+    assert set(places(ltm_communities.partition(small, halves, 0.06)).values()) == {
+        (f"area:{small[0]}", f"cluster:{small[0]}")
+    }
+
+
+def test_a_memory_without_ties_is_alone() -> None:
+    """Its centrality is the least, nobody's neighbours know one another; edges to unknown memories do not count."""
+    one, two, alone = ids(3)
+    rows = ltm_communities.partition(ids(3), [(one, two, 0.5), (alone, "unknown", 0.5)], 0.5)
+    assert places(rows)[alone] == (f"area:{alone}", f"cluster:{alone}")
+    assert places(rows)[one] == places(rows)[two] == (f"area:{one}", f"cluster:{one}")
+    centrality = {row[0]: row[3] for row in rows}
+    assert centrality[alone] < centrality[one] == centrality[two]
+    assert {row[4] for row in rows} == {0.0}
+    assert ltm_communities.partition([], [], 0.5) == []
+    assert places(ltm_communities.partition(ids(2), [], 0.5)) == {
+        member: (f"area:{member}", f"cluster:{member}") for member in ids(2)
+    }
+
+
+def test_centrality_is_one_on_average_and_clustering_the_share_of_neighbours_that_are_tied() -> None:
+    hub, *spokes = ids(4)
+    star = [(hub, spoke, 0.5) for spoke in spokes]
+    rows = ltm_communities.partition(ids(4), [*star, (spokes[0], spokes[1], 0.5)], 0.5)
+    assert sum(row[3] for row in rows) == pytest.approx(4, abs=1e-6)
+    assert max(rows, key=lambda row: row[3])[0] == hub
+    # Of the hub's three pairs of neighbours one is tied; of each tied spoke's one pair, one; the last has a single one.
+    assert [row[4] for row in rows] == pytest.approx([1 / 3, 1, 1, 0])
+
+
+def test_communities_of_a_large_graph_are_the_same_every_time() -> None:
+    random = numpy.random.default_rng(5)
+    members = ids(400)
+    pairs = {tuple(sorted(random.choice(400, 2, replace=False))) for _ in range(1500)}
+    edges = [(members[a], members[b], float(random.random())) for a, b in sorted(pairs)]
+    rows = ltm_communities.partition(members, edges, 0.5)
+    assert rows == ltm_communities.partition(members, edges, 0.5)
+    for prefix, column in (("area:", 1), ("cluster:", 2)):
+        for name in {row[column] for row in rows}:
+            assert name == prefix + min(row[0] for row in rows if row[column] == name)
+    area_of_cluster = {(row[2], row[1]) for row in rows}
+    assert len(area_of_cluster) == len({cluster for cluster, _ in area_of_cluster})
+
+
+@pytest.mark.parametrize(
+    ("memory_count", "lists"), [(0, 1), (8191, 1), (8192, 256), (100_000, 1024), (1_000_000, 4096)]
+)
+def test_lists_grow_with_the_square_root_of_the_memories(memory_count: int, lists: int) -> None:
+    assert ltm_centroids.list_count(memory_count) == lists
+
+
+class Project:
+    """The relations a Python model reads, as dbt hands them over."""
+
+    def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
+        self.session = session
+
+    def ref(self, name: str) -> duckdb.DuckDBPyRelation:
+        return self.session.table(name)
+
+
+@pytest.fixture
+def session() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("create table stg_embeddings (memory_id uuid, embedding_model varchar, embedding float[])")
+        connection.execute(
+            "create table stg_learned_vectors (name varchar, version integer, position integer,"
+            " embedding_model varchar, trained_on integer, vector float[])"
+        )
+        yield connection
+
+
+def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str = "small") -> None:
+    session.execute(
+        "insert into stg_embeddings select uuid(), ?, [cos(n), sin(n)] from range(?) as numbers (n)",
+        [embedding_model, count],
+    )
+
+
+def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Runs the model, and records what it learnt as write-back does."""
+    ltm_centroids.model(Project(session), session)
+    session.execute(
+        "insert into stg_learned_vectors by name select * from centroid_rows as fresh where not exists ("
+        " select 1 from stg_learned_vectors as known where known.name = fresh.name and known.version = fresh.version"
+        " and known.position = fresh.position)"
+    )
+    return session.sql(
+        "select embedding_model, version, count(*), any_value(trained_on) from centroid_rows group by 1, 2 order by 1"
+    ).fetchall()
+
+
+def test_centroids_are_learnt_anew_when_memories_have_grown_fourfold(session: duckdb.DuckDBPyConnection) -> None:
+    """Few memories count as 8,192: until there are 32,768 the one list they began with is kept."""
+    assert learn(session) == []
+    embed(session, 10)
+    assert learn(session) == [("small", 1, 1, 10)]
+    embed(session, 32_757)
+    first = session.sql("select * from centroid_rows").fetchall()
+    assert learn(session) == [("small", 1, 1, 10)]
+    assert session.sql("select * from centroid_rows").fetchall() == first
+    embed(session, 1)
+    assert learn(session) == [("small", 2, 1024, 32_768)]
+    second = session.sql("select * from centroid_rows order by position").fetchall()
+    embed(session, 1)
+    assert learn(session) == [("small", 2, 1024, 32_768)]
+    assert session.sql("select * from centroid_rows order by position").fetchall() == second
+
+
+def test_each_embedding_model_has_versions_of_its_own(session: duckdb.DuckDBPyConnection) -> None:
+    """Rows are recorded by name, version and position: two models of one version would lose the second's."""
+    embed(session, 3, "a")
+    embed(session, 3, "b")
+    assert learn(session) == learn(session) == [("a", 1, 1, 3), ("b", 2, 1, 3)]
+    embed(session, 3, "before a")
+    assert learn(session) == [("a", 1, 1, 3), ("b", 2, 1, 3), ("before a", 3, 1, 3)]
+
+
+def test_centroids_are_unit_vectors_and_the_same_every_time(session: duckdb.DuckDBPyConnection) -> None:
+    """Whatever the order in which memories are read; of few memories there is one list, whose centroid is zero."""
+    embed(session, 400)
+    embeddings = session.table("stg_embeddings")
+    found = numpy.array(ltm_centroids.train(embeddings, "small", 4))
+    assert numpy.linalg.norm(found, axis=1) == pytest.approx(1)
+    assert numpy.array_equal(found, ltm_centroids.train(embeddings.order("embedding"), "small", 4))
+    assert ltm_centroids.train(embeddings, "small", 1) == [[0, 0]]

@@ -1,7 +1,7 @@
 """One row per embedding model and list: the centroids of the coarse quantiser that semantic edges are searched through.
 
-They are learnt once and recorded in Postgres, because edges of the past must not change: a new version is trained only when
-the memories have outgrown the old one fourfold. Few memories need no quantiser: one list, searched whole.
+They are learnt once and recorded in Postgres, because edges of the past must not change: a new version is trained only
+when the memories have outgrown the old one fourfold. Few memories need no quantiser: one list, searched whole.
 """
 
 import duckdb
@@ -17,6 +17,8 @@ def model(dbt, session):
     embeddings = dbt.ref("stg_embeddings")
     learned = dbt.ref("stg_learned_vectors")
     rows = []
+    # A version belongs to one embedding model: rows are recorded by name, version and position.
+    newest = session.sql("select coalesce(max(version), 0) from learned where name = ?", params=[NAME]).fetchone()[0]
     counts = session.sql("select embedding_model, count(*) from embeddings group by 1 order by 1").fetchall()
     for embedding_model, count in counts:
         known = session.sql(
@@ -27,15 +29,16 @@ def model(dbt, session):
         if known and count < 4 * max(known[0][2], FEWEST_MEMORIES_QUANTISED):
             version, trained_on, centroids = known[0][0], known[0][2], [vector for _, vector, _ in known]
         else:
-            version, trained_on = (known[0][0] + 1 if known else 1), count
+            newest += 1
+            version, trained_on = newest, count
             centroids = train(embeddings, embedding_model, list_count(count))
         rows += [
             (NAME, version, position, embedding_model, list(centroid), trained_on)
             for position, centroid in enumerate(centroids)
         ]
     session.execute(
-        "create or replace temp table centroid_rows"
-        " (name varchar, version integer, position integer, embedding_model varchar, vector float[], trained_on integer)"
+        "create or replace temp table centroid_rows (name varchar, version integer, position integer,"
+        " embedding_model varchar, vector float[], trained_on integer)"
     )
     if rows:
         session.executemany("insert into centroid_rows values (?, ?, ?, ?, ?, ?)", rows)

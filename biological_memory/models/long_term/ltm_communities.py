@@ -1,13 +1,12 @@
 """One row per memory that the last night saw: its area and cluster (Leiden, two levels), centrality and clustering.
 
-Areas are communities of the whole graph (Traag, Waltman & van Eck 2019), clusters those within an area. Labels are canonical:
-a community is called after its smallest member id, so equal partitions have equal labels. Centrality is PageRank times
-the number of memories (1 is average), clustering the local clustering coefficient. The seed is fixed.
+Areas are communities of the whole graph (Traag, Waltman & van Eck 2019), clusters those within an area. Labels are
+canonical: a community is called after its smallest member id, so equal partitions have equal labels. Centrality is
+PageRank times the number of memories (1 is average), clustering the local clustering coefficient. The seed is fixed.
 """
 
 import igraph
 import leidenalg
-import numpy
 
 SEED = 1
 FEWEST_MEMBERS_SPLIT = 8
@@ -22,13 +21,18 @@ def model(dbt, session):
     missing = f"where agent not in (select agent from {dbt.this})" if dbt.is_incremental else ""
     rows = []
     for agent, fingerprint in session.sql(f"select agent, fingerprint from inputs {missing} order by agent").fetchall():
-        ids = [str(row[0]) for row in session.sql(
-            "select m.memory_id from memories as m inner join nights as n on n.agent = m.agent and n.is_last"
-            " where m.agent = ? and m.created_at < n.night_at order by m.memory_id", params=[agent]
-        ).fetchall()]
+        ids = [
+            str(row[0])
+            for row in session.sql(
+                "select m.memory_id from memories as m inner join nights as n on n.agent = m.agent and n.is_last"
+                " where m.agent = ? and m.created_at < n.night_at order by m.memory_id",
+                params=[agent],
+            ).fetchall()
+        ]
         edges = session.sql(
             "select memory_a::varchar, memory_b::varchar, weight from graph_edges where agent = ?"
-            " order by memory_a, memory_b", params=[agent]
+            " order by memory_a, memory_b",
+            params=[agent],
         ).fetchall()
         rows += [(agent, fingerprint, *row) for row in partition(ids, edges, resolution)]
     session.execute(
@@ -46,30 +50,34 @@ def partition(ids, edges, resolution):
     known = [(place[a], place[b], weight) for a, b, weight in edges if a in place and b in place]
     graph = igraph.Graph(n=len(ids), edges=[(a, b) for a, b, _ in known])
     graph.es["weight"] = [weight for _, _, weight in known]
-    areas = communities(graph, resolution)
-    clusters = numpy.empty(len(ids), dtype=numpy.int64)
-    for area in range(max(areas, default=-1) + 1):
-        members = [vertex for vertex, label in enumerate(areas) if label == area]
-        inner = [0] * len(members)
-        if len(members) >= FEWEST_MEMBERS_SPLIT:
-            inner = communities(graph.induced_subgraph(members), 2 * resolution)
-        for vertex, label in zip(members, inner, strict=True):
-            clusters[vertex] = min(other for other, same in zip(members, inner, strict=True) if same == label)
-    first_of_area = {}
-    for vertex, label in enumerate(areas):
-        first_of_area.setdefault(label, vertex)
+    areas = first_members(range(len(ids)), communities(graph, resolution))
+    members = {}
+    for vertex, area in enumerate(areas):
+        members.setdefault(area, []).append(vertex)
+    clusters = list(areas)
+    for within in members.values():
+        if len(within) >= FEWEST_MEMBERS_SPLIT:
+            labels = communities(graph.induced_subgraph(within), 2 * resolution)
+            for vertex, first in zip(within, first_members(within, labels), strict=True):
+                clusters[vertex] = first
     centrality = graph.pagerank(weights="weight")
     clustering = graph.transitivity_local_undirected(mode="zero")
     return [
         (
             memory_id,
-            f"area:{ids[first_of_area[areas[vertex]]]}",
+            f"area:{ids[areas[vertex]]}",
             f"cluster:{ids[clusters[vertex]]}",
             round(centrality[vertex] * len(ids), 9),
             round(clustering[vertex], 9),
         )
         for vertex, memory_id in enumerate(ids)
     ]
+
+
+def first_members(vertices, labels):
+    """The first of the vertices that has the same label, for each of them."""
+    first = {}
+    return [first.setdefault(label, vertex) for vertex, label in zip(vertices, labels, strict=True)]
 
 
 def communities(graph, resolution):

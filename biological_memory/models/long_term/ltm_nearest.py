@@ -1,7 +1,7 @@
 """One row per memory with a vector: its nearest memories among the earlier ones of its agent, with their similarity.
 
-Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of a
-coarse quantiser (inverted file) with recorded centroids: exact within the lists probed, whatever the batches, so that
+Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of
+a coarse quantiser (inverted file) with recorded centroids: exact within the lists probed, whatever the batches, so that
 an incremental run equals a rebuild.
 """
 
@@ -51,30 +51,34 @@ def search_backwards(memories, centroids, neighbours, threshold):
     vectors = numpy.ascontiguousarray(numpy.stack(memories["embedding"]), dtype=numpy.float32)
     quantiser = faiss.IndexFlatIP(centroids.shape[1])
     quantiser.add(centroids)
-    probes = quantiser.search(vectors, min(PROBED_LISTS, len(centroids)))[1]
     index = faiss.IndexIVFFlat(quantiser, vectors.shape[1], len(centroids), faiss.METRIC_INNER_PRODUCT)
-    index.nprobe = probes.shape[1]
+    index.nprobe = min(PROBED_LISTS, len(centroids))
     rows = []
     for start in range(0, len(vectors), BATCH_MEMORIES):
-        stop = min(start + BATCH_MEMORIES, len(vectors))
-        wanted = start + numpy.flatnonzero(numpy.asarray(memories["is_missing"][start:stop]))
+        batch = vectors[start : start + BATCH_MEMORIES]
+        wanted = numpy.flatnonzero(memories["is_missing"][start : start + BATCH_MEMORIES])
         if len(wanted):
-            candidates = batch_candidates(index, vectors, probes, start, wanted, neighbours + SPARE_CANDIDATES)
+            candidates = batch_candidates(index, batch, start, wanted, neighbours + SPARE_CANDIDATES)
             rows += [
                 row_of(memories, vectors, position, found, neighbours, threshold)
-                for position, found in zip(wanted, candidates, strict=True)
+                for position, found in zip(start + wanted, candidates, strict=True)
             ]
-        index.add_with_ids(vectors[start:stop], numpy.arange(start, stop))
+        index.add_with_ids(batch, numpy.arange(start, start + len(batch)))
     return rows
 
 
-def batch_candidates(index, vectors, probes, start, wanted, count):
-    """Positions of the likely nearest among all earlier memories: those indexed, and those earlier in the batch."""
-    indexed = index.search(vectors[wanted], count)[1]
-    similarities = vectors[wanted] @ vectors[start : wanted[-1] + 1].T
-    in_batch = numpy.arange(start, wanted[-1] + 1)
-    reachable = (probes[in_batch, 0][None, :, None] == probes[wanted][:, None, :]).any(axis=2)
-    similarities[~reachable | (in_batch[None, :] >= wanted[:, None])] = -numpy.inf
+def batch_candidates(index, batch, start, wanted, count):
+    """Positions of the likely nearest among all earlier memories: those indexed, and those earlier in the batch.
+
+    A product of matrices varies in its last digits with their shape, so it is always that of a whole batch.
+    """
+    whole = numpy.zeros((BATCH_MEMORIES, batch.shape[1]), dtype=numpy.float32)
+    whole[: len(batch)] = batch
+    nearness, probes = index.quantizer.search(whole, index.nprobe)
+    indexed = index.search_preassigned(batch[wanted], count, probes[wanted], nearness[wanted])[1]
+    similarities = (whole @ whole.T)[wanted]
+    reachable = (probes[None, :, 0, None] == probes[wanted][:, None, :]).any(axis=2)
+    similarities[~reachable | (numpy.arange(BATCH_MEMORIES) >= wanted[:, None])] = -numpy.inf
     best = numpy.argsort(-similarities, axis=1, kind="stable")[:, :count]
     for row, found in enumerate(indexed):
         nearby = [start + column for column in best[row] if similarities[row, column] > -numpy.inf]
@@ -82,11 +86,10 @@ def batch_candidates(index, vectors, probes, start, wanted, count):
 
 
 def row_of(memories, vectors, position, candidates, neighbours, threshold):
-    """Similarities once more in double precision, so that they do not depend on what else was in the batch."""
+    """Similarities once more in double precision; lengths are 1 but for rounding, so one could pass 1."""
     own = vectors[position].astype(numpy.float64)
-    similarities = numpy.round(
-        [float(own @ vectors[candidate].astype(numpy.float64)) for candidate in candidates], SIMILARITY_DECIMALS
-    )
+    products = [float(own @ vectors[candidate].astype(numpy.float64)) for candidate in candidates]
+    similarities = numpy.clip(numpy.round(products, SIMILARITY_DECIMALS), -1, 1)
     order = sorted(range(len(candidates)), key=lambda place: (-similarities[place], -candidates[place]))
     kept = [place for place in order if similarities[place] >= threshold][:neighbours]
     return (

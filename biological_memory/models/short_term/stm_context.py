@@ -1,9 +1,9 @@
 """One row per item: its similarity to the running context of its session, and the episode of the session it falls into.
 
 Temporal context model (Howard & Kahana 2002): after item f, the context c becomes rho c + beta f, with
-rho = sqrt(1 + beta^2 ((c f)^2 - 1)) - beta (c f), so that it keeps length 1. Where the similarity c f is low, context has
-drifted away and an episode begins with that item's own context. An item without a vector neither moves the context nor
-ends an episode.
+rho = sqrt(1 + beta^2 ((c f)^2 - 1)) - beta (c f), so that it keeps length 1. Where the similarity c f is low, context
+has drifted away and an episode begins with that item's own context. An item without a vector neither moves the context
+nor ends an episode.
 """
 
 from math import sqrt

@@ -1,0 +1,31 @@
+"""Child processes that end when their parent does, however it ends: it holds the other end of their standard input."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def lifeline() -> Iterator[int]:
+    """Standard input for a child that calls `end_with_parent`: one that still runs after the block ends then."""
+    child_end, own_end = os.pipe()
+    try:
+        yield child_end
+    finally:
+        os.close(own_end)
+        os.close(child_end)
+
+
+def end_with_parent() -> None:
+    """Called in the child: has it terminated as soon as standard input closes."""
+    threading.Thread(target=_terminate_at_end_of_input, daemon=True).start()
+
+
+def _terminate_at_end_of_input() -> None:
+    # Not through sys.stdin, whose lock the interpreter needs when it ends.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
