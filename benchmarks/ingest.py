@@ -22,24 +22,7 @@ from ingest.load import load
 from memories.database import connect, url
 from memories.migrate import migrate
 
-WORDS = ("river gauge boat harbour forecast rain storm model alarm letter choir knee tram").split()  # noqa: SIM905
-    line.strip()
-    for line in [
-        "river",
-        "gauge",
-        "boat",
-        "harbour",
-        "forecast",
-        "rain",
-        "storm",
-        "model",
-        "alarm",
-        "letter",
-        "choir",
-        "knee",
-        "tram",
-    ]
-]
+WORDS = ["river", "gauge", "boat", "harbour", "forecast", "rain", "storm", "model", "alarm", "letter", "choir", "knee"]
 
 
 def write_notes(file: Path, megabytes: int, seed: int = 1) -> int:

@@ -28,24 +28,30 @@
 {% macro fsrs_next_difficulty(difficulty, grade) -%}
     least(greatest(
         {{ fsrs_weight(7) }} * {{ fsrs_unclamped_initial_difficulty(4) }}
-        + (1 - {{ fsrs_weight(7) }}) * ({{ difficulty }} - (10.0 - {{ difficulty }}) * {{ fsrs_weight(6) }} * ({{ grade }} - 3) / 9.0),
+        + (1 - {{ fsrs_weight(7) }})
+        * ({{ difficulty }} - (10.0 - {{ difficulty }}) * {{ fsrs_weight(6) }} * ({{ grade }} - 3) / 9.0),
         1.0
     ), 10.0)
+{%- endmacro %}
+
+{% macro fsrs_same_day_gain(stability, grade) -%}
+    exp({{ fsrs_weight(17) }} * ({{ grade }} - 3 + {{ fsrs_weight(18) }}))
+    * power({{ stability }}, -{{ fsrs_weight(19) }})
 {%- endmacro %}
 
 {# The next stability; elapsed time counts in whole days, and a review on the same day follows a rule of its own. #}
 {% macro fsrs_next_stability(stability, difficulty, grade, whole_days) -%}
     {%- set recalled = fsrs_retrievability(whole_days, stability) -%}
+    {%- set same_day_gain = fsrs_same_day_gain(stability, grade) -%}
     greatest(case
         when {{ whole_days }} < 1 and {{ grade }} = 1 then
-            {{ stability }} * exp({{ fsrs_weight(17) }} * ({{ grade }} - 3 + {{ fsrs_weight(18) }})) * power({{ stability }}, -{{ fsrs_weight(19) }})
+            {{ stability }} * {{ same_day_gain }}
         when {{ whole_days }} < 1 then
-            {{ stability }} * greatest(
-                exp({{ fsrs_weight(17) }} * ({{ grade }} - 3 + {{ fsrs_weight(18) }})) * power({{ stability }}, -{{ fsrs_weight(19) }}), 1.0
-            )
+            {{ stability }} * greatest({{ same_day_gain }}, 1.0)
         when {{ grade }} = 1 then
             least(
-                {{ fsrs_weight(11) }} * power({{ difficulty }}, -{{ fsrs_weight(12) }}) * (power({{ stability }} + 1, {{ fsrs_weight(13) }}) - 1)
+                {{ fsrs_weight(11) }} * power({{ difficulty }}, -{{ fsrs_weight(12) }})
+                * (power({{ stability }} + 1, {{ fsrs_weight(13) }}) - 1)
                 * exp((1 - {{ recalled }}) * {{ fsrs_weight(14) }}),
                 {{ stability }} / exp({{ fsrs_weight(17) }} * {{ fsrs_weight(18) }})
             )
@@ -53,7 +59,7 @@
             {{ stability }} * (
                 1 + exp({{ fsrs_weight(8) }}) * (11 - {{ difficulty }}) * power({{ stability }}, -{{ fsrs_weight(9) }})
                 * (exp((1 - {{ recalled }}) * {{ fsrs_weight(10) }}) - 1)
-                * case when {{ grade }} = 2 then {{ fsrs_weight(15) }} when {{ grade }} = 4 then {{ fsrs_weight(16) }} else 1 end
+                * case {{ grade }} when 2 then {{ fsrs_weight(15) }} when 4 then {{ fsrs_weight(16) }} else 1 end
             )
     end, 0.001)
 {%- endmacro %}

@@ -74,6 +74,8 @@ def serve(on_ready: Callable[[str], None] = lambda _: None) -> None:
         runner = _Runner(name="dreams", limit=MOST_PROCESSES)
         for deployment in deployments():
             runner.add_deployment(deployment)
+        # Whoever a shell started in the background was told to ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         on_ready(address)
         with suppress(KeyboardInterrupt):
             asyncio.run(runner.start())

@@ -1,5 +1,7 @@
 """Whatever the text, its chunks are valid, small enough, distinct, and give it back."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,4 +19,4 @@ def test_chunks_give_the_content_back(pieces: list[str], repeat: int, separator:
     assert len({part.text for part in parts}) == len(parts)
     # An overlap grows only where a text repeats itself, by a character for each repetition.
     assert all(len(part.text.encode()) <= LIMIT_BYTES + 4 * len(parts) for part in parts)
-    assert all(a.byte_end - b.byte_start >= OVERLAP_BYTES for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.byte_end - b.byte_start >= OVERLAP_BYTES for a, b in itertools.pairwise(parts))

@@ -1,5 +1,7 @@
 """Contents are cut at good borders and come back whole."""
 
+import itertools
+
 import pytest
 
 from memories.chunk import LIMIT_BYTES, OVERLAP_BYTES, chunk, reassemble
@@ -29,7 +31,7 @@ def test_chunks_end_at_sentences_otherwise(sentence: str) -> None:
 
 def test_consecutive_chunks_overlap() -> None:
     parts = chunk("".join(f"Sentence number {number} of the log. " for number in range(2000)))
-    overlaps = [before.byte_end - after.byte_start for before, after in zip(parts, parts[1:], strict=False)]
+    overlaps = [before.byte_end - after.byte_start for before, after in itertools.pairwise(parts)]
     assert all(OVERLAP_BYTES <= overlap <= OVERLAP_BYTES + 3 for overlap in overlaps)
 
 

@@ -1,5 +1,6 @@
 """The memory model in SQL equals the package `fsrs` to 1e-6, whatever happened to a memory."""
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2] / "biological_memory"
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 START = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 DEFAULTS = tuple(fsrs.scheduler.DEFAULT_PARAMETERS)
 # Every equation by itself: without mean reversion, same-day gains, or any dependence of gain on stability.
@@ -28,10 +30,11 @@ def macros(weights: Sequence[float]) -> Any:
 
 
 def random_history(chance: random.Random) -> History:
-    """Up to 15 reviews: minutes, hours, whole days, and years apart, with all grades and runs of failures."""
+    """Up to 20 reviews: minutes, hours, whole days, and years apart, with all grades, or failures and hard ones only."""
     instant, history = START, []
-    for _ in range(chance.randint(1, 15)):
-        history.append((instant, chance.choice([1, 1, 2, 3, 3, 3, 4])))
+    grades = chance.choice([[1, 1, 2, 3, 3, 3, 4], [3, 4], [1, 1, 1, 2]])
+    for _ in range(chance.randint(1, 20)):
+        history.append((instant, chance.choice(grades)))
         instant += chance.choice([
             timedelta(0),
             timedelta(seconds=chance.randint(1, 86_399)),
@@ -58,12 +61,14 @@ def by_macros(histories: Sequence[History], weights: Sequence[float]) -> list[tu
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("create table reviews (item integer, place integer, occurred_at timestamptz, grade integer)")
         reviews = [
-            (item, place, instant, grade)
+            (item, place, (instant - EPOCH) // MICROSECOND, grade)
             for item, history in enumerate(histories)
             for place, (instant, grade) in enumerate(history)
         ]
         connection.execute(
-            "insert into reviews select unnest(?), unnest(?), unnest(?), unnest(?)", list(zip(*reviews, strict=True))
+            "insert into reviews select r[1], r[2], make_timestamptz(r[3]), r[4]"
+            " from (select unnest(cast(cast(? as json) as bigint[][])) as r)",
+            [json.dumps(reviews)],
         )
         return connection.sql(
             f"with events as (select item, list({sql.fsrs_event('occurred_at', 'grade')} order by place) as events"
@@ -75,7 +80,7 @@ def by_macros(histories: Sequence[History], weights: Sequence[float]) -> list[tu
 @pytest.mark.parametrize("weights", [DEFAULTS, EXTREMES], ids=["default", "extreme"])
 def test_folding_a_history_equals_the_package(weights: Sequence[float]) -> None:
     chance = random.Random(6)  # noqa: S311 - the same histories every time
-    histories = [random_history(chance) for _ in range(3000)]
+    histories = [random_history(chance) for _ in range(5000)]
     found = by_macros(histories, weights)
     assert [state[:2] for state in found] == [
         pytest.approx(by_package(history, weights), rel=1e-6, abs=0) for history in histories
