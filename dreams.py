@@ -195,6 +195,7 @@ def pin(
 def embed(as_json: AsJson = False) -> None:
     from ingest.embed import count_waiting
     from ingest.embed import embed as embed_memories
+    from ingest.embed_tags import embed_tags
     from ingest.reduce import reduce
     from memories.database import connect
     from memories.models_client import models
@@ -207,6 +208,7 @@ def embed(as_json: AsJson = False) -> None:
         if waiting:
             with models() as client, bar("embedding", waiting) as advance:
                 done = embed_memories(connection, client, model, advance)
+                embed_tags(connection, client, model)
             reduce(connection, model)
             outcome = {"embedded": done.embedded, "failed": done.failed}
     show(outcome, as_json, f"{outcome['embedded']} memories embedded, {outcome['failed']} failed.")

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from ingest import dbt
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.embed import count_waiting, embed
+from ingest.embed_tags import embed_tags
 from ingest.reduce import reduce
 from ingest.settings import settings as ingest_settings
 from ingest.write_back import MARTS, RECORDS, computed_for, publish, row_counts
@@ -176,6 +177,7 @@ def enrich(opened: OpenCycle) -> None:
         if count_waiting(connection, model):
             with models() as client:
                 outcome = embed(connection, client, model)
+                embed_tags(connection, client, model)
             cycle.embedded, cycle.embedding_failures = outcome.embedded, outcome.failed
             reduce(connection, model)
     annotator = ingest_settings().annotation_model

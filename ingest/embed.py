@@ -31,7 +31,8 @@ order by octet_length(content) desc, id
 
 WRITE = """
 update public.memories as m set
-    embedding_vector = s.embedding, vector_magnitude = s.magnitude, embedding_model = %s, embedding_reduced = null,
+    embedding_vector = s.embedding, vector_magnitude = s.magnitude, embedding_model = %(model)s, embedding_reduced = null,
+    tag_embedding = case when m.embedding_model = %(model)s then m.tag_embedding end,
     last_embedding_update = clock_timestamp() at time zone 'UTC'
 from staged_vectors as s where s.id = m.id and s.content_hash = m.content_hash
 """
@@ -74,7 +75,7 @@ def embed(
         waiting.itersize = WAITING_PAGE
         rows = iter(waiting)
         while batch := [(UUID(str(memory_id)), str(content)) for memory_id, content in islice(rows, REQUEST_TEXTS)]:
-            vectors, failures = _embed_batch(client, model, [content for _, content in batch])
+            vectors, failures = vectors_of(client, model, [content for _, content in batch])
             with connection.transaction():
                 _write(connection, model, batch, vectors, failures)
             outcome.embedded += len(vectors)
@@ -83,7 +84,7 @@ def embed(
     return outcome
 
 
-def _embed_batch(
+def vectors_of(
     client: ollama.Client, model: str, texts: Sequence[str]
 ) -> tuple[dict[int, NDArray[numpy.float64]], dict[int, str]]:
     """Vectors by place in the batch, and the reasons of those that failed: a failing batch is halved to find them."""
@@ -95,8 +96,8 @@ def _embed_batch(
         if len(texts) == 1:
             return {}, {0: f"{error.status_code}: {error.error}"}
         half = len(texts) // 2
-        vectors, failures = _embed_batch(client, model, texts[:half])
-        more_vectors, more_failures = _embed_batch(client, model, texts[half:])
+        vectors, failures = vectors_of(client, model, texts[:half])
+        more_vectors, more_failures = vectors_of(client, model, texts[half:])
         vectors.update({half + place: vector for place, vector in more_vectors.items()})
         failures.update({half + place: reason for place, reason in more_failures.items()})
         return vectors, failures
@@ -125,6 +126,13 @@ def _checked(
     )
 
 
+def padded(vector: NDArray[numpy.float64]) -> str:
+    """A vector as the store keeps it: of length one, and zero beyond the model's own dimensions."""
+    whole = numpy.zeros(COLUMN_DIMENSIONS)
+    whole[: len(vector)] = vector / numpy.linalg.norm(vector)
+    return str(Vector(whole).to_text())
+
+
 def _write(
     connection: Connection,
     model: str,
@@ -141,10 +149,8 @@ def _write(
         for place, vector in vectors.items():
             memory_id, content = batch[place]
             length = float(numpy.linalg.norm(vector))
-            padded = numpy.zeros(COLUMN_DIMENSIONS)
-            padded[: len(vector)] = vector / length
-            copy.write_row((memory_id, sha256(content.encode()).hexdigest(), Vector(padded).to_text(), length))
-    connection.execute(WRITE, (model,))
+            copy.write_row((memory_id, sha256(content.encode()).hexdigest(), padded(vector), length))
+    connection.execute(WRITE, {"model": model})
     connection.execute("delete from dreams.embedding_failures as f using staged_vectors as s where s.id = f.memory_id")
     for place, reason in failures.items():
         connection.execute(FAIL, (batch[place][0], model, reason))

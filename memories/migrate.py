@@ -47,6 +47,7 @@ def _apply(connection: Connection, path: Path) -> bool:
             "create table if not exists dreams.migrations ("
             " name text primary key, applied_at timestamptz not null default clock_timestamp())"
         )
+        connection.execute("comment on table dreams.migrations is 'The migrations that this store has had.'")
         if connection.execute("select 1 from dreams.migrations where name = %s", (path.name,)).fetchone():
             return False
         try:

@@ -101,6 +101,16 @@ begin
 end
 $$;
 
+-- So does a vector of its tags.
+create or replace function dreams.before_tags_changed() returns trigger language plpgsql as $$
+begin
+    new.tag_embedding := null;
+    new.tag_embedding_reduced := null;
+    new.tag_embedding_updated := null;
+    return new;
+end
+$$;
+
 create or replace function dreams.on_memory_deleted() returns trigger language plpgsql as $$
 begin
     delete from dreams.recall_events using deleted where recall_events.memory_id = deleted.id;
@@ -150,11 +160,21 @@ execute function dreams.on_memory_updated();
 create or replace trigger memory_content_changed before update of content on public.memories
 for each row when (old.content is distinct from new.content) execute function dreams.before_content_changed();
 
+create or replace trigger memory_tags_changed before update of tags on public.memories
+for each row when (old.tags is distinct from new.tags) execute function dreams.before_tags_changed();
+
 create or replace trigger memory_deleted after delete on public.memories
 referencing old table as deleted for each statement execute function dreams.on_memory_deleted();
 
 create or replace trigger events_kept before update or delete on dreams.recall_events
 for each row execute function dreams.keep_events();
+
+comment on function dreams.on_memory_inserted is 'Records that a memory was created, and lifts its tombstone.';
+comment on function dreams.on_memory_updated is 'Records an edit, with the version before it, or a re-activation.';
+comment on function dreams.before_content_changed is 'Drops the vector of a content that changes.';
+comment on function dreams.before_tags_changed is 'Drops the vector of tags that change.';
+comment on function dreams.on_memory_deleted is 'Deletes every copy of a memory, and leaves a tombstone.';
+comment on function dreams.keep_events is 'Refuses to change or delete an event whose memory is still there.';
 
 -- A table that Codex filled before has memories without a first event.
 insert into dreams.recall_events (memory_id, kind, occurred_at)

@@ -395,3 +395,23 @@ def test_a_dead_embedder_does_not_keep_it_from_dreaming(dreamt_url: str, monkeyp
     monkeypatch.delenv("OLLAMA_URL")
     forget_settings()
     assert run_cycle().embedded == 1
+
+
+@pytest.mark.parametrize("step", ["annotate", "embed", "dbt", "write_back"])
+def test_an_interruption_at_any_step_loses_nothing(dreamt_url: str, step: str) -> None:
+    with connect() as connection:
+        memory_id = store(connection, Document("test", "new", "Thought of just before the interruption."))
+        before = fingerprint(connection)
+
+    def interrupt(name: str) -> None:
+        if name == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cycle("consolidation", on_step=interrupt)
+    with connect() as connection:
+        assert fingerprint(connection) == before
+    assert run_cycle("consolidation").published
+    with connect() as connection:
+        assert one(connection, "select count(*) from dreams.long_term_memories where memory_id = %s", memory_id) == 1
+        assert one(connection, "select count(*) from dreams.cycles where state = 'running'") == 0

@@ -11,6 +11,7 @@ import ollama
 import pytest
 
 from ingest.embed import count_waiting, embed
+from ingest.embed_tags import embed_tags
 from ingest.load import load
 from ingest.reduce import FEWEST_MEMORIES, reduce
 from memories.database import Connection, connect
@@ -173,3 +174,29 @@ def test_a_matryoshka_model_is_cut(connection: Connection) -> None:
     assert reduce(connection, "nomic-embed-text") == 1
     (vector,) = connection.execute("select embedding_reduced::real[] from memories").fetchone()
     assert vector == [1.0] + [0.0] * 255
+
+
+def test_tags_have_a_vector_that_does_not_depend_on_their_order(connection: Connection) -> None:
+    load(
+        connection,
+        [
+            Document("test", "1", "one", tags=["sea", "harbour"]),
+            Document("test", "2", "two", tags=["harbour", "sea"]),
+            Document("test", "3", "three", tags=["tram"]),
+            Document("test", "4", "four"),
+        ],
+    )
+    with models() as client:
+        embed(connection, client, MODEL)
+        assert embed_tags(connection, client, MODEL) == 2
+        assert embed_tags(connection, client, MODEL) == 0
+        one, two, three, four = [
+            connection.execute("select tag_embedding::real[] from memories where content = %s", (content,)).fetchone()[
+                0
+            ]
+            for content in ("one", "two", "three", "four")
+        ]
+        assert one == two != three
+        assert four is None
+        connection.execute("update memories set tags = '{tram,sea}' where content = 'one'")
+        assert embed_tags(connection, client, MODEL) == 1
