@@ -31,7 +31,8 @@ order by octet_length(content) desc, id
 
 WRITE = """
 update public.memories as m set
-    embedding_vector = s.embedding, vector_magnitude = s.magnitude, embedding_model = %(model)s, embedding_reduced = null,
+    embedding_vector = s.embedding, vector_magnitude = s.magnitude, embedding_model = %(model)s,
+    embedding_reduced = null,
     tag_embedding = case when m.embedding_model = %(model)s then m.tag_embedding end,
     last_embedding_update = clock_timestamp() at time zone 'UTC'
 from staged_vectors as s where s.id = m.id and s.content_hash = m.content_hash

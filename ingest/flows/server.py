@@ -10,7 +10,11 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
 from prefect.settings import get_current_settings
+from prefect.states import Crashed
 
 from ingest.child import end_with_parent
 from memories.errors import ScheduleError
@@ -45,6 +49,7 @@ def server(home: Path) -> Iterator[str]:
         )
     try:
         _wait_until_ready(process, f"http://{LOOPBACK}:{port}", log)
+        _close_interrupted_runs(f"http://{LOOPBACK}:{port}/api")
         yield f"http://{LOOPBACK}:{port}"
     finally:
         _stop(process)
@@ -67,6 +72,14 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
                 return
         time.sleep(POLL_SECONDS)
     raise ScheduleError(f"Prefect's server did not start: {log} says why")
+
+
+def _close_interrupted_runs(api_url: str) -> None:
+    """Marks the runs in which an earlier scheduler was stopped: they would be shown as running for ever."""
+    begun = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+    with SyncPrefectClient(api_url) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=begun))):
+            client.set_flow_run_state(run.id, Crashed(message="the scheduler was stopped"), force=True)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
