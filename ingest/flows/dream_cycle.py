@@ -73,10 +73,18 @@ def dream(stage: Stage = "long_term") -> State[None]:
     """One dream cycle up to a stage; while another cycle runs, it waits."""
     reach_store()
     with cycle.open_cycle(stage, wait=True, on_step=get_run_logger().info) as opened:
-        enrich(opened)
+        try:
+            enrich(opened)
+        except ModelUnreachable as error:
+            # After its retries: dreaming needs no model, and what has no vector yet gets one next time.
+            opened.cycle.problem = str(error)
+            get_run_logger().warning("%s; this cycle dreams without", error)
         run_dbt(opened)
         write_back(opened)
-    return Completed(message=f"{sum(opened.cycle.rows_changed.values())} rows changed")
+    told = f"{sum(opened.cycle.rows_changed.values())} rows changed"
+    return Completed(
+        message=told if opened.cycle.problem is None else f"{told}, without a model: {opened.cycle.problem}"
+    )
 
 
 @flow(name="rebuild", flow_run_name="rebuild")

@@ -71,7 +71,7 @@ class Scheduler:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.store) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
 
 class Embedder(BaseHTTPRequestHandler):
@@ -110,7 +110,7 @@ def embedder() -> Iterator[str]:
 def store(server: str, migrated_template: str) -> str:
     name = f"test_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {migrated_template}")  # type: ignore[arg-type]
+        connection.execute(f"create database {name} template {migrated_template}")
     return server.replace("/dreams?", f"/{name}?")
 
 
