@@ -9,7 +9,7 @@
 
 {# A weight as a double; plainly written, one as small as 5e-05 would have two exponents or a decimal's few places. #}
 {% macro fsrs_weight(number) -%}
-    {{ "%.17e" | format(var("fsrs_weights")[number]) }}
+    {{ "%.17e" | format(var("fsrs_weights")[number] | float) }}
 {%- endmacro %}
 
 {% macro fsrs_initial_stability(grade) -%}

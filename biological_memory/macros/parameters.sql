@@ -13,3 +13,19 @@
         "prediction_horizon_days"
     ]) }}
 {%- endmacro %}
+
+{# All parameters as a struct. #}
+{% macro parameter_struct() -%}
+    {%- set fields = [] -%}
+    {%- for name in parameter_names() -%}
+        {%- set value = var(name) -%}
+        {%- if value is string -%}
+            {%- do fields.append("'" ~ name ~ "': '" ~ value ~ "'") -%}
+        {%- elif value is iterable -%}
+            {%- do fields.append("'" ~ name ~ "': cast(" ~ value ~ " as double[])") -%}
+        {%- else -%}
+            {%- do fields.append("'" ~ name ~ "': " ~ value) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    { {{- fields | join(", ") -}} }
+{%- endmacro %}

@@ -19,7 +19,7 @@ familiar as (
         memories.agent,
         memories.created_at,
         nearest.nearest_similarity,
-        row_number() over up_to as earlier_count,
+        count(*) over up_to as earlier_count,
         avg(nearest.nearest_similarity) over up_to as usual_similarity,
         stddev_samp(nearest.nearest_similarity) over up_to as usual_deviation
     from nearest
@@ -37,7 +37,7 @@ final as (
         (usual_similarity - nearest_similarity) / usual_deviation as deviations
     from familiar
     where
-        earlier_count > 30
+        earlier_count >= 30
         and nearest_similarity < usual_similarity - {{ var('anomaly_deviations') }} * usual_deviation
 )
 

@@ -21,14 +21,15 @@ slots as (
     select *, 'weekday' as rhythm, dayname(local_at) as slot, cast(local_at as date) as local_date from local
     union all by name
     select
-        *, 'hour' as rhythm, lpad(hour(local_at)::varchar, 2, '0') as slot, cast(local_at as date) as local_date
+        *, 'hour' as rhythm, lpad(cast(hour(local_at) as varchar), 2, '0') as slot, cast(local_at as date) as local_date
     from local
 ),
 
 general as (
-    select agent, rhythm, slot, count(distinct item_id) / sum(count(distinct item_id)) over (
-        partition by agent, rhythm
-    ) as share
+    select
+        agent, rhythm, slot, count(distinct item_id) / sum(count(distinct item_id)) over (
+            partition by agent, rhythm
+        ) as share
     from slots
     group by agent, rhythm, slot
 ),
@@ -69,7 +70,8 @@ final as (
         and counted.slot_count / counted.total_count / general.share >= {{ var('habit_lift') }}
         and counted.slot_count * 2 > counted.total_count
     qualify row_number() over (
-        partition by counted.agent, counted.concept order by counted.slot_count / counted.total_count desc, counted.rhythm
+        partition by counted.agent, counted.concept
+        order by counted.slot_count / counted.total_count desc, counted.rhythm
     ) = 1
 )
 

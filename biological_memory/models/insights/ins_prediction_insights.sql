@@ -14,7 +14,8 @@ final as (
         'prediction' as insight_type,
         predictions.probability as confidence_score,
         'Likely to be needed within {{ var("prediction_horizon_days") }} days: ' || gists.gist as insight_description,
-        json_object('probability', round(predictions.probability, 6), 'night', predictions.night) as supporting_evidence,
+        json_object('probability', round(predictions.probability, 6), 'night', predictions.night)
+            as supporting_evidence,
         [predictions.item_id] as related_memories,
         predictions.due_at as prediction_due_at,
         predictions.validated,

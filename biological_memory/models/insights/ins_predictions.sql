@@ -27,7 +27,7 @@ ranked as (
 outcomes as (
     select
         *,
-        exists (
+        exists(
             select 1 from recalls
             where
                 recalls.item_id = ranked.item_id

@@ -1,5 +1,5 @@
--- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall odds
--- spreads to what it was active together with (Mattar & Daw 2018).
+-- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall
+-- odds spreads to what it was active together with (Mattar & Daw 2018).
 with nights as (
     select * from {{ ref('ltm_nights') }}
 ),

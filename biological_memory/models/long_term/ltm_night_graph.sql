@@ -1,4 +1,5 @@
--- One row per pair of memories tied before the last night: all their ties joined by a noisy or. Communities are found in it.
+-- One row per pair of memories tied before the last night: all their ties joined by a noisy or. Communities are found
+-- in it.
 with nights as (
     select agent, night_at from {{ ref('ltm_nights') }}
     where is_last

@@ -16,7 +16,11 @@ ages as (
 ),
 
 nights as (
-    select items.agent, {{ night_of(as_of()) }} - cast(ages.nights_ago as integer) as night, ages.nights_ago, items.first_at
+    select
+        items.agent,
+        {{ night_of(as_of()) }} - cast(ages.nights_ago as integer) as night,
+        ages.nights_ago,
+        items.first_at
     from items
     inner join ages on true
 ),

@@ -10,7 +10,7 @@ with inputs as (
 ),
 
 folded as (
-    select item_id, fingerprint, len(events) as review_count, {{ fsrs_fold('events') }} as state
+    select item_id, fingerprint, len(events) as review_count, {{ fsrs_fold('events') }} as state  -- noqa: PRS
     from inputs
 ),
 

@@ -16,7 +16,7 @@ concepts as (
 levels as (
     select agent, memory_id, area_id as community_id, 'area' as level, cast(null as varchar) as parent_id from members
     union all
-    select agent, memory_id, cluster_id, 'cluster', area_id from members
+    select agent, memory_id, cluster_id as community_id, 'cluster' as level, area_id as parent_id from members
 ),
 
 sizes as (
@@ -36,8 +36,10 @@ counted as (
 weighed as (
     select
         *,
-        inside_count * ln(1 + sum(inside_count) over (partition by agent, level)
-        / sum(inside_count) over (partition by agent, level, concept)) as typicality
+        inside_count * ln(
+            1 + sum(inside_count) over (partition by agent, level)
+            / sum(inside_count) over (partition by agent, level, concept)
+        ) as typicality
     from counted
 ),
 

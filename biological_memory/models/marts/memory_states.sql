@@ -9,7 +9,10 @@ meanings as (
 ),
 
 revisions as (
-    select earlier_id as memory_id, arg_min(later_id, (revised_at, later_id)) as superseded_by, min(revised_at) as valid_until
+    select
+        earlier_id as memory_id,
+        arg_min(later_id, (revised_at, later_id)) as superseded_by,
+        min(revised_at) as valid_until
     from {{ ref('ins_revisions') }}
     group by earlier_id
 ),

@@ -1,5 +1,6 @@
--- One row per memory chosen for replay, per night that is due: the largest products of gain and need (Mattar & Daw 2018).
--- Gain is what one replay restores: the share of recall that is lost by then. Write-back records the choice as events.
+-- One row per memory chosen for replay, per night that is due: the largest products of gain and need (Mattar & Daw
+-- 2018). Gain is what one replay restores: the share of recall that is lost by then. Write-back records the choice as
+-- events.
 with nights as (
     select * from {{ ref('ltm_nights') }}
     where is_replay_due
@@ -27,7 +28,8 @@ candidates as (
 ),
 
 remembered as (
-    select *, {{ fsrs_fold('events') }} as state from candidates
+    select *, {{ fsrs_fold('events') }} as state  -- noqa: PRS
+    from candidates
 ),
 
 gained as (
