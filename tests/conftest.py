@@ -1,14 +1,20 @@
 """What tests stand on: one embedded Postgres, and for each test that asks a database of its own."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from uuid import uuid4
 
+import ollama
 import psycopg
 import pytest
 
@@ -114,6 +120,31 @@ def dreamt_url(
         shutil.copy(f"{cache}{suffix}", tmp_path / f"memory.duckdb{suffix}")
     yield use(new_database(server, template), tmp_path / "memory.duckdb", monkeypatch)
     forget_settings()
+
+
+@contextmanager
+def ollama_server(answer: Callable[[dict[str, Any]], tuple[int, dict[str, object]]]) -> Iterator[ollama.Client]:
+    """A client of a server that gives each request's JSON body to `answer`, and sends back its status and JSON."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status, body = answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=listener.serve_forever, daemon=True).start()
+    try:
+        yield ollama.Client(host=f"http://127.0.0.1:{listener.server_port}")
+    finally:
+        listener.shutdown()
+        listener.server_close()
 
 
 @pytest.fixture

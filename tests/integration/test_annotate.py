@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from typing import Any
 
 import ollama
 import pytest
@@ -13,6 +12,7 @@ from ingest.annotate import annotate_chat, annotate_rules
 from ingest.load import load
 from memories.database import Connection, connect
 from memories.records import Document
+from tests.conftest import ollama_server
 
 VALID = {"entities": [], "topics": ["tide"], "sentiment": 0.5, "task_type": "goal", "gist": "tide", "revises": False}
 
@@ -29,29 +29,13 @@ def chat(*answers: str) -> Iterator[tuple[ollama.Client, list[int]]]:
     """An Ollama whose chat model gives these answers in turn; the list grows by one with each question."""
     asked: list[int] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            content = answers[len(asked) % len(answers)]
-            asked.append(1)
-            data = json.dumps(
-                {"model": "m", "message": {"role": "assistant", "content": content}, "done": True}
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, object]]:
+        content = answers[len(asked) % len(answers)]
+        asked.append(1)
+        return 200, {"model": body["model"], "message": {"role": "assistant", "content": content}, "done": True}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=listener.serve_forever, daemon=True).start()
-    try:
-        yield ollama.Client(host=f"http://127.0.0.1:{listener.server_port}"), asked
-    finally:
-        listener.shutdown()
-        listener.server_close()
+    with ollama_server(answer) as client:
+        yield client, asked
 
 
 def test_every_content_is_annotated_once(connection: Connection) -> None:

@@ -1,10 +1,8 @@
 """Embedding over the Ollama protocol: real vectors, resumable, and failures that stay visible and are tried again."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from typing import Any
 
 import numpy
 import ollama
@@ -18,6 +16,7 @@ from memories.database import Connection, connect
 from memories.errors import ModelError, ModelUnreachable
 from memories.models_client import models
 from memories.records import Document
+from tests.conftest import ollama_server
 
 MODEL = "all-minilm"
 
@@ -39,32 +38,15 @@ def server(
     """A server that speaks Ollama's /api/embed, fails on batches that hold one text, and gives no number for another."""
     sizes: list[int] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            sizes.append(len(body["input"]))
-            failed = any(poison in text for text in body["input"])
-            vectors = [
-                [float("nan")] * 2 if broken in text else [3.0] + [0.0] * (dimensions - 1) for text in body["input"]
-            ]
-            vectors = [vector + [0.0] * (dimensions - len(vector)) for vector in vectors]
-            answer = {"error": "cannot embed this"} if failed else {"model": body["model"], "embeddings": vectors}
-            data = json.dumps(answer).encode()
-            self.send_response(500 if failed else 200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, object]]:
+        sizes.append(len(body["input"]))
+        if any(poison in text for text in body["input"]):
+            return 500, {"error": "cannot embed this"}
+        first = [float("nan") if broken in text else 3.0 for text in body["input"]]
+        return 200, {"model": body["model"], "embeddings": [[value] + [0.0] * (dimensions - 1) for value in first]}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=listener.serve_forever, daemon=True).start()
-    try:
-        yield ollama.Client(host=f"http://127.0.0.1:{listener.server_port}"), sizes
-    finally:
-        listener.shutdown()
-        listener.server_close()
+    with ollama_server(answer) as client:
+        yield client, sizes
 
 
 def test_vectors_are_those_of_the_real_model_and_have_length_one(connection: Connection) -> None:
