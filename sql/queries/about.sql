@@ -39,6 +39,6 @@ select
     case when l.superseded_by is null then l.fate else l.fate || ', superseded' end as fate
 from found as f
 inner join dreams.long_term_memories as l on l.memory_id = f.memory_id
-cross join cycle as c
+inner join cycle as c on true
 order by f.place > 3 asc, l.strength desc, l.memory_id asc
 limit %(limit)s

@@ -15,7 +15,7 @@ cycles as (
         p.cycle_id,
         p.published_at
     from dreams.cycles as p
-    cross join cycle as c
+    inner join cycle as c on true
     where p.state = 'published' and (p.cycle_id = c.cycle_id or p.as_of > c.as_of - make_interval(days => %(days)s))
 ),
 
@@ -98,7 +98,7 @@ fields as (
         case when jsonb_typeof(d.after -> f.field) = 'number' then (d.after ->> f.field)::double precision end
         * w.new_factor as new_number
     from changes as d
-    cross join cycle as c
+    inner join cycle as c on true
     cross join jsonb_object_keys(d.before) as f (field)
     inner join lateral (
         select

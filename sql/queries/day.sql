@@ -17,7 +17,7 @@ asked as (
 events as (
     select v.*
     from dreams.memory_timeline as v
-    cross join cycle as c
+    inner join cycle as c on true
     cross join asked as a
     where
         v.occurred_at >= a.day::timestamp at time zone c.timezone
@@ -33,7 +33,7 @@ select
     p.place,
     array_to_string(p.people, ', ') as people
 from events as v
-cross join cycle as c
+inner join cycle as c on true
 left join dreams.episode_members as p on p.memory_id = v.memory_id
 order by v.occurred_at asc, v.memory_id asc, v.kind asc
 limit %(limit)s

@@ -17,7 +17,7 @@ memories as (
         / case l.fate when 'consolidated' then 1 when 'retained' then 2 else 4 end as threshold,
         case l.fate when 'consolidated' then 'retained' when 'retained' then 'fading' else 'dormant' end as next_fate
     from dreams.long_term_memories as l
-    cross join cycle as c
+    inner join cycle as c on true
     where l.fate <> 'dormant' and not l.pinned
 ),
 

@@ -25,6 +25,6 @@ select
     round(m.retrievability::numeric, 2) as recall_probability,
     m.fate
 from memories as m
-cross join cycle as c
+inner join cycle as c on true
 order by m.strength_when_recalled desc, m.memory_id asc
 limit %(limit)s

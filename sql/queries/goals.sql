@@ -25,7 +25,7 @@ goals as (
         c.timezone
     from served as v
     inner join dreams.memory_states as s on s.memory_id = v.goal_memory_id
-    cross join cycle as c
+    inner join cycle as c on true
     where
         s.superseded_by is null
         and v.last_worked_at > c.as_of - make_interval(days => %(days)s)

@@ -31,7 +31,7 @@ select
     left(goal.semantic_gist, 60) as goal,
     e.episode_type as kind
 from episodes as e
-cross join cycle as c
+inner join cycle as c on true
 left join states as title on title.memory_id = e.title_memory_id
 left join states as goal on goal.memory_id = e.goal_memory_id
 order by sum(e.memory_count) over (partition by e.project) desc, e.project asc, e.started_at desc, e.episode_id asc

@@ -9,7 +9,7 @@ measured as (
         m.*,
         m.processing_time_ms / 1000 as seconds
     from dreams.processing_metrics as m
-    cross join cycle as c
+    inner join cycle as c on true
     where m.start_time > c.as_of - make_interval(days => %(days)s)
 )
 

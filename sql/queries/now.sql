@@ -26,7 +26,7 @@ select
     round(w.activation_strength::numeric, 2) as activation,
     w.offered_count || ' for ' || w.slot_capacity as offered_for_slots
 from slots as w
-cross join cycle as c
+inner join cycle as c on true
 left join states as s on s.memory_id = w.memory_id
 order by w.agent asc, w.wm_slot asc
 limit %(limit)s

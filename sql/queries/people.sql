@@ -36,5 +36,5 @@ select
     left(s.semantic_gist, 80) as last_memory
 from people as p
 inner join dreams.memory_states as s on s.memory_id = p.last_memory_id
-cross join cycle as c
+inner join cycle as c on true
 order by p.memories desc, p.person asc

@@ -30,6 +30,6 @@ select
     round(p.mean_brier_score::numeric, 3) as brier_score_of_night
 from predictions as p
 inner join states as s on s.memory_id = p.memory_id
-cross join cycle as c
+inner join cycle as c on true
 order by p.prediction_due_at desc, p.confidence_score desc, p.insight_id asc
 limit %(limit)s

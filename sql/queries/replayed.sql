@@ -9,7 +9,7 @@ with cycle as (
 replays as (
     select v.*
     from dreams.recall_events as v
-    cross join cycle as c
+    inner join cycle as c on true
     where
         v.kind = 'rehearsed'
         and v.occurred_at > c.as_of - make_interval(days => %(days)s)
@@ -22,9 +22,11 @@ select
     left(s.semantic_gist, 80) as memory,
     s.access_count as times_thought_of,
     round((r.details ->> 'gain')::numeric, 2) as gain,
-    round((r.details ->> 'need')::numeric, 6) as need
+    round(
+        (r.details ->> 'need')::numeric / max((r.details ->> 'need')::numeric) over (partition by r.occurred_at), 2
+    ) as relative_need
 from replays as r
 inner join dreams.memory_states as s on s.memory_id = r.memory_id
-cross join cycle as c
+inner join cycle as c on true
 order by r.occurred_at desc, r.rank asc, r.memory_id asc
 limit %(limit)s

@@ -31,6 +31,6 @@ select
 from revisions as r
 inner join states as later on later.memory_id = r.later_id
 inner join states as earlier on earlier.memory_id = r.earlier_id
-cross join cycle as c
+inner join cycle as c on true
 order by r.discovered_at desc, r.insight_id asc
 limit %(limit)s

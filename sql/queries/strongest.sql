@@ -29,5 +29,5 @@ select
 from edges as e
 inner join states as a on a.memory_id = e.memory_a
 inner join states as b on b.memory_id = e.memory_b
-cross join cycle as c
+inner join cycle as c on true
 order by e.weight desc, e.memory_a asc, e.memory_b asc

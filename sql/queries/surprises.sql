@@ -20,6 +20,6 @@ select
     round((s.supporting_evidence ->> 'usual_similarity')::numeric, 2) as usual_similarity
 from surprises as s
 inner join dreams.memory_states as l on l.memory_id = s.memory_id
-cross join cycle as c
+inner join cycle as c on true
 order by s.confidence_score desc, s.insight_id asc
 limit %(limit)s

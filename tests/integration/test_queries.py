@@ -218,11 +218,12 @@ def test_predictions_are_scored_when_they_are_due(dreamt: Connection) -> None:
             assert abs(float(row["brier_score"]) - error**2) < 0.02
 
 
-def test_replays_are_half_forgotten(dreamt: Connection) -> None:
+def test_replays_are_half_forgotten_and_needed(dreamt: Connection) -> None:
     rows = ask(dreamt, "replayed")
     assert len({row["night"] for row in rows}) == 3
     assert [row["rank"] for row in rows[:20]] == list(range(1, 21))
-    assert sum(row["recall_probability"] for row in rows) / len(rows) < 0.95
+    assert sum(row["gain"] for row in rows) / len(rows) > 0.05
+    assert max(row["relative_need"] for row in rows) == 1
 
 
 def test_clusters_add_up_to_their_area(dreamt: Connection) -> None:
