@@ -82,7 +82,7 @@ def run(
     full_refresh: bool = False,
     settings: IngestSettings,
 ) -> Sequence[ModelRun]:
-    """`dbt run`; returns what each model took.
+    """`dbt run` for the instant `as_of` of the variables; returns what each model took.
 
     Raises CacheLocked when another process holds the DuckDB file, CycleFailed with dbt's own words when a model fails.
     """
@@ -90,16 +90,19 @@ def run(
     check_free(cache)
     _discard_outdated(cache)
     target = store_settings().dreams_home / "dbt_target"
+    # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
+    given = {name: value for name, value in variables.items() if name != "as_of"}
     command = [
         *(sys.executable, "-m", "ingest.dbt_process", "--no-use-colors", "--quiet", "run"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
-        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(variables)),
+        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(given)),
         *(["--full-refresh"] if full_refresh else []),
         *(["--select", *select] if select else []),
     ]
     environment = {
         **os.environ,
         "POSTGRES_DB_URL": database_url,
+        "DREAMS_AS_OF": str(variables["as_of"]),
         "DUCKDB_PATH": str(cache),
         "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
         "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,

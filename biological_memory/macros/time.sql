@@ -1,6 +1,13 @@
-{# The instant of the run, as a literal. #}
+{#
+    The instant of the run, as a literal: the var, or what a cycle says in the environment, or the moment dbt started. A var
+    that changes makes dbt parse the whole project again, the environment does not, as long as parsing does not ask for it.
+#}
 {% macro as_of() -%}
-    timestamptz '{{ var("as_of") or run_started_at.isoformat() }}'
+    {%- if execute -%}
+    timestamptz '{{ var("as_of") or env_var("DREAMS_AS_OF", "") or run_started_at.isoformat() }}'
+    {%- else -%}
+    timestamptz '1970-01-01'
+    {%- endif -%}
 {%- endmacro %}
 
 {# The night (its date) that an instant follows, on the agent's clock. #}
