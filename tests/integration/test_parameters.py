@@ -86,6 +86,18 @@ EFFECTS = {
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
+# Parameters tried in one run of dbt: no figure of a group depends on another's parameter or on another's models.
+GROUPS = [
+    ("session_gap_minutes", "contiguity_lag", "entity_neighbours", "concept_support", "forgetting_rate", "attention_weight",
+     "supersession_similarity", "habit_lift", "anomaly_deviations", "replay_budget"),
+    ("contiguity_backward", "contradiction_similarity", "hebbian_learning_rate", "need_spread", "stability_half_days",
+     "emotional_weight"),
+    ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay"),
+    ("working_memory_capacity", "semantic_similarity", "episode_boundary_similarity", "fsrs_weights",
+     "prediction_horizon_days"),
+    ("activation_decay", "community_resolution", "night_hour"),
+    ("attention_window_minutes", "timezone"),
+]  # fmt: skip
 # The views of schema dreams honour these with what the cycle recorded.
 IN_VIEWS = {"consolidation_threshold": 0.9}
 
@@ -118,6 +130,7 @@ def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
 def test_each_parameter_has_its_test_its_documentation_and_is_recorded() -> None:
     names = set(variables()) - {"as_of"}
     assert names == set(EFFECTS) | set(IN_VIEWS)
+    assert sorted(name for group in GROUPS for name in group) == sorted(EFFECTS)
     documented = (ROOT / "docs" / "biology.md").read_text()
     elsewhere = {"timezone", "night_hour"}
     assert [name for name in sorted(names) if f"`{name}`" not in documented and name not in elsewhere] == []
@@ -125,16 +138,18 @@ def test_each_parameter_has_its_test_its_documentation_and_is_recorded() -> None
     assert set(recorded) == names
 
 
-@pytest.mark.parametrize("name", sorted(EFFECTS))
-def test_a_parameter_changes_the_outcome_it_names(dreamt_url: str, name: str) -> None:
-    effect = EFFECTS[name]
+@pytest.mark.parametrize("names", GROUPS, ids=" ".join)
+def test_a_parameter_changes_the_outcome_it_names(dreamt_url: str, names: tuple[str, ...]) -> None:
     with connect() as connection:
         (as_of,) = connection.execute("select as_of from dreams.visible_cycle").fetchone()
     assert isinstance(as_of, datetime)
-    before = figure(effect.figure)
-    run_models(dreamt_url, effect.models, {"as_of": as_of.isoformat(), name: effect.value})
-    after = figure(effect.figure)
-    assert effect.moves(before, after), (before, after)
+    before = {name: figure(EFFECTS[name].figure) for name in names}
+    models = " ".join(dict.fromkeys(model for name in names for model in EFFECTS[name].models.split()))
+    run_models(dreamt_url, models, {"as_of": as_of.isoformat()} | {name: EFFECTS[name].value for name in names})
+    after = {name: figure(EFFECTS[name].figure) for name in names}
+    assert [
+        (name, before[name], after[name]) for name in names if not EFFECTS[name].moves(before[name], after[name])
+    ] == []
 
 
 def test_the_threshold_of_consolidation_moves_fates(dreamt_url: str) -> None:
