@@ -3,11 +3,8 @@
     that changes makes dbt parse the whole project again, the environment does not, as long as parsing does not ask for it.
 #}
 {% macro as_of() -%}
-    {%- if execute -%}
-    timestamptz '{{ var("as_of") or env_var("DREAMS_AS_OF", "") or run_started_at.isoformat() }}'
-    {%- else -%}
-    timestamptz '1970-01-01'
-    {%- endif -%}
+    {%- set cycle_instant = env_var("DREAMS_AS_OF", "") if execute else "1970-01-01" -%}
+    timestamptz '{{ var("as_of") or cycle_instant or run_started_at.isoformat() }}'
 {%- endmacro %}
 
 {# The night (its date) that an instant follows, on the agent's clock. #}
