@@ -1,0 +1,62 @@
+"""dbt works by itself: build (with its unit and data tests), docs, and every model and column described."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.dbt import PROFILES, PROJECT, install_extension
+from tests.conftest import ROOT
+
+
+def dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--no-partial-parse", *arguments),
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
+        *("--target-path", str(folder / "target"), "--log-path", str(folder / "target")),
+    ]
+    environment = {**os.environ, "DUCKDB_EXTENSION_DIRECTORY": str(install_extension())}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_build_passes_every_test_on_the_sample(dreamt_url: str, tmp_path: Path) -> None:
+    finished = dbt(tmp_path, "build", "--full-refresh")
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    kinds = [result["unique_id"].split(".")[0] for result in results]
+    assert kinds.count("model") > 40
+    assert kinds.count("unit_test") > 80
+    assert kinds.count("test") > 400
+    assert {result["status"] for result in results} <= {"success", "pass", "no-op"}
+
+
+@pytest.fixture(scope="module")
+def manifest(
+    tmp_path_factory: pytest.TempPathFactory, dreamt_template: tuple[str, Path]
+) -> dict[str, dict[str, object]]:
+    folder = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUCKDB_PATH", str(folder / "memory.duckdb"))
+        finished = dbt(folder, "docs", "generate", "--empty-catalog")
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    nodes = json.loads((folder / "target" / "manifest.json").read_text())["nodes"]
+    return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
+
+
+def test_every_model_and_column_is_described(manifest: dict[str, dict]) -> None:
+    assert [name for name, node in manifest.items() if not node["description"]] == []
+    assert [
+        f"{name}.{column}"
+        for name, node in manifest.items()
+        for column, entry in node["columns"].items()
+        if not entry["description"]
+    ] == []
+
+
+def test_marts_have_enforced_contracts(manifest: dict[str, dict]) -> None:
+    marts = [node for node in manifest.values() if "marts" in node["fqn"]]
+    assert len(marts) >= 10
+    assert [node["name"] for node in marts if not node["contract"]["enforced"]] == []
