@@ -171,15 +171,17 @@ def redact_event(event: Event) -> Event:
 def redact_value(name: str, value: object) -> object:
     """A JSON value, masked; a text is a secret as a whole where its name says so."""
     if isinstance(value, Mapping):
-        return {redact(str(key))[0]: redact_value(str(key), each) for key, each in value.items()}
+        names = {key: redact(str(key))[0] for key in value}
+        return {names[key]: redact_value(names[key], each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [redact_value(name, each) for each in value]
     if not isinstance(value, str):
         return value
+    masked = redact(value)[0]
     match = NAME.search(name)
-    if match and value_is_secret(value, match["password"] is not None, strict=False):
+    if match and value_is_secret(masked, match["password"] is not None, strict=False):
         return mask("password" if match["password"] else "secret")
-    return redact(value)[0]
+    return masked
 
 
 def names_a_secret(text: str) -> bool:
