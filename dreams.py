@@ -136,8 +136,8 @@ def store(
     from memories.database import connect
     from memories.migrate import migrate
     from memories.records import Document
-    from memories.store import content_hash
-    from memories.store import store as store_memory
+    from memories.write import content_hash
+    from memories.write import store as store_memory
 
     text = sys.stdin.read() if content == "-" else content
     document = Document(
@@ -160,8 +160,8 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     from memories.database import connect
-    from memories.store import document_rows, find
-    from memories.store import forget as forget_memory
+    from memories.write import document_rows, find
+    from memories.write import forget as forget_memory
 
     with connect() as connection:
         memory_id = find(connection, memory)
@@ -182,8 +182,8 @@ def pin(
     undo: Annotated[bool, typer.Option(help="Let it fade again.")] = False,
 ) -> None:
     from memories.database import connect
-    from memories.store import find
-    from memories.store import pin as pin_memory
+    from memories.write import find
+    from memories.write import pin as pin_memory
 
     with connect() as connection:
         memory_id = find(connection, memory)

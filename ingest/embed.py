@@ -10,17 +10,13 @@ import httpx
 import numpy
 import ollama
 from numpy.typing import NDArray
-from pgvector import Vector
 
 from memories.database import Connection
 from memories.errors import ModelError, ModelUnreachable
+from memories.vectors import COLUMN_DIMENSIONS, as_document, padded
 
-COLUMN_DIMENSIONS = 768
 REQUEST_TEXTS = 256
 WAITING_PAGE = 8192
-# What a model wants before a text that is to be found (its card says so).
-DOCUMENT_PREFIXES = {"nomic-embed-text": "search_document: "}
-Vectors = NDArray[numpy.float32]
 
 # Texts of like length share a batch; the longest come first, so that memory runs short at once or never.
 WAITING = """
@@ -90,7 +86,7 @@ def vectors_of(
 ) -> tuple[dict[int, NDArray[numpy.float64]], dict[int, str]]:
     """Vectors by place in the batch, and the reasons of those that failed: a failing batch is halved to find them."""
     try:
-        answer = client.embed(model=model, input=[DOCUMENT_PREFIXES.get(model.split(":")[0], "") + t for t in texts])
+        answer = client.embed(model=model, input=[as_document(model, text) for text in texts])
     except ollama.ResponseError as error:
         if error.status_code == httpx.codes.NOT_FOUND:
             raise ModelUnreachable(f"the server has no model {model!r}: pull it, or set EMBEDDING_MODEL") from error
@@ -125,13 +121,6 @@ def _checked(
         {place: vectors[place] for place in range(expected) if usable[place]},
         {place: "the model gave no usable vector" for place in range(expected) if not usable[place]},
     )
-
-
-def padded(vector: NDArray[numpy.float64]) -> str:
-    """A vector as the store keeps it: of length one, and zero beyond the model's own dimensions."""
-    whole = numpy.zeros(COLUMN_DIMENSIONS)
-    whole[: len(vector)] = vector / numpy.linalg.norm(vector)
-    return str(Vector(whole).to_text())
 
 
 def _write(

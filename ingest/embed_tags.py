@@ -2,8 +2,9 @@
 
 import ollama
 
-from ingest.embed import REQUEST_TEXTS, padded, vectors_of
+from ingest.embed import REQUEST_TEXTS, vectors_of
 from memories.database import Connection
+from memories.vectors import padded
 
 WAITING = """
 select tag_text, array_agg(id) as ids

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from ingest.redact import redact_document, redact_event
 from memories.database import Connection
 from memories.records import Document, Event, Rejected
-from memories.store import Row, rows_of
+from memories.write import Row, rows_of
 
 BATCH_RECORDS = 5_000
 BATCH_CHARACTERS = 32_000_000

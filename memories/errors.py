@@ -2,6 +2,7 @@
 
 DreamsError
 ├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
+│   ├── NotFound          no memory has that id
 │   └── SourceError       a source file cannot be read
 ├── StoreError            Postgres
 │   ├── StoreUnreachable  no connection
@@ -24,6 +25,10 @@ class DreamsError(Exception):
 
 class InputError(DreamsError):
     exit_code = 2
+
+
+class NotFound(InputError):
+    pass
 
 
 class SourceError(InputError):

@@ -1,9 +1,13 @@
-"""What enters the store: a `Document` is one thing remembered, an `Event` is something that happened to one."""
+"""What enters the store, and what comes back from it.
+
+In: a `Document` is one thing remembered, an `Event` is something that happened to one. Out: a `Memoir` is one thing
+remembered as it stands, an `Answer` is what a search found, `Recalled` by `Recalled`, each with its reasons.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f1f3c1e-5d0c-5c43-9b3a-0d6a5a6f4d52")
@@ -79,3 +83,74 @@ class Rejected:
 def identity(source: str, native_id: str) -> UUID:
     """UUIDv5 of a native identifier: the same on every machine and in every run."""
     return uuid5(NAMESPACE, f"{source}\x1f{native_id}")
+
+
+Term = Literal["dense", "lexical", "temporal", "episode", "hebbian", "semantic", "entity", "retrievability", "tags"]
+TERMS: tuple[Term, ...] = get_args(Term)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which memories a search may find. Each field narrows it; an empty one does not.
+
+    `tags`: the memory has all of them. `agent`: whose memory it is (`metadata.agent`, "" for those that name none).
+    `created_from` (inclusive) and `created_until` (exclusive): when it was made. `metadata`: it contains this JSON.
+    """
+
+    tags: Sequence[str] = ()
+    agent: str | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Memoir:
+    """One thing remembered, as it stands in the store: all chunks of a document, put together again."""
+
+    id: UUID
+    content: str
+    context: str
+    summary: str
+    tags: Sequence[str]
+    metadata: Mapping[str, object]
+    created_at: datetime
+    updated_at: datetime
+    total_chunks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """One result of a search: the memory, and why it came.
+
+    `relevance` is the sum of `terms`, each term's own share (in standard deviations above what a memory that has
+    nothing to do with the query would get); a term that was switched off is not in it. `passage` is the chunk that
+    matched best, the whole content when it has one chunk only, and `passage_id` the row it stands in. `duplicates`
+    are memories that say nearly the same, folded into this one. `cosine_similarity` is that of the query's vector and
+    the passage's; `tag_similarity` that of the tags', where tags were asked for.
+    """
+
+    memory: Memoir
+    rank: int
+    relevance: float
+    terms: Mapping[Term, float]
+    cosine_similarity: float | None
+    tag_similarity: float | None
+    passage: str
+    passage_id: UUID
+    duplicates: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search found, the most relevant first.
+
+    `method` is "words" when no vector of the query took part, else "full". `note` says what a person should know of
+    how it was answered, e.g. that the model was not running.
+    """
+
+    query_id: UUID
+    query: str
+    results: Sequence[Recalled]
+    method: Literal["full", "words"]
+    note: str | None = None

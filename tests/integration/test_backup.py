@@ -9,7 +9,7 @@ from memories.backup import backup, restore
 from memories.database import connect
 from memories.errors import InputError
 from memories.records import Document
-from memories.store import forget, store
+from memories.write import forget, store
 
 TABLES = [
     "public.memories",

@@ -18,7 +18,7 @@ from ingest.settings import settings
 from memories.database import Connection, connect
 from memories.errors import CacheLocked, CycleFailed, CycleInProgress, InputError, StoreUnreachable
 from memories.records import Document, identity
-from memories.store import forget, pin, store
+from memories.write import forget, pin, store
 from tests.conftest import ROOT, forget_settings
 
 PUBLISHED = [

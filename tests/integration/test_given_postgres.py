@@ -12,7 +12,7 @@ from memories.database import connect
 from memories.errors import StoreUnsuitable
 from memories.migrate import migrate
 from memories.records import Document
-from memories.store import store
+from memories.write import store
 
 GIVEN = os.environ.get("TEST_POSTGRES_DB_URL")
 pytestmark = pytest.mark.skipif(not GIVEN, reason="TEST_POSTGRES_DB_URL names no PostgreSQL to test on")

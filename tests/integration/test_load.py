@@ -10,7 +10,7 @@ from ingest import sources
 from ingest.load import BATCH_RECORDS, load
 from memories.database import Connection, connect
 from memories.records import Document, Event, Rejected
-from memories.store import forget
+from memories.write import forget
 
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LONG = "\n\n".join(f"Section {number}. The pump house log, kept by hand since the flood. " * 12 for number in range(40))

@@ -14,7 +14,7 @@ from ingest.settings import settings
 from memories.database import connect
 from memories.errors import CycleInProgress, RebuildDiffers
 from memories.records import Document, Event
-from memories.store import forget
+from memories.write import forget
 
 NOW = datetime.now(UTC)
 

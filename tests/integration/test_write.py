@@ -9,7 +9,7 @@ from memories.database import connect
 from memories.errors import InputError, StoreUnreachable, StoreUnsuitable
 from memories.migrate import migrate, pending
 from memories.records import Document
-from memories.store import content_hash, find, forget, pin, store
+from memories.write import content_hash, find, forget, pin, store
 
 CODEX_3_TABLE = """
 create table memories (

@@ -1,0 +1,31 @@
+"""Vectors as the store keeps them, from any embedder that speaks Ollama's protocol. Called by ingest and by recall."""
+
+from collections.abc import Callable, Sequence
+
+import numpy
+from numpy.typing import NDArray
+from pgvector import Vector
+
+COLUMN_DIMENSIONS = 768
+Vectors = NDArray[numpy.float32]
+# Texts, prefixed as the model wants them, to one unit vector each. May raise ModelError or ModelUnreachable.
+Embed = Callable[[Sequence[str]], Vectors]
+
+# What a model wants before a text that is to be found, and before a question (its card says so).
+DOCUMENT_PREFIXES = {"nomic-embed-text": "search_document: "}
+QUERY_PREFIXES = {"nomic-embed-text": "search_query: "}
+
+
+def as_document(model: str, text: str) -> str:
+    return DOCUMENT_PREFIXES.get(model.split(":")[0], "") + text
+
+
+def as_query(model: str, text: str) -> str:
+    return QUERY_PREFIXES.get(model.split(":")[0], "") + text
+
+
+def padded(vector: NDArray[numpy.floating]) -> str:
+    """A vector as the store keeps it: of length one, and zero beyond the model's own dimensions."""
+    whole = numpy.zeros(COLUMN_DIMENSIONS)
+    whole[: len(vector)] = vector / numpy.linalg.norm(vector)
+    return str(Vector(whole).to_text())
