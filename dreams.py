@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 from memories.errors import DreamsError, InputError
-from memories.terminal import assignment, bar, complain, instant, say, show, show_table, status, values
+from memories.terminal import assignment, bar, complain, instant, say, show, show_table, status, values, words
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -133,47 +133,121 @@ def store(
     tags: Annotated[str, typer.Option(help="Separated by commas.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    from memories.database import connect
-    from memories.migrate import migrate
-    from memories.records import Document
-    from memories.write import content_hash
-    from memories.write import store as store_memory
+    from memories.memory import Memory
 
     text = sys.stdin.read() if content == "-" else content
-    document = Document(
-        source="dreams",
-        native_id=content_hash(text),
-        content=text,
-        context=context,
-        summary=summary,
-        tags=[tag.strip() for tag in tags.split(",") if tag.strip()],
-    )
-    migrate()
-    with connect() as connection:
-        memory_id = store_memory(connection, document)
+    with Memory() as memory:
+        memory_id = memory.store(text, context=context, summary=summary, tags=words(tags))
     show({"id": str(memory_id)}, as_json, f"stored {memory_id}")
 
 
-@app.command(help="Delete a memory and every copy of it, for good." + EXAMPLE + "dreams forget 3f2a91c0")
+@app.command(
+    help="Find memories by meaning, words and associations, each with its reasons."
+    + EXAMPLE
+    + 'dreams search "where is the key?" --tags home --from 2026-01-01'
+)
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or a question.")],
+    k: Annotated[int, typer.Option("--results", "-k", help="How many at most.")] = 10,
+    tags: Annotated[str, typer.Option(help="Only what has all of these, separated by commas.")] = "",
+    agent: Annotated[str | None, typer.Option(help='Only memories of this agent; "" for those that name none.')] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Only what was made on this day or later.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only what was made before this day.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only what has this metadata: key=value; may be repeated.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option(help="Search as at this instant; nothing later counts.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave a term of relevance out; may be repeated.")] = None,
+    by_words: Annotated[bool, typer.Option("--words", help="By words and associations, without a model.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the model where it has to be started.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+    from typing import cast
+
+    from memories.memory import Memory
+    from memories.models_client import Embedder
+    from memories.reasons import result_lines
+    from memories.records import Filters, Term
+
+    filters = Filters(
+        tags=words(tags),
+        agent=agent,
+        created_from=instant(since) if since else None,
+        created_until=instant(until) if until else None,
+        metadata=values(where or []),
+    )
+    with Memory(embed=Embedder(waits=wait)) as memory:
+        answer = memory.search(
+            query,
+            k,
+            filters,
+            as_of=instant(as_of) if as_of else None,
+            without=cast(list[Term], without or []),
+            words_only=by_words,
+        )
+        fates = memory.fates([result.memory.id for result in answer.results])
+        if as_json:
+            found = asdict(answer)
+            for result in found["results"]:
+                result["fate"] = fates.get(result["memory"]["id"])
+            show(found, as_json, "")
+            return
+        for result in answer.results:
+            for line in result_lines(result, fates.get(result.memory.id)):
+                say(line)
+        if not answer.results:
+            say("Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`.")
+        if answer.note:
+            complain(answer.note)
+
+
+@app.command(
+    help="Say why a memory stands as it does, and with --query why a search found it." + EXAMPLE + "dreams why 3f2a91c0"
+)
+def why(
+    memory: Reference,
+    query: Annotated[str | None, typer.Option(help="A search, to see its place there and each term's share.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from memories.memory import Memory
+    from memories.reasons import explanation_lines
+
+    with Memory() as opened:
+        explanation = opened.why(memory, query)
+    if as_json:
+        show(asdict(explanation), as_json, "")
+        return
+    for line in explanation_lines(explanation):
+        say(line)
+
+
+@app.command(
+    help="Delete a memory and every copy of it, for good: says what would go, and asks."
+    + EXAMPLE
+    + "dreams forget 3f2a91c0"
+)
 def forget(
     memory: Reference,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    from memories.database import connect
-    from memories.write import document_rows, find
-    from memories.write import forget as forget_memory
+    from memories.memory import Memory
+    from memories.reasons import gist
 
-    with connect() as connection:
-        memory_id = find(connection, memory)
-        rows = document_rows(connection, memory_id)
-        row = connection.execute(
-            "select left(content, 200) from public.memories where id = %s", (memory_id,)
-        ).fetchone()
-        say(f"{memory_id} ({len(rows)} rows): {row[0] if row else ''}")
-        if not yes and not typer.confirm("Delete it, with its versions, events, vectors, edges and insights?"):
-            raise typer.Exit
-        forget_memory(connection, memory_id)
-    say("Forgotten. Reading its source again will not bring it back, unless you say --revive.")
+    with Memory() as opened:
+        going = opened.forgettable(memory)
+        if not as_json:
+            say(f"{going.memory.id}  {going.memory.created_at:%Y-%m-%d}  {gist(going.memory)}")
+            show_table(["what goes with it", "rows"], [[part, count] for part, count in going.rows.items()])
+        agreed = yes or typer.confirm("Delete all of this, for good?", err=as_json)
+        if agreed:
+            opened.forget(going.memory.id)
+    outcome = {"id": going.memory.id, "forgotten": agreed, "rows": going.rows}
+    done = "Forgotten. Reading its source again will not bring it back, unless you say --revive."
+    show(outcome, as_json, done if agreed else "Kept.")
 
 
 @app.command(help="Keep a memory from fading." + EXAMPLE + "dreams pin 3f2a91c0")
@@ -339,7 +413,11 @@ def schedule() -> None:
     serve_schedules(on_ready=lambda address: say(f"The schedules run; their UI is {address} (Ctrl-C ends them)."))
 
 
-@app.command(help="Serve the models over HTTP (Ollama's and OpenAI's protocols)." + EXAMPLE + "dreams serve")
+@app.command(
+    help="Serve memories (/v1/memories) and models (Ollama's and OpenAI's protocols) over HTTP."
+    + EXAMPLE
+    + "dreams serve"
+)
 def serve() -> None:
     try:
         from sidecar.serve import serve as serve_models
@@ -347,6 +425,27 @@ def serve() -> None:
     except ModuleNotFoundError as error:
         raise InputError(f"the sidecar is not installed ({error.name} is missing): pip install '.[sidecar]'") from error
     serve_models(settings(), lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
+
+
+@app.command(
+    help="Serve the memories to an assistant (Model Context Protocol), over standard input and output."
+    + EXAMPLE
+    + "dreams mcp --http"
+)
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Over streamable HTTP instead.")] = False,
+    host: Annotated[str, typer.Option(help="With --http; any but this machine's loopback demands MCP_API_KEY.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="With --http; 0 takes a free one.", min=0, max=65535)] = 11436,
+) -> None:
+    from memories.mcp_server import serve_http, serve_stdio
+    from memories.settings import settings
+
+    if http:
+        serve_http(host, port, settings().mcp_api_key, lambda url: say(f"Memories at {url} (Ctrl-C ends it)."))
+    else:
+        serve_stdio()
 
 
 @app.command(

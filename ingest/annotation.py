@@ -10,7 +10,7 @@ EntityKind = Literal[
 ]
 TaskType = Literal["goal", "task", "action", "observation"]
 GIST_CHARACTERS = 200
-MAXIMUM_ENTITIES = 12
+MAXIMUM_ENTITIES = 24
 MAXIMUM_TOPICS = 6
 MAXIMUM_TOPIC_WORDS = 3
 TOPIC_CHARACTERS = 80

@@ -1,4 +1,4 @@
-"""Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten."""
+"""Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten, recalled."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from psycopg.types.json import Jsonb
 
+from ingest.citations import record_citations
+from ingest.recalled import RecalledTexts, cite_marked
 from ingest.redact import redact_document, redact_event
 from memories.database import Connection
 from memories.records import Document, Event, Rejected
@@ -14,6 +16,7 @@ from memories.write import Row, rows_of
 
 BATCH_RECORDS = 5_000
 BATCH_CHARACTERS = 32_000_000
+RECALLS = frozenset({"listed", "opened", "cited"})
 Record = Document | Event | Rejected
 logger = logging.getLogger(__name__)
 
@@ -121,13 +124,17 @@ on conflict (event_id) do nothing
 
 @dataclass(slots=True)
 class Loaded:
-    """What became of a source's records, in numbers; `rejected` says what could not be read, and why."""
+    """What became of a source's records, in numbers; `rejected` says what could not be read, and why.
+
+    `recalled` are documents that only repeat what was recalled from this store: they are not stored again.
+    """
 
     new: int = 0
     edited: int = 0
     unchanged: int = 0
     known: int = 0
     forgotten: int = 0
+    recalled: int = 0
     events: int = 0
     skipped_before_since: int = 0
     redacted: int = 0
@@ -156,10 +163,11 @@ def load(
     `revive` brings forgotten memories back. `on_batch` is told how many records each batch held.
     Memory use does not depend on the size of the source.
     """
-    loaded = Loaded()
+    loaded, recalled = Loaded(), RecalledTexts()
     for batch in _batches(_prepared(records, loaded, since, redact)):
         with connection.transaction(force_rollback=dry_run):
-            _load_batch(connection, batch, loaded, revive)
+            _load_batch(connection, _without_recalled(connection, batch, loaded, recalled), loaded, revive)
+        recalled.is_current = not dry_run and not any(_is_recall(record) for record in batch)
         on_batch(len(batch))
     return loaded
 
@@ -175,6 +183,12 @@ def _prepared(
         if since is not None and _time_of(record) < since:
             loaded.skipped_before_since += 1
             continue
+        if isinstance(record, Document):
+            document = cite_marked(record)
+            if document is None:
+                loaded.recalled += 1
+                continue
+            record = document
         if redact:
             masked = redact_document(record) if isinstance(record, Document) else redact_event(record)
             loaded.redacted += masked != record
@@ -208,6 +222,24 @@ def _batches(records: Iterator[Document | Event]) -> Iterator[list[Document | Ev
         yield batch
 
 
+def _without_recalled(
+    connection: Connection, batch: list[Document | Event], loaded: Loaded, recalled: RecalledTexts
+) -> list[Document | Event]:
+    """The batch with citations in place of what it repeats of recalled texts."""
+    if not recalled.is_current:
+        recalled.catch_up(connection)
+    sifted = recalled.sift(connection, (record for record in batch if isinstance(record, Document)))
+    loaded.recalled += sum(document is None for document in sifted.values())
+    if not sifted:
+        return batch
+    kept = (sifted.get(record.id, record) if isinstance(record, Document) else record for record in batch)
+    return [record for record in kept if record is not None]
+
+
+def _is_recall(record: Document | Event) -> bool:
+    return isinstance(record, Event) and record.kind in RECALLS
+
+
 def _load_batch(connection: Connection, batch: list[Document | Event], loaded: Loaded, revive: bool) -> None:
     for statement in STAGING.split(";"):
         connection.execute(statement)
@@ -229,6 +261,7 @@ def _load_batch(connection: Connection, batch: list[Document | Event], loaded: L
         connection.execute(SHRINK)
         connection.execute("select set_config('dreams.shrinking_document', 'off', true)")
     loaded.events += connection.execute(EVENTS).rowcount
+    loaded.events += record_citations(connection, (record for record in batch if isinstance(record, Document)))
 
 
 def _copy(connection: Connection, batch: list[Document | Event]) -> None:

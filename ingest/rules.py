@@ -18,7 +18,7 @@ from ingest.keyphrases import keyphrases
 from ingest.vocabulary import languages_of
 
 RULES_ANNOTATOR = "rules"
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 READ_CHARACTERS = 20_000
 LANGUAGE_CHARACTERS = 2_000
 REVISION_CHARACTERS = 2_000

@@ -1,0 +1,78 @@
+"""A memory for assistants and the people who use them.
+
+    import memories
+
+    memories.store("The spare key hangs behind the clock", tags=["home"])
+    memories.search("where is the key?").results[0].memory.content
+
+These functions share one `memories.memory.Memory` over the store of the settings, opened at the first call and closed
+when the program ends. Open one of your own for another store. Nothing heavy is imported before it is used.
+"""
+
+import atexit
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from memories.records import Answer, Filters, Memoir, Term
+
+if TYPE_CHECKING:
+    from memories.explanation import Explanation
+    from memories.memory import Memory
+
+__all__ = ["Answer", "Filters", "Memoir", "Term", "forget", "get", "search", "store", "why"]
+NO_FILTERS = Filters()
+
+
+def store(
+    content: str,
+    *,
+    context: str = "",
+    summary: str = "",
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, object] | None = None,
+    created_at: datetime | None = None,
+) -> UUID:
+    """Stores one memory and returns its id: `Memory.store`."""
+    return _opened().store(
+        content, context=context, summary=summary, tags=tags, metadata=metadata, created_at=created_at
+    )
+
+
+def search(
+    query: str,
+    k: int = 10,
+    filters: Filters = NO_FILTERS,
+    *,
+    as_of: datetime | None = None,
+    without: Collection[Term] = (),
+    words_only: bool = False,
+) -> Answer:
+    """The memories most relevant to a query, each with its reasons: `Memory.search`."""
+    return _opened().search(query, k, filters, as_of=as_of, without=without, words_only=words_only)
+
+
+def get(reference: str | UUID) -> Memoir:
+    """The memory that an id names: `Memory.get`."""
+    return _opened().get(reference)
+
+
+def forget(reference: str | UUID) -> int:
+    """Deletes a memory and every copy of it, for good: `Memory.forget`."""
+    return _opened().forget(reference)
+
+
+def why(reference: str | UUID, query: str | None = None) -> "Explanation":
+    """All that is known of a memory, and its place in a search: `Memory.why`."""
+    return _opened().why(reference, query)
+
+
+@lru_cache(maxsize=1)
+def _opened() -> "Memory":
+    from memories.memory import Memory
+
+    memory = Memory()
+    atexit.register(memory.close)
+    return memory

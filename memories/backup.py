@@ -1,6 +1,7 @@
 """Keeps the whole store in one file and brings it back byte for byte. Called by `dreams db backup` and `restore`.
 
-The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes.
+The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. `dreams.content_changes` is not
+in it: it tells of the transactions of one server.
 """
 
 import os
@@ -18,6 +19,7 @@ from memories.errors import InputError, StoreUnsuitable
 from memories.migrate import migrate
 
 BLOCK_BYTES = 1 << 20
+LEFT_OUT = ["migrations", "content_changes"]
 
 
 class Table(BaseModel):
@@ -71,9 +73,11 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
         with connect(database_url) as connection:
             _check_target(connection, manifest, replace)
             connection.execute("set constraints all deferred")
+            _mark_changed(connection)
             _empty(connection, manifest.tables)
             for name, table in manifest.tables.items():
                 _read_table(connection, archive, file, name, table)
+            _mark_changed(connection)
         migrate(database_url)
         return {name: table.rows for name, table in manifest.tables.items()}
 
@@ -81,8 +85,9 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
 def _tables(connection: Connection) -> Sequence[str]:
     """Tables in an order in which what is referred to comes first."""
     rows = connection.execute(
-        "select schemaname || '.' || tablename from pg_tables where schemaname = 'dreams' and tablename <> 'migrations'"
-        " order by tablename <> 'cycles', tablename"
+        "select schemaname || '.' || tablename from pg_tables where schemaname = 'dreams' and tablename <> all(%s)"
+        " order by tablename <> 'cycles', tablename",
+        (LEFT_OUT,),
     ).fetchall()
     return ["public.memories", *(str(name) for (name,) in rows)]
 
@@ -143,6 +148,13 @@ def _check_target(connection: Connection, manifest: Manifest, replace: bool) -> 
             raise StoreUnsuitable(
                 f"the backup has {name} with {', '.join(missing)}, which this store has not: add it, then restore again"
             )
+
+
+def _mark_changed(connection: Connection) -> None:
+    """Tells the lexical index of every memory; a store of before that index learns it when it is migrated."""
+    if connection.execute("select to_regproc('dreams.mark_all_changed')").fetchone() != (None,):
+        connection.execute("lock table public.memories")
+        connection.execute("select dreams.mark_all_changed()")
 
 
 def _empty(connection: Connection, names: Iterable[str]) -> None:

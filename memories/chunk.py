@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 LIMIT_BYTES = 8192
 OVERLAP_BYTES = 200
+LONGEST_OVERLAP_CHARACTERS = 400
 
 # The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
 BORDERS = tuple(
@@ -21,6 +22,10 @@ class Chunk:
     text: str
     byte_start: int
     byte_end: int
+
+    def place(self) -> dict[str, int]:
+        """What the metadata of a chunk's row says besides."""
+        return {"byte_start": self.byte_start, "byte_end": self.byte_end}
 
 
 def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
@@ -47,11 +52,30 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
 
 
 def reassemble(chunks: Sequence[Chunk]) -> str:
-    """The content that the chunks, in order, were cut from."""
-    data = b""
+    """The content that the chunks, in order, were cut from; where one of them is gone, what is left of it."""
+    data = bytearray()
+    covered = 0
     for part in chunks:
-        data += part.text.encode()[len(data) - part.byte_start :]
-    return data.decode()
+        data += part.text.encode()[max(0, covered - part.byte_start) :]
+        covered = part.byte_end
+    return data.decode(errors="ignore")
+
+
+def placed(texts: Sequence[str], byte_starts: Sequence[object]) -> Sequence[Chunk]:
+    """Chunks as they come from the store. Codex's own say nothing of their place: their overlap is found."""
+    chunks: list[Chunk] = []
+    for text, given in zip(texts, byte_starts, strict=True):
+        before = chunks[-1] if chunks else Chunk("", 0, 0)
+        start = given if isinstance(given, int) else before.byte_end - _overlap_bytes(before.text, text)
+        chunks.append(Chunk(text, start, start + len(text.encode())))
+    return chunks
+
+
+def _overlap_bytes(before: str, after: str) -> int:
+    for length in range(min(LONGEST_OVERLAP_CHARACTERS, len(before), len(after)), 0, -1):
+        if before.endswith(after[:length]):
+            return len(after[:length].encode())
+    return 0
 
 
 def _border(data: bytes, earliest: int, latest: int) -> int:

@@ -3,12 +3,14 @@
 DreamsError
 ├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
 │   ├── NotFound          no memory has that id
+│   ├── ContentTaken      another memory says exactly that
 │   └── SourceError       a source file cannot be read
 ├── StoreError            Postgres
 │   ├── StoreUnreachable  no connection
 │   ├── StoreUnsuitable   too old, no pgvector, or not a table of Codex 2.1 or later
 │   └── CycleInProgress   another process holds the cycle lock
-├── CacheLocked           another process holds the DuckDB file
+├── CacheLocked           another process holds the DuckDB file, or writes the lexical index
+├── CacheUnwritable       the folder of the lexical index cannot be written
 ├── ModelError            the sidecar or Ollama
 │   └── ModelUnreachable  no connection
 ├── ScheduleError         the schedules cannot be served
@@ -28,6 +30,10 @@ class InputError(DreamsError):
 
 
 class NotFound(InputError):
+    pass
+
+
+class ContentTaken(InputError):
     pass
 
 
@@ -52,6 +58,10 @@ class CycleInProgress(StoreError):
 
 
 class CacheLocked(DreamsError):
+    pass
+
+
+class CacheUnwritable(DreamsError):
     pass
 
 

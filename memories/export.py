@@ -6,7 +6,7 @@ from itertools import groupby
 
 from psycopg.rows import dict_row
 
-from memories.chunk import Chunk, reassemble
+from memories.chunk import placed, reassemble
 from memories.database import Connection
 
 MEMORIES = """
@@ -49,22 +49,10 @@ def _memories(connection: Connection) -> Iterator[dict[str, object]]:
 
 
 def _content(parts: list[dict[str, object]]) -> str:
-    """The document that chunks were cut from. Codex's own chunks say nothing of their place: their overlap is found."""
-    chunks: list[Chunk] = []
-    for part in parts:
-        text, metadata = str(part["content"]), part["metadata"] or {}
-        assert isinstance(metadata, dict)  # noqa: S101 - the column is a JSON object
-        end = chunks[-1].byte_end if chunks else 0
-        start = int(metadata.get("byte_start", end - _overlap_bytes(chunks[-1].text if chunks else "", text)))
-        chunks.append(Chunk(text, start, start + len(text.encode())))
-    return reassemble(chunks)
-
-
-def _overlap_bytes(before: str, after: str, longest: int = 400) -> int:
-    for length in range(min(longest, len(before), len(after)), 0, -1):
-        if before.endswith(after[:length]):
-            return len(after[:length].encode())
-    return 0
+    """The document that chunks were cut from."""
+    metadata = [part["metadata"] if isinstance(part["metadata"], dict) else {} for part in parts]
+    starts = [found.get("byte_start") if len(parts) > 1 else 0 for found in metadata]
+    return reassemble(placed([str(part["content"]) for part in parts], starts))
 
 
 def _events(connection: Connection) -> Iterator[dict[str, object]]:

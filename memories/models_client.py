@@ -1,26 +1,59 @@
-"""The one client of the models: an Ollama named by OLLAMA_URL, or the sidecar, started for as long as it is needed."""
+"""The one client of the models: an Ollama named by OLLAMA_URL, or the sidecar.
 
+Whoever has much to embed calls `models`, which starts a sidecar for as long as it is needed. A search calls `Embedder`,
+which shares one sidecar with all other processes of this user: it runs in the background, and leaves by itself.
+"""
+
+import fcntl
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
 
-import ollama
+import httpx
+import numpy
 
-from memories.errors import ModelUnreachable
+from memories.errors import ModelError, ModelUnreachable
 from memories.settings import PROJECT_ROOT, StoreSettings, settings
+from memories.vectors import Vectors
+
+if TYPE_CHECKING:
+    import ollama
 
 REQUEST_TIMEOUT_SECONDS = 300
+QUERY_TIMEOUT_SECONDS = 60
+PROBE_TIMEOUT_SECONDS = 5
+START_TIMEOUT_SECONDS = 120
+START_POLL_SECONDS = 0.1
 STOP_TIMEOUT_SECONDS = 15
+OLLAMA_PORT = 11434
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
+REMEDY = "install it with `pip install '.[sidecar]'`, or set OLLAMA_URL to an Ollama that runs"
+
+
+class Server(NamedTuple):
+    """Where models are served, in Ollama's protocol."""
+
+    url: str
+    api_key: str | None = None
 
 
 @contextmanager
-def models(store: StoreSettings | None = None) -> Iterator[ollama.Client]:
+def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
     """A client of the models for the length of the block.
 
     Raises ModelUnreachable when the sidecar is needed and cannot be started.
     """
+    # It takes a quarter of a second to import, which a search does not have.
+    import ollama
+
     store = store or settings()
     if store.ollama_url is not None:
         yield ollama.Client(host=store.ollama_url, timeout=REQUEST_TIMEOUT_SECONDS)
@@ -38,10 +71,7 @@ def models(store: StoreSettings | None = None) -> Iterator[ollama.Client]:
     try:
         line = process.stdout.readline()
         if not line:
-            raise ModelUnreachable(
-                "the sidecar did not start: install it with `pip install '.[sidecar]'`, "
-                "or set OLLAMA_URL to an Ollama that runs"
-            )
+            raise ModelUnreachable(f"the sidecar did not start: {REMEDY}")
         yield ollama.Client(host=json.loads(line)["url"], timeout=REQUEST_TIMEOUT_SECONDS)
     finally:
         process.stdin.close()
@@ -51,3 +81,200 @@ def models(store: StoreSettings | None = None) -> Iterator[ollama.Client]:
             process.kill()
             process.wait()
         process.stdout.close()
+
+
+def running(store: StoreSettings) -> Server | None:
+    """The server that embeds, when there is one now: OLLAMA_URL, a sidecar in the background, or `dreams serve`."""
+    if store.ollama_url is not None:
+        return Server(ollama_address(store.ollama_url))
+    host = "127.0.0.1" if store.sidecar_host in EVERY_ADDRESS else store.sidecar_host
+    served = Server(f"http://{f'[{host}]' if ':' in host else host}:{store.sidecar_port}", store.sidecar_api_key)
+    return next((server for server in (_announced(store), served) if server and _answers(server)), None)
+
+
+def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":
+    """Starts a sidecar in the background, and waits for nothing; None when another process has done so.
+
+    Raises ModelUnreachable when it is not installed.
+    """
+    if find_spec("torch") is None:
+        raise ModelUnreachable(f"the sidecar is not installed: {REMEDY}")
+    lock = hold(store)
+    if lock is None:
+        return None
+    try:
+        with _log(store).open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sidecar.serve", "--background", "--lock", str(lock)],
+                cwd=PROJECT_ROOT,
+                env={**os.environ, "DREAMS_HOME": str(store.dreams_home)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[lock],
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)
+
+
+def hold(store: StoreSettings) -> int | None:
+    """The lock of the one sidecar in the background, as a descriptor; None when another process holds it.
+
+    The lock goes with the descriptor: a sidecar that was handed it holds it until it ends, however it ends.
+    """
+    store.dreams_home.mkdir(parents=True, exist_ok=True)
+    lock = os.open(store.dreams_home / "sidecar.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def background(store: StoreSettings) -> Server:
+    """The server that embeds: one that runs, or a sidecar started now and waited for.
+
+    Raises ModelUnreachable when none can be started.
+    """
+    started: subprocess.Popen[bytes] | None = None
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while (server := running(store)) is None:
+        if started is None:
+            started = start(store)
+        elif started.poll() is not None:
+            raise ModelUnreachable(f"the sidecar did not start ({_last_words(store)}): {REMEDY}")
+        if time.monotonic() > deadline:
+            raise ModelUnreachable(f"the sidecar did not start in {START_TIMEOUT_SECONDS} s: look at {_log(store)}")
+        time.sleep(START_POLL_SECONDS)
+    return server
+
+
+class Embedder:
+    """Embeds texts by whichever server there is. Any thread may call it.
+
+    One that does not wait starts a sidecar where none runs, and says so instead of embedding.
+    """
+
+    def __init__(self, store: StoreSettings | None = None, *, waits: bool = True) -> None:
+        self._store = store or settings()
+        self._waits = waits
+        self._finding = Lock()
+        self._client: httpx.Client | None = None
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Raises ModelUnreachable when no server answers in time, and ModelError when it cannot embed these texts."""
+        client = self.find()
+        try:
+            return self._ask(client, texts)
+        except httpx.RequestError as error:
+            self._lost(client)
+            if self._store.ollama_url is not None:
+                raise ModelUnreachable(
+                    f"nothing answers at OLLAMA_URL ({type(error).__name__}): start it, or unset it to use the sidecar"
+                ) from error
+        # A sidecar leaves when nobody has asked for a while: perhaps just now.
+        try:
+            return self._ask(self.find(), texts)
+        except httpx.RequestError as error:
+            raise ModelUnreachable(f"the sidecar went away ({type(error).__name__}): ask again") from error
+
+    def is_ready(self) -> bool:
+        """Whether it can embed without starting anything."""
+        return self._client is not None or running(self._store) is not None
+
+    def close(self) -> None:
+        with self._finding:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def find(self) -> httpx.Client:
+        """Finds a server, or starts one; a client of it. Raises ModelUnreachable when there is none."""
+        with self._finding:
+            if self._client is None:
+                self._client = _client(self._server(), QUERY_TIMEOUT_SECONDS)
+            return self._client
+
+    def _server(self) -> Server:
+        if self._waits:
+            return background(self._store)
+        server = running(self._store)
+        if server is None:
+            start(self._store)
+            raise ModelUnreachable("the model is being started: ask again in a few seconds, or wait for it with --wait")
+        return server
+
+    def _lost(self, client: httpx.Client) -> None:
+        with self._finding:
+            if self._client is client:
+                self._client = None
+
+    def _ask(self, client: httpx.Client, texts: Sequence[str]) -> Vectors:
+        model = self._store.embedding_model
+        answer = client.post("/api/embed", json={"model": model, "input": list(texts)})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise ModelUnreachable(f"the server has no model {model!r}: pull it, or set EMBEDDING_MODEL")
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise ModelUnreachable("the sidecar wants its key: set SIDECAR_API_KEY to the one it was started with")
+        try:
+            body = answer.json()
+            if answer.is_error:
+                raise ModelError(f"{answer.status_code}: {body['error']}")
+            return numpy.asarray(body["embeddings"], dtype=numpy.float32)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{answer.status_code}: what answers at {client.base_url} is no Ollama") from error
+
+
+def ollama_address(given: str) -> str:
+    """An address as the `ollama` client reads it: without a scheme it is http, and Ollama's own port.
+
+    Raises ModelUnreachable when it is none.
+    """
+    try:
+        address = httpx.URL(given if "://" in given else f"http://{given}")
+    except httpx.InvalidURL as error:
+        raise ModelUnreachable(f"OLLAMA_URL is no address ({error}): write it like http://127.0.0.1:11434") from error
+    if "://" not in given and address.port is None:
+        address = address.copy_with(port=OLLAMA_PORT)
+    return str(address).rstrip("/")
+
+
+def announcement(store: StoreSettings) -> Path:
+    """The file in which a sidecar in the background says where it listens."""
+    return store.dreams_home / "sidecar.json"
+
+
+def _announced(store: StoreSettings) -> Server | None:
+    try:
+        return Server(json.loads(announcement(store).read_text(encoding="utf-8"))["url"])
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _answers(server: Server) -> bool:
+    """Whether a sidecar is there: what else may listen at its port says something else."""
+    try:
+        with _client(server, PROBE_TIMEOUT_SECONDS) as client:
+            return bool(client.get("/healthz").json() == {"status": "ok"})
+    except (httpx.RequestError, httpx.InvalidURL, ValueError):
+        return False
+
+
+def _client(server: Server, timeout_seconds: float) -> httpx.Client:
+    """Proxies are for other machines, and certificates (slow to load) for https."""
+    is_secure = server.url.startswith("https://")
+    headers = {} if server.api_key is None else {"Authorization": f"Bearer {server.api_key}"}
+    return httpx.Client(
+        base_url=server.url, timeout=timeout_seconds, headers=headers, verify=is_secure, trust_env=is_secure
+    )
+
+
+def _log(store: StoreSettings) -> Path:
+    return store.dreams_home / "sidecar.log"
+
+
+def _last_words(store: StoreSettings) -> str:
+    lines = _log(store).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

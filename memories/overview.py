@@ -1,4 +1,4 @@
-"""What is in the store and what the last cycle found. Called by `dreams stats` and `dreams run`."""
+"""What is in the store and what the last cycle found. Called by `dreams stats`, `dreams run` and `Memory`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from pathlib import Path
 from psycopg.rows import dict_row
 
 from memories.database import Connection
+
+# What the models call whoever is not named.
+UNNAMED_AGENT = "default"
 
 STRONGEST = """
 select
@@ -39,6 +42,18 @@ from public.memories as m left join dreams.memory_states as s on s.memory_id = m
 where m.id = any(%s) order by m.created_at desc limit %s
 """
 
+WORKING_MEMORY = """
+select memory_id, wm_slot, agent, content, topics, task_type, final_priority, timestamp
+from dreams.current_context where %(agent)s::text is null or agent = %(agent)s order by agent, wm_slot
+"""
+
+EPISODES = """
+select
+    episode_id, agent, started_at, ended_at, memory_count, title, level_0_goal, level_1_tasks, atomic_actions, topics,
+    projects, places, people
+from dreams.recent_episodes where %(agent)s::text is null or agent = %(agent)s order by started_at desc limit %(limit)s
+"""
+
 PARTS = """
 select part, sum(bytes)::bigint as bytes from (
     select
@@ -69,6 +84,21 @@ class Insight:
     description: str
     confidence: float
     memories: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an assistant needs to know of where things stand: rows of dreams.current_context and recent_episodes."""
+
+    working_memory: Sequence[Mapping[str, object]]
+    episodes: Sequence[Mapping[str, object]]
+
+
+def context(connection: Connection, agent: str | None = None, limit: int = 10) -> Context:
+    """What is in mind, and the latest episodes; of one agent, or of all."""
+    given = {"agent": UNNAMED_AGENT if agent == "" else agent, "limit": limit}
+    rows = connection.cursor(row_factory=dict_row)
+    return Context(rows.execute(WORKING_MEMORY, given).fetchall(), rows.execute(EPISODES, given).fetchall())
 
 
 def statistics(connection: Connection) -> Mapping[str, object]:

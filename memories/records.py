@@ -85,7 +85,19 @@ def identity(source: str, native_id: str) -> UUID:
     return uuid5(NAMESPACE, f"{source}\x1f{native_id}")
 
 
-Term = Literal["dense", "lexical", "temporal", "episode", "hebbian", "semantic", "entity", "retrievability", "tags"]
+Term = Literal[
+    "dense",
+    "lexical",
+    "people",
+    "asking",
+    "temporal",
+    "episode",
+    "hebbian",
+    "semantic",
+    "entity",
+    "retrievability",
+    "tags",
+]
 TERMS: tuple[Term, ...] = get_args(Term)
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import os
 from functools import cached_property, lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +18,9 @@ class StoreSettings(BaseSettings):
     """Where memories are kept, and who embeds them.
 
     `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`.
-    `ollama_url` names a running Ollama; without it the sidecar is started when it is needed.
+    `ollama_url` names a running Ollama; without it the sidecar is started when it is needed, unless `dreams serve`
+    runs: the names that begin with `sidecar_` say where that would be. They are the sidecar's settings, checked there.
+    `mcp_api_key` is what an assistant has to give that asks over HTTP.
     """
 
     model_config = SettingsConfigDict(
@@ -27,6 +31,10 @@ class StoreSettings(BaseSettings):
     dreams_home: Path = PROJECT_ROOT / ".dreams" if IS_CHECKOUT else Path.home() / ".codex-dreams"
     ollama_url: str | None = None
     embedding_model: str = "all-minilm"
+    sidecar_host: str = "127.0.0.1"
+    sidecar_port: str = "11435"
+    sidecar_api_key: str | None = Field(default=None, repr=False)
+    mcp_api_key: str | None = Field(default=None, repr=False)
 
     @cached_property
     def postgres_folder(self) -> Path:
@@ -35,6 +43,16 @@ class StoreSettings(BaseSettings):
             return self.dreams_home / "postgres"
         name = hashlib.sha256(str(self.dreams_home.resolve()).encode()).hexdigest()[:12]
         return ROOT_DATA_FOLDER / name / "postgres"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost may be reached by anyone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1)

@@ -81,6 +81,11 @@ def instant(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+def words(text: str) -> list[str]:
+    """What stands between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def assignment(text: str) -> tuple[str, str]:
     """The two sides of name=value. Raises InputError when there are not two."""
     name, separator, value = text.partition("=")

@@ -1,19 +1,76 @@
-"""What a person or an assistant does to single memories: store, forget, pin, find by id or words."""
+"""What a person or an assistant does to single memories: store, forget, pin, find by id."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from memories.chunk import chunk
+from memories.chunk import LIMIT_BYTES, chunk
 from memories.database import Connection
-from memories.errors import InputError
+from memories.errors import InputError, NotFound, StoreError
+from memories.memoir import document_rows, memoir
 from memories.records import Document, identity
 
 SHORTEST_PREFIX = 6
+HEXADECIMAL = frozenset("0123456789abcdef")
+UUID_DIGITS = 32
+# How often to look again when another writer is quicker with the same content.
+ATTEMPTS = 5
+BUSY = "other writers keep changing this very content: store it again"
+
+# Codex's upsert in one statement. No row comes back when another writer was quicker, or when the id is taken.
+# Metadata that is given again adds what is new and replaces nothing.
+STORE = """
+with known as (
+    update public.memories set
+        context = %(context)s, summary = %(summary)s, tags = %(tags)s, updated_at = clock_timestamp(),
+        metadata = case when %(given)s = '{}' then metadata else %(given)s || coalesce(metadata, '{}') end
+    where content_hash = %(content_hash)s
+    returning id
+),
+made as (
+    insert into public.memories
+        (id, content, content_hash, context, summary, tags, metadata, created_at, updated_at)
+    select
+        %(id)s, %(content)s, %(content_hash)s, %(context)s, %(summary)s, %(tags)s, %(metadata)s,
+        coalesce(%(created_at)s, clock_timestamp()), coalesce(%(updated_at)s, %(created_at)s, clock_timestamp())
+    where not exists (select from known)
+    on conflict do nothing
+    returning id
+)
+select id, false from known union all select id, true from made
+"""
+
+INSERT = """
+insert into public.memories (
+    id, content, content_hash, context, summary, tags, metadata, chunk_index, total_chunks, parent_id, created_at,
+    updated_at
+) values (
+    %(id)s, %(content)s, %(content_hash)s, %(context)s, %(summary)s, %(tags)s, %(metadata)s, %(chunk_index)s,
+    %(total_chunks)s, %(parent_id)s, coalesce(%(created_at)s, now()), coalesce(%(updated_at)s, %(created_at)s, now())
+)
+"""
+INSERT_UNLESS_THERE = INSERT + "on conflict do nothing"
+
+REACTIVATE = """
+update public.memories set
+    context = %(context)s, summary = %(summary)s, tags = %(tags)s, updated_at = clock_timestamp(),
+    metadata = case when %(given)s = '{}' then metadata else %(given)s || coalesce(metadata, '{}') end
+where id = any(%(ids)s)
+"""
+
+# The first chunks that a document may already be stored as.
+SAME_BEGINNING = """
+select id from public.memories where content_hash = %s and chunk_index = 1
+union
+select id from public.memories where id = %s and chunk_index = 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +91,22 @@ class Row:
     created_at: datetime | None
     updated_at: datetime | None
 
+    def values(self) -> dict[str, object]:
+        """What the statements that write a row bind."""
+        return {
+            "id": self.id, "content": self.content, "content_hash": self.content_hash, "context": self.context,
+            "summary": self.summary, "tags": list(self.tags), "metadata": Jsonb(self.metadata),
+            "chunk_index": self.chunk_index, "total_chunks": self.total_chunks, "parent_id": self.parent_id,
+            "created_at": self.created_at, "updated_at": self.updated_at,
+        }  # fmt: skip
+
+
+class Stored(NamedTuple):
+    """A memory that was stored, and whether it was not there before."""
+
+    id: UUID
+    is_new: bool
+
 
 def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence[Row]:
     """The rows a document is stored as. The first has the document's id; chunks carry their place in the content."""
@@ -49,12 +122,12 @@ def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence
             context=document.context,
             summary=document.summary,
             tags=list(document.tags),
-            metadata=metadata if whole else {**metadata, "byte_start": part.byte_start, "byte_end": part.byte_end},
+            metadata=metadata if whole else {**metadata, **part.place()},
             chunk_index=None if whole else number,
             total_chunks=None if whole else len(chunks),
             parent_id=None if whole else document.id,
-            created_at=document.created_at,
-            updated_at=document.updated_at,
+            created_at=with_zone(document.created_at),
+            updated_at=with_zone(document.updated_at),
         )
         for number, part in enumerate(chunks, 1)
     ]
@@ -64,70 +137,68 @@ def content_hash(content: str) -> str:
     return sha256(content.encode()).hexdigest()
 
 
-def store(connection: Connection, document: Document) -> UUID:
-    """Stores one memory and returns its id; the same content again is a re-activation, as with Codex.
-
-    Raises InputError when there is nothing to store, or what Postgres cannot keep as text.
-    """
-    if not document.content.strip():
-        raise InputError("there is nothing to store: give a content that is not empty")
-    for text in (document.content, document.context, document.summary, *document.tags):
+def check_text(*texts: str) -> None:
+    """Raises InputError when Postgres cannot keep one of these as text."""
+    for text in texts:
         if "\0" in text:
             raise InputError("the text holds a NUL character, which Postgres cannot keep: remove it")
         if not text.isascii() and text != text.encode("utf-8", "replace").decode():
             raise InputError("the text is not valid UTF-8: convert it first")
-    known = connection.execute(
-        "update public.memories set context = %s, summary = %s, tags = %s, updated_at = clock_timestamp()"
-        " where content_hash = %s returning id",
-        (document.context, document.summary, list(document.tags), content_hash(document.content)),
-    ).fetchone()
-    if known is not None:
-        return UUID(str(known[0]))
-    for row in rows_of(document):
-        connection.execute(
-            "insert into public.memories (id, content, content_hash, context, summary, tags, metadata, chunk_index,"
-            " total_chunks, parent_id, created_at, updated_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-            " coalesce(%s, clock_timestamp()), coalesce(%s, %s, clock_timestamp())) on conflict do nothing",
-            (
-                row.id, row.content, row.content_hash, row.context, row.summary, row.tags, Jsonb(row.metadata),
-                row.chunk_index, row.total_chunks, row.parent_id, row.created_at, row.updated_at, row.created_at,
-            ),
-        )  # fmt: skip
-    return document.id
 
 
-def find(connection: Connection, reference: str) -> UUID:
+def check_metadata(metadata: Mapping[str, object]) -> None:
+    """Raises InputError when Postgres cannot keep this as JSON."""
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the metadata is no JSON object ({error}): give names with JSON values") from error
+    check_text(*_texts_in(metadata))
+
+
+def store(connection: Connection, document: Document) -> UUID:
+    """Stores one memory as `put` does, and returns its id."""
+    return put(connection, document).id
+
+
+def put(connection: Connection, document: Document) -> Stored:
+    """Stores one memory; the same content again is a re-activation, as with Codex.
+
+    Other content is never replaced: where the document's id has another content by now, this one gets an id of its own.
+
+    Raises InputError when there is nothing to store, or what Postgres cannot keep; StoreError when other writers keep
+    changing the same content.
+    """
+    if not document.content.strip():
+        raise InputError("there is nothing to store: give a content that is not empty")
+    check_text(document.content, document.context, document.summary, *document.tags)
+    check_metadata(document.metadata)
+    if len(document.content.encode()) <= LIMIT_BYTES:
+        return _store_whole(connection, document)
+    return _store_chunks(connection, document)
+
+
+def find(connection: Connection, reference: str | UUID) -> UUID:
     """The memory that an id, or its first six or more characters, names.
 
-    Raises InputError when there is none, or more than one.
+    Raises NotFound when there is none, and InputError when it is no id or names more than one.
     """
-    wanted = reference.strip().lower()
-    if len(wanted) < SHORTEST_PREFIX or not set(wanted) <= set("0123456789abcdef-"):
+    digits = str(reference).strip().lower().replace("-", "")
+    if not SHORTEST_PREFIX <= len(digits) <= UUID_DIGITS or not HEXADECIMAL.issuperset(digits):
         raise InputError(f"{reference!r} is not an id: give the memory's id, or at least its first six characters")
     found = connection.execute(
-        "select id from public.memories where id::text like %s limit 2", (wanted + "%",)
+        "select id from public.memories where id between %s and %s limit 2",
+        (UUID(digits.ljust(UUID_DIGITS, "0")), UUID(digits.ljust(UUID_DIGITS, "f"))),
     ).fetchall()
-    if len(found) != 1:
-        problem = "names no memory" if not found else "is the beginning of several ids: give more of it"
-        raise InputError(f"{reference!r} {problem}")
+    if not found:
+        raise NotFound(f"{str(reference)!r} names no memory: search for it, or give the id that a search shows")
+    if len(found) > 1:
+        raise InputError(f"{str(reference)!r} is the beginning of several ids: give more of it")
     return UUID(str(found[0][0]))
-
-
-def document_rows(connection: Connection, memory_id: UUID) -> Sequence[UUID]:
-    """All rows of the document that a memory belongs to."""
-    return [
-        UUID(str(row[0]))
-        for row in connection.execute(
-            "select m.id from public.memories as m inner join public.memories as given on given.id = %s"
-            " where m.id = given.id or m.parent_id = given.parent_id",
-            (memory_id,),
-        )
-    ]
 
 
 def forget(connection: Connection, memory_id: UUID) -> int:
     """Deletes a memory, all chunks of its document, and every copy; returns the number of rows deleted."""
-    rows = document_rows(connection, memory_id)
+    rows = list(document_rows(connection, memory_id))
     return connection.execute("delete from public.memories where id = any(%s)", (rows,)).rowcount
 
 
@@ -137,3 +208,85 @@ def pin(connection: Connection, memory_id: UUID, *, pinned: bool = True) -> None
         "insert into dreams.recall_events (memory_id, kind, occurred_at) values (%s, %s, clock_timestamp())",
         (memory_id, "pinned" if pinned else "unpinned"),
     )
+
+
+def with_zone(instant: datetime | None) -> datetime | None:
+    """An instant without a zone is one of UTC; Postgres would read it in the server's."""
+    return instant.replace(tzinfo=UTC) if instant is not None and instant.tzinfo is None else instant
+
+
+def _store_whole(connection: Connection, document: Document) -> Stored:
+    for _ in range(ATTEMPTS):
+        (row,) = rows_of(document)
+        values = {**row.values(), "given": Jsonb(dict(document.metadata))}
+        found = connection.execute(STORE, values, prepare=True).fetchone()
+        if found is not None:
+            return Stored(UUID(str(found[0])), bool(found[1]))
+        # Another writer was quicker with this content, which the next look sees; or the id has another content.
+        if _is_there(connection, "id = %s and content_hash <> %s", (row.id, row.content_hash)):
+            document = _of_its_own(document)
+    raise StoreError(BUSY)
+
+
+def _store_chunks(connection: Connection, document: Document) -> Stored:
+    """A content stands once in the store: a chunk that another document has, too, is cut differently."""
+    taken: frozenset[str] = frozenset()
+    for _ in range(ATTEMPTS):
+        rows = rows_of(document, taken)
+        if (stored := _store_rows(connection, document, rows)) is not None:
+            return stored
+        found = connection.execute(
+            "select content from public.memories where content_hash = any(%s)", ([row.content_hash for row in rows],)
+        )
+        taken |= {str(content) for (content,) in found}
+        if _is_there(connection, "id = any(%s)", ([row.id for row in rows],)):
+            document = _of_its_own(document)
+    raise StoreError(BUSY)
+
+
+def _store_rows(connection: Connection, document: Document, rows: Sequence[Row]) -> Stored | None:
+    """A long document, stored or met again; None when a chunk's content or id is another document's."""
+    with connection.transaction() as transaction:
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (content_hash(document.content),))
+        known = _stored_rows(connection, document, rows[0])
+        if known:
+            given = {"context": document.context, "summary": document.summary, "tags": list(document.tags)}
+            connection.execute(REACTIVATE, {**given, "given": Jsonb(dict(document.metadata)), "ids": known})
+            return Stored(known[0], is_new=False)
+        cursor = connection.cursor()
+        cursor.executemany(INSERT_UNLESS_THERE, [row.values() for row in rows])
+        if cursor.rowcount == len(rows):
+            return Stored(rows[0].id, is_new=True)
+        raise psycopg.Rollback(transaction)
+    return None
+
+
+def _stored_rows(connection: Connection, document: Document, first: Row) -> list[UUID]:
+    """The rows of a stored document that says exactly this; none where there is no such document."""
+    candidates = connection.execute(SAME_BEGINNING, (first.content_hash, first.id)).fetchall()
+    for memory_id in (UUID(str(found)) for (found,) in candidates):
+        if memoir(connection, memory_id).content == document.content:
+            return list(document_rows(connection, memory_id))
+    return []
+
+
+def _of_its_own(document: Document) -> Document:
+    return replace(document, native_id=f"{document.native_id}\x1f{content_hash(document.content)}")
+
+
+def _is_there(connection: Connection, condition: LiteralString, values: Sequence[object]) -> bool:
+    found = connection.execute(f"select from public.memories where {condition} limit 1", values)
+    return found.fetchone() is not None
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for name, inner in value.items():
+                yield from _texts_in(name)
+                yield from _texts_in(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _texts_in(inner)

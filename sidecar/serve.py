@@ -1,8 +1,12 @@
-"""Runs the sidecar until it is told to stop: `python -m sidecar.serve`. It writes no file.
+"""Runs the sidecar until it is told to stop: `python -m sidecar.serve`.
 
 With `--child` it belongs to the process that started it: it takes a free port of this machine, writes one JSON line
 (`{"url": …, "models": […]}`) to standard output when it can be used, and stops when its standard input ends. A parent
 that keeps the other end of that pipe open need do nothing else: however it dies, the sidecar goes with it.
+
+With `--background` it belongs to nobody: searches of any process share it (`memories.models_client.Embedder`). It takes
+a free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves when
+nobody has asked for fifteen minutes, and removes the file.
 """
 
 import argparse
@@ -13,32 +17,48 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import torch
 import uvicorn
 
 from memories.errors import DreamsError, InputError
+from memories.models_client import announcement, hold
+from memories.settings import settings as store_settings
 from sidecar.api.app import create_app
+from sidecar.api.idleness import Idleness
 from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.registry import Registry, ServedModel
 from sidecar.settings import SidecarSettings, settings
+from sidecar.store import Store
 
 Ready = Callable[[str, list[str]], None]
 # Longer than a client keeps a quiet connection, so that it is never closed under a request on its way.
 KEEP_ALIVE_SECONDS = 600
 STOP_SECONDS = 10
+IDLE_MINUTES = 15.0
+LONGEST_IDLE_CHECK_SECONDS = 10.0
 
 
-def serve(settings: SidecarSettings, on_ready: Ready) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` gets the URL and the names of the models once both can be used."""
+def serve(
+    settings: SidecarSettings, on_ready: Ready, idle_minutes: float | None = None, *, with_memories: bool = True
+) -> None:
+    """Serve until SIGTERM or SIGINT, or until nobody has asked for `idle_minutes`.
+
+    `on_ready` gets the URL and the names of the models once both can be used. Whoever only embeds has no use for the
+    memories routes: nothing is opened to other users of this machine that nobody asked for.
+    """
     on_stop(quit_now)
     with listen(settings.host, settings.port) as listener:
         registry = load(settings)
+        store = Store(registry) if with_memories else None
+        app = Idleness(create_app(registry, settings, store))
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(registry, settings),
+                app,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
@@ -48,11 +68,29 @@ def serve(settings: SidecarSettings, on_ready: Ready) -> None:
             )
         )
         on_stop(server.handle_exit)
+        if idle_minutes is not None:
+            stop_when_idle(server, app, idle_minutes * 60)
         on_ready(url_of(listener), [model.embedder.name for model in registry.models])
         try:
             server.run(sockets=[listener])
         finally:
+            if store is not None:
+                store.close()
             registry.close()
+
+
+def serve_in_background(settings: SidecarSettings, lock: int | None, idle_minutes: float) -> None:
+    """Serve to whoever finds the file; `lock` is the one that the starter holds for it.
+
+    Raises InputError when one runs already.
+    """
+    if lock is None and hold(store_settings()) is None:
+        raise InputError("a sidecar runs in the background already, or is being started: use that one")
+    file = announcement(store_settings())
+    try:
+        serve(settings, lambda url, _: write_announcement(file, url), idle_minutes, with_memories=False)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def load(settings: SidecarSettings) -> Registry:
@@ -103,6 +141,25 @@ def stop_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
+def stop_when_idle(server: uvicorn.Server, app: Idleness, limit_seconds: float) -> None:
+    """Ask the server to stop once nobody has wanted anything for so long."""
+
+    def wait() -> None:
+        while app.seconds < limit_seconds:
+            time.sleep(min(limit_seconds / 4, LONGEST_IDLE_CHECK_SECONDS))
+        server.should_exit = True
+
+    threading.Thread(target=wait, name="idle", daemon=True).start()
+
+
+def write_announcement(file: Path, url: str) -> None:
+    """Whole or not at all: a reader never finds half of it."""
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    unfinished.rename(file)
+
+
 def announce(url: str, models: list[str]) -> None:
     sys.stdout.write(json.dumps({"url": url, "models": models}) + "\n")
     sys.stdout.flush()
@@ -115,13 +172,24 @@ def main() -> int:
         action="store_true",
         help="take a free port of this machine and no API key, and stop when standard input ends",
     )
+    parser.add_argument(
+        "--background",
+        action="store_true",
+        help="take a free port of this machine and no API key, say where in DREAMS_HOME, and leave when idle",
+    )
+    parser.add_argument("--idle-minutes", type=float, default=IDLE_MINUTES, help="when that is (default: %(default)s)")
+    parser.add_argument("--lock", type=int, help="descriptor of the held lock, from a process that starts this one")
     options = parser.parse_args()
     try:
         chosen = settings()
+        if options.child or options.background:
+            chosen = chosen.model_copy(update={"host": "127.0.0.1", "port": 0, "api_key": None})
         if options.child:
             stop_with_parent()
-            chosen = chosen.model_copy(update={"host": "127.0.0.1", "port": 0, "api_key": None})
-        serve(chosen, announce)
+        if options.background:
+            serve_in_background(chosen, options.lock, options.idle_minutes)
+        else:
+            serve(chosen, announce, with_memories=not options.child)
     except DreamsError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

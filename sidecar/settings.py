@@ -1,14 +1,13 @@
 """The sidecar's settings, read once from the environment and `.env`; every name begins with `SIDECAR_`."""
 
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memories.errors import InputError
-from memories.settings import PROJECT_ROOT
+from memories.settings import PROJECT_ROOT, is_loopback
 
 
 class SidecarSettings(BaseSettings):
@@ -35,16 +34,6 @@ class SidecarSettings(BaseSettings):
                 f"Set SIDECAR_API_KEY before listening on {self.host!r}, or set SIDECAR_HOST to 127.0.0.1."
             )
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`; a name other than localhost may be reached by anyone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @lru_cache(maxsize=1)

@@ -1,1 +1,1 @@
-"""The sidecar over HTTP: Ollama's protocol, OpenAI's protocol, and what an operator needs."""
+"""The sidecar over HTTP: the memories, Ollama's protocol, OpenAI's protocol, and what an operator needs."""

@@ -3,21 +3,14 @@
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from memories.errors import InputError
 from sidecar.api.operation import Metrics
+from sidecar.api.text import Text
 from sidecar.registry import Embedded, Registry
 from sidecar.settings import SidecarSettings
 
-
-def well_formed(text: str) -> str:
-    """JSON can spell half a surrogate pair, which is no text: encoding it raises what pydantic reports as wrong."""
-    text.encode()
-    return text
-
-
-Text = Annotated[str, AfterValidator(well_formed)]
 Texts = Annotated[list[Text], Field(description="At most SIDECAR_REQUEST_TEXTS texts.")]
 
 

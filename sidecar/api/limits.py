@@ -1,16 +1,72 @@
-"""What a request may be: how large, and from whom."""
+"""What a request may be: how large, and from whom. It is looked at before anything of its body is read."""
 
+import re
 from hmac import compare_digest
-from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import HTTPException, Request
+from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidecar.settings import SidecarSettings
+from memories.settings import is_loopback
+from sidecar.api.errors import failure
 
 BYTES_PER_MEGABYTE = 1024 * 1024
-bearer = HTTPBearer(auto_error=False, description="Needed when SIDECAR_API_KEY is set.")
+HOST = r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[0-9a-z.-]+))(?::[0-9]{1,5})?"
+HOST_HEADER = re.compile(HOST, re.IGNORECASE)
+ORIGIN_HEADER = re.compile(f"https?://{HOST}", re.IGNORECASE)
+# What needs no key: health, and how to ask.
+OPEN_PATHS = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"))
+# Tells OpenAPI of the key; KeyDemanded looks at it.
+bearer = HTTPBearer(auto_error=False, description="SIDECAR_API_KEY.")
+
+
+class KeyDemanded:
+    """Refuses a request for anything but OPEN_PATHS whose bearer token is not the key."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self.app = app
+        self.key = key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not self.is_given(scope):
+            message = "Send the header Authorization: Bearer with the sidecar's API key."
+            answer = failure(Request(scope), 401, message, headers={"WWW-Authenticate": "Bearer"})
+            await answer(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def is_given(self, scope: Scope) -> bool:
+        scheme, _, token = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self.key)
+
+
+class ThisMachineOnly:
+    """Refuses what a web page of another site can make a browser send here, where no API key stops it.
+
+    By DNS a page may give this machine a name of its own: its requests carry that name as their Host. Without, its
+    requests carry its Origin.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not every(scope, b"host", HOST_HEADER, at_least=1):
+            message = "Ask for localhost or 127.0.0.1, or set SIDECAR_API_KEY to serve other names."
+            await failure(Request(scope), 421, message)(scope, receive, send)
+        elif scope["type"] == "http" and not every(scope, b"origin", ORIGIN_HEADER, at_least=0):
+            message = "Ask from a page of this machine: without SIDECAR_API_KEY no other site is answered."
+            await failure(Request(scope), 403, message)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def every(scope: Scope, header: bytes, form: re.Pattern[str], at_least: int) -> bool:
+    """Whether a header is there often enough, and names this machine each time."""
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+    found = [form.fullmatch(value) for value in given]
+    local = [match for match in found if match and is_loopback((match["address"] or match["name"]).lower())]
+    return len(given) >= at_least and len(local) == len(given)
 
 
 class BodyLimit:
@@ -41,15 +97,3 @@ class BodyLimit:
 def announced_bytes(scope: Scope) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return int(length) if length.isdigit() else 0
-
-
-def demand_key(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-    """The bearer token must be the configured key, when there is one."""
-    settings: SidecarSettings = request.app.state.settings
-    if settings.api_key is None:
-        return
-    key = settings.api_key.get_secret_value().encode()
-    if given is None or not compare_digest(given.credentials.encode("latin-1"), key):
-        raise HTTPException(
-            401, "Send the header Authorization: Bearer with the sidecar's API key.", {"WWW-Authenticate": "Bearer"}
-        )

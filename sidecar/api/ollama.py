@@ -7,12 +7,14 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from sidecar.api.embedding import Text, Texts, embed, registry
+from sidecar.api.embedding import Texts, embed, registry
+from sidecar.api.errors import Sentence, documented
+from sidecar.api.text import Text
 from sidecar.registry import ServedModel
 
 # The release of Ollama whose protocol is spoken; clients compare it with the features they want.
 PROTOCOL_VERSION = "0.12.0"
-router = APIRouter(prefix="/api", tags=["Ollama"])
+router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=Sentence))
 
 
 class ModelRequest(BaseModel):

@@ -1,22 +1,24 @@
 """OpenAI's protocol, as far as embedding needs it; the official `openai` client is its test."""
 
 import base64
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from memories.errors import InputError
-from sidecar.api.embedding import Text, Texts, embed, registry
+from sidecar.api.embedding import Texts, embed, registry
+from sidecar.api.errors import documented
+from sidecar.api.text import Text
 from sidecar.embedders.protocol import Vectors
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"])
+router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=documented(404, 503))
 
 
 class EmbeddingRequest(BaseModel):
     model: Text
-    input: Text | Texts
+    input: Text | Annotated[Texts, Field(json_schema_extra={"minItems": 1})]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
     user: str | None = Field(None, description="Accepted; nothing is kept of it.")

@@ -2,15 +2,21 @@
 
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.base import RequestResponseEndpoint
 
+from memories.errors import StoreUnreachable
+from sidecar.api.errors import Sentence, documented
 from sidecar.registry import Registry
+from sidecar.store import Store
 
 health = APIRouter(tags=["Operation"])
 router = APIRouter(tags=["Operation"])
+METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 class Metrics:
@@ -40,19 +46,29 @@ async def measure(request: Request, call_next: RequestResponseEndpoint) -> Respo
     return response
 
 
-@health.get("/healthz")
+@health.get("/healthz", responses=documented(form=Sentence))
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@health.get("/readyz")
+@health.get("/readyz", responses=documented(503, form=Sentence))
 async def readyz(request: Request) -> dict[str, object]:
-    """The models that can be used now; they are loaded before the port answers."""
+    """The models that can be used now, or 503 when a Postgres is set or in use and does not answer.
+
+    Models are loaded before the port answers.
+    """
+    store: Store | None = request.app.state.store
+    try:
+        if store is not None:
+            await run_in_threadpool(store.check)
+    except StoreUnreachable as error:
+        # Anyone may ask this: where Postgres is, is told to those with the key only.
+        raise StoreUnreachable("Postgres does not answer: start it, or correct POSTGRES_DB_URL.") from error
     return {"status": "ready", "models": [model.embedder.name for model in request.app.state.registry.models]}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses=METRICS | documented(form=Sentence))
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
     return Response(generate_latest(request.app.state.metrics.collected), media_type=CONTENT_TYPE_LATEST)

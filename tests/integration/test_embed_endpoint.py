@@ -190,6 +190,10 @@ def test_the_description_lists_every_route(url: str) -> None:
     assert {"/api/embed", "/api/embeddings", "/api/show", "/api/tags", "/v1/embeddings", "/readyz"} <= set(paths)
 
 
+def test_one_that_another_process_started_to_embed_opens_no_memories(url: str) -> None:
+    assert httpx.post(f"{url}/v1/memories/search", json={"query": "tea"}).status_code == 404
+
+
 def test_with_a_key_nobody_embeds_without_it() -> None:
     with sidecar(SIDECAR_PORT="0", SIDECAR_API_KEY="clé secrète") as (process, address):
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic YTpi"}):

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.annotation import Annotation, normalised_topic
+from ingest.annotation import MAXIMUM_ENTITIES, Annotation, normalised_topic
 from ingest.rules import annotate_by_rule
 
 TEXT_OF_MANY_FORMS = """
@@ -36,5 +36,5 @@ def test_composed_and_decomposed_letters_are_read_alike(content: str) -> None:
 @given(st.text(min_size=1, max_size=20))
 def test_repetition_keeps_it_bounded(content: str) -> None:
     annotation = annotate_by_rule(content * 3_000)
-    assert len(annotation.entities) <= 12
+    assert len(annotation.entities) <= MAXIMUM_ENTITIES
     assert len(annotation.topics) <= 6

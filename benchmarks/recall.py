@@ -1,0 +1,307 @@
+"""How well search finds what answers a question, beside BM25, dense and rank fusion, and what each term adds.
+
+    make bench-recall                          # the evaluation data's LoCoMo, HotpotQA and Cranfield
+    make bench-recall LOCOMO=locomo10.json     # any file in LoCoMo's form
+    make bench-recall SETS=cranfield METHODS="full bm25"
+
+Each conversation and each collection is a store of its own: ingested, embedded, dreamt once, searched. The data is not
+part of the project: its folder is DREAMS_EVAL_DATA (../shared/data by default). KEEP=folder keeps the stores there.
+No model judges: a result counts when it is a turn, passage or abstract that the data names as evidence.
+"""
+
+import json
+import os
+import random
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from math import log2
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+DATA = Path(os.environ.get("DREAMS_EVAL_DATA", ROOT.parent / "shared" / "data")) / "retrieval"
+HOME = Path(os.environ.get("KEEP") or tempfile.mkdtemp(prefix="dreams-bench-"))
+os.environ["DREAMS_HOME"] = str(HOME)
+for name in ("POSTGRES_DB_URL", "DUCKDB_PATH", "EMBEDDING_MODEL", "ANNOTATION_MODEL"):
+    os.environ.pop(name, None)
+
+import psycopg
+
+import ingest.settings
+import memories.settings
+from ingest.cycle import run_cycle
+from ingest.load import load
+from memories import database
+from memories.memory import Memory
+from memories.migrate import migrate
+from memories.records import TERMS, Document, Term
+from memories.vectors import Vectors
+
+DEPTH = 50
+RESAMPLES = 1_000
+MULTI_HOP = 1
+FUSION_CONSTANT = 60
+ABLATED: Sequence[Term] = [term for term in TERMS if term != "tags"]
+BASELINES: Mapping[str, Collection[Term]] = {
+    "bm25": [term for term in TERMS if term != "lexical"],
+    "dense": [term for term in TERMS if term != "dense"],
+    "z-sum": [term for term in TERMS if term not in ("lexical", "dense")],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and the documents that answer it, by their place; `category` is LoCoMo's."""
+
+    text: str
+    evidence: frozenset[str]
+    category: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Documents that are searched together, and the questions put to them."""
+
+    name: str
+    documents: Sequence[Document]
+    questions: Sequence[Question]
+
+
+def locomo(file: Path) -> Iterator[Collected]:
+    """One collection a conversation. A question without evidence that can be found in it is left out."""
+    for number, sample in enumerate(json.loads(file.read_text())):
+        documents = list(turns(sample["conversation"]))
+        known = {document.native_id for document in documents}
+        questions = [
+            Question(str(asked["question"]), frozenset(evidence), int(asked["category"]))
+            for asked in sample["qa"]
+            if (evidence := known & set(re.findall(r"D\d+:\d+", " ".join(asked.get("evidence", [])))))
+        ]
+        yield Collected(f"locomo {sample.get('sample_id', number)}", documents, questions)
+
+
+def turns(conversation: Mapping[str, object]) -> Iterator[Document]:
+    """A turn's text with its image's caption; who speaks is metadata, and a turn comes half a minute after another."""
+    sessions = sorted((key for key in conversation if re.fullmatch(r"session_\d+", key)), key=lambda key: int(key[8:]))
+    for session in sessions:
+        said_at = f"{conversation[f'{session}_date_time']} +0000"
+        started_at = datetime.strptime(said_at, "%I:%M %p on %d %B, %Y %z")
+        for place, turn in enumerate(conversation[session]):  # type: ignore[arg-type, var-annotated]
+            caption = turn.get("blip_caption")
+            yield Document(
+                source="locomo",
+                native_id=turn["dia_id"],
+                content=turn["text"] + (f" [image: {caption}]" if caption else ""),
+                metadata={"speaker": turn["speaker"]},
+                created_at=started_at + timedelta(seconds=30 * place),
+            )
+
+
+def hotpotqa(folder: Path) -> Iterator[Collected]:
+    passages = json.loads((folder / "hotpotqa_train_corpus.json").read_text())
+    documents = [
+        Document("hotpotqa", title, f"{title}\n{''.join(sentences)}", created_at=day(number))
+        for number, (title, sentences) in enumerate(passages.items())
+    ]
+    questions = [
+        Question(asked["question"], frozenset(title for title, _ in asked["supporting_facts"]))
+        for asked in json.loads((folder / "hotpotqa_train.json").read_text())
+    ]
+    yield Collected("hotpotqa", documents, questions)
+
+
+def cranfield(folder: Path) -> Iterator[Collected]:
+    documents = []
+    for number, record in enumerate(re.split(r"^\.I ", (folder / "cran.all.1400").read_text(), flags=re.M)[1:], 1):
+        title, abstract = (re.search(form, record, re.S) for form in (r"\.T\n(.*?)\.A\n", r"\.W\n(.*)"))
+        heading, text = (" ".join(found[1].split()) if found else "" for found in (title, abstract))
+        documents.append(Document("cranfield", str(number), text or heading, context=heading, created_at=day(number)))
+    judged: dict[int, set[str]] = {}
+    for line in (folder / "cranqrel").read_text().splitlines():
+        query, document, *_ = line.split()
+        judged.setdefault(int(query), set()).add(document)
+    asked = re.split(r"^\.I ", (folder / "cran.qry").read_text(), flags=re.M)[1:]
+    questions = [
+        Question(" ".join(record.split(".W", 1)[1].split()), frozenset(judged[number]))
+        for number, record in enumerate(asked, 1)
+        if number in judged
+    ]
+    yield Collected("cranfield", documents, questions)
+
+
+def day(number: int) -> datetime:
+    """Documents of a collection come a day apart: none is another's neighbour in time."""
+    return datetime(2020, 1, 1, 12, tzinfo=UTC) + timedelta(days=number)
+
+
+def dreamt(collected: Collected) -> str:
+    """The connection string of a store in which the collection was dreamt; one that is kept is not dreamt again."""
+    name = "recall_" + sha256(repr(collected.documents).encode()).hexdigest()[:16]
+    server = database.start(memories.settings.StoreSettings())
+    url = server.replace("/dreams?", f"/{name}?")
+    os.environ.update(POSTGRES_DB_URL=url, DUCKDB_PATH=str(HOME / f"{name}.duckdb"))
+    memories.settings.settings.cache_clear()
+    ingest.settings.settings.cache_clear()
+    with psycopg.connect(server, autocommit=True) as connection:
+        if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
+            connection.execute(f"create database {name}")
+    migrate(url)
+    with database.connect(url, autocommit=True) as connection:
+        load(connection, collected.documents)
+        published = connection.execute("select 1 from dreams.cycles where state = 'published'").fetchone()
+    if published is None:
+        run_cycle()
+    return url
+
+
+def rankings(memory: Memory, collected: Collected, without: Collection[Term]) -> list[list[str]]:
+    """The documents that a search finds for each question, by native id, the best first."""
+    by_id = {document.id: document.native_id for document in collected.documents}
+    return [
+        [
+            by_id[found]
+            for result in memory.search(question.text, DEPTH, without=without, record=False).results
+            for found in (result.memory.id, *result.duplicates)
+        ][:DEPTH]
+        for question in collected.questions
+    ]
+
+
+def fused(*ranked: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Reciprocal rank fusion (Cormack, Clarke & Büttcher 2009) of rankings of the same questions."""
+    together = []
+    for several in zip(*ranked, strict=True):
+        shares: dict[str, float] = {}
+        for ranking in several:
+            for rank, document in enumerate(ranking, 1):
+                shares[document] = shares.get(document, 0.0) + 1 / (FUSION_CONSTANT + rank)
+        together.append(sorted(shares, key=lambda document: -shares[document])[:DEPTH])
+    return together
+
+
+def recall_at(k: int) -> Callable[[Sequence[str], Question], float]:
+    return lambda found, asked: len(asked.evidence.intersection(found[:k])) / len(asked.evidence)
+
+
+def any_at(k: int) -> Callable[[Sequence[str], Question], float]:
+    return lambda found, asked: float(bool(asked.evidence.intersection(found[:k])))
+
+
+def all_at(k: int) -> Callable[[Sequence[str], Question], float]:
+    return lambda found, asked: float(asked.evidence <= set(found[:k]))
+
+
+def ndcg_at(k: int) -> Callable[[Sequence[str], Question], float]:
+    """With binary gain."""
+
+    def measure(found: Sequence[str], asked: Question) -> float:
+        gained = sum(1 / log2(place + 2) for place, document in enumerate(found[:k]) if document in asked.evidence)
+        return gained / sum(1 / log2(place + 2) for place in range(min(k, len(asked.evidence))))
+
+    return measure
+
+
+MEASURES: Mapping[str, Callable[[Sequence[str], Question], float]] = {
+    "R@5": recall_at(5),
+    "R@10": recall_at(10),
+    "R@50": recall_at(50),
+    "any@10": any_at(10),
+    "all@10": all_at(10),
+    "nDCG@10": ndcg_at(10),
+}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The middle 95 % of the means of resampled questions (bootstrap; Efron 1979), with a fixed seed."""
+    chance = random.Random(1)
+    means = sorted(sum(chance.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
+    return means[int(RESAMPLES * 0.025)], means[int(RESAMPLES * 0.975)]
+
+
+def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Sequence[Question]) -> None:
+    """A line of the table, and the same as JSON with the intervals."""
+    values = {
+        measure: [take(found, question) for found, question in zip(ranked, asked, strict=True)]
+        for measure, take in MEASURES.items()
+    }
+    hops = [
+        recall_at(10)(found, question)
+        for found, question in zip(ranked, asked, strict=True)
+        if question.category == MULTI_HOP
+    ]
+    means = {measure: sum(found) / len(found) for measure, found in values.items()}
+    line: dict[str, object] = {"set": name, "method": method, "questions": len(asked)}
+    line |= {measure: round(mean, 4) for measure, mean in means.items()}
+    if hops:
+        line["multi-hop R@10"] = round(sum(hops) / len(hops), 4)
+    shown = " ".join(f"{mean:>8.3f}" for mean in means.values())
+    print(f"{name:>10} {method:>18} {shown} {(sum(hops) / len(hops) if hops else float('nan')):>10.3f}")
+    line["95%"] = {measure: [round(end, 4) for end in interval(found)] for measure, found in values.items()}
+    print(json.dumps(line), flush=True)
+
+
+def methods() -> Mapping[str, Collection[Term]]:
+    every = {"full": [], **BASELINES, **{f"without {term}": [term] for term in ABLATED}}
+    wanted = [name.strip() for name in os.environ.get("METHODS", "").split(",") if name.strip()]
+    return {name: without for name, without in every.items() if not wanted or name in wanted}
+
+
+def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Sequence[str]], Vectors]:
+    """Each question is asked with many methods: its vector is made once."""
+    import numpy
+
+    known: dict[str, Vectors] = {}
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known.update(zip(missing, memory_embed(missing), strict=True))
+        return numpy.stack([known[text] for text in texts])
+
+    return embed
+
+
+def run(name: str, collections: Sequence[Collected]) -> None:
+    """Every method on a set; several collections count as one set of questions."""
+    from memories.models_client import Embedder
+
+    chosen, asked = methods(), [question for collected in collections for question in collected.questions]
+    ranked: dict[str, list[list[str]]] = {method: [] for method in chosen}
+    embed = remembered(Embedder())
+    for collected in collections:
+        with Memory(dreamt(collected), embed=embed) as memory:
+            for method, without in chosen.items():
+                ranked[method] += rankings(memory, collected, without)
+    if {"bm25", "dense"} <= ranked.keys():
+        ranked["rank fusion"] = fused(ranked["bm25"], ranked["dense"])
+    for method, found in ranked.items():
+        report(name, method, found, asked)
+
+
+def main() -> None:
+    file = Path(os.environ.get("LOCOMO") or DATA / "locomo_dev5.json")
+    sets: Mapping[str, Callable[[], Iterator[Collected]]] = {
+        "locomo": lambda: locomo(file),
+        "hotpotqa": lambda: hotpotqa(DATA),
+        "cranfield": lambda: cranfield(DATA),
+    }
+    wanted = os.environ.get("SETS", "locomo hotpotqa cranfield").split()
+    print(f"{'set':>10} {'method':>18} {' '.join(f'{measure:>8}' for measure in MEASURES)} {'hop R@10':>10}")
+    for name in wanted:
+        try:
+            collections = list(sets[name]())
+        except FileNotFoundError as missing:
+            print(f"{name:>10} skipped: {missing.filename} is not there (set DREAMS_EVAL_DATA, or LOCOMO)")
+            continue
+        run(name, collections)
+    os.environ.pop("POSTGRES_DB_URL", None)
+    database.stop(memories.settings.StoreSettings())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What a query holds: its terms, the pairs of words in it, the people it names. Called by recall."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+
+from memories.lexical import LexicalIndex
+from memories.words import names, pairs, person, terms
+
+# Two words side by side say more than each: their share beside that of a single word.
+PAIR_WEIGHT = 0.4
+WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
+
+
+def query_terms(query: str) -> Mapping[str, float]:
+    """Weights of the query's terms and pairs of terms, for BM25."""
+    found = terms(query)
+    weights = {term: float(count) for term, count in Counter(found).items()}
+    return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
+
+
+def named(query: str, lexical: LexicalIndex) -> frozenset[str]:
+    """Words of the query, written as names are, that name people who take part in some memory.
+
+    At its beginning a capital tells nothing of a word that is common: "Will it rain?" is not about Will.
+    """
+    words = [match[1] for match in WORD.finditer(query)]
+    capitalised = [word for place, word in enumerate(words) if word[0].isupper() and (place or terms(word))]
+    found = {name for word in capitalised for name in names(word)}
+    return frozenset(name for name in found if lexical.row_frequency(person(name)))
+
+
+def without_names(query: str, people: frozenset[str]) -> str:
+    """The query without the people it names: who takes part is known, and needs no guess by meaning."""
+    if not people:
+        return query
+    rest = " ".join(WORD.sub(lambda match: "" if _is_named(match[1], people) else match[0], query).split())
+    return rest if terms(rest) else query
+
+
+@lru_cache(maxsize=4096)
+def people_names(people: str) -> frozenset[str]:
+    return frozenset(names(people))
+
+
+def _is_named(word: str, people: frozenset[str]) -> bool:
+    return word[0].isupper() and people.issuperset(names(word) or [""])

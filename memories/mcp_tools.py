@@ -1,0 +1,257 @@
+"""The MCP tools: Codex's six, with exactly its parameters, and two of our own. Served by `memories.mcp_server`.
+
+Each answers twice: as data, and as a text in which everything recalled stands between markers (`memories.quotation`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic_core import to_json, to_jsonable_python
+
+from memories.codex_search import Found, search
+from memories.errors import InputError
+from memories.mcp_arguments import (
+    LONGEST_SUMMARY_WORDS,
+    Arguments,
+    ExplainMemory,
+    Nothing,
+    OneMemory,
+    RecallContext,
+    SearchMemory,
+    StoreFile,
+    StoreMemory,
+    WholeId,
+)
+from memories.memory import Memory
+from memories.place import Place
+from memories.quotation import EXPLANATION, quoted, quoted_notes, quoted_text, says_something, without_quotations
+from memories.reasons import explanation_lines
+from memories.records import Memoir, Recalled
+from memories.text_file import read_text_file
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a tool answers: a text for the assistant, and the same as data."""
+
+    text: str
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: what it is for, what it takes, what it does, and what an assistant should know before calling it.
+
+    `is_read_only` tools change no memory. One that `reads_files` is for assistants on this machine alone.
+    """
+
+    name: str
+    description: str
+    arguments: type[Arguments]
+    call: Callable[[Memory, Any], Reply]
+    is_read_only: bool = True
+    is_destructive: bool = False
+    reads_files: bool = False
+
+
+def store_memory(memory: Memory, given: StoreMemory) -> Reply:
+    content, context, summary = (_own_words(text) for text in (given.content, given.context, given.summary))
+    if not says_something(content):
+        raise InputError("this only repeats what was recalled: store what is new, or nothing")
+    memory_id = memory.store(content, context=context, summary=summary, tags=given.tags)
+    return Reply(f"Stored as memory {memory_id}.", {"id": str(memory_id)})
+
+
+def store_file(memory: Memory, given: StoreFile) -> Reply:
+    file = read_text_file(given.file_path)
+    memory_id = memory.store(
+        file.text,
+        context=_own_words(given.context) or str(file.path),
+        summary=_own_words(given.summary),
+        tags=given.tags,
+        metadata={"file": str(file.path)},
+    )
+    chunks = memory.get(memory_id, record=False).total_chunks
+    data = {"id": str(memory_id), "file_path": str(file.path), "total_chunks": chunks}
+    return Reply(f"Stored {file.path} as memory {memory_id}, in {chunks} chunk{'s'[: chunks > 1]}.", data)
+
+
+def get_memory(memory: Memory, given: OneMemory) -> Reply:
+    found = memory.get(given.id)
+    return Reply(f"{EXPLANATION}\n\n{quoted(found)}", {"memory": _as_data(found), "notice": EXPLANATION})
+
+
+def delete_memory(memory: Memory, given: WholeId) -> Reply:
+    rows = memory.forget(given.id)
+    return Reply(f"Deleted memory {given.id} and every copy of it.", {"id": given.id, "deleted": True, "rows": rows})
+
+
+def get_statistics(memory: Memory, given: Nothing) -> Reply:
+    counts = to_jsonable_python(memory.statistics())
+    return Reply(to_json(counts, indent=1).decode(), counts)
+
+
+def search_memory(memory: Memory, given: SearchMemory) -> Reply:
+    found = search(memory, given)
+    answer = found.answer
+    blocks = [_passage(each, found.scores[each.passage_id]) for each in answer.results]
+    said = [
+        _outcome(found, given),
+        *([answer.note] if answer.note else []),
+        *([EXPLANATION] if blocks else []),
+        *blocks,
+    ]
+    data = {
+        "query": answer.query,
+        "query_id": answer.query_id,
+        "count": len(answer.results),
+        "step": found.step,
+        "threshold": found.threshold,
+        "method": answer.method,
+        "note": answer.note,
+        "notice": EXPLANATION,
+        "results": [_result(each, found) for each in answer.results],
+    }
+    return Reply("\n\n".join(filter(None, said)), to_jsonable_python(data))
+
+
+def recall_context(memory: Memory, given: RecallContext) -> Reply:
+    context = memory.context(given.agent)
+    attended = [
+        quoted_text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
+        for row in context.working_memory
+    ]
+    episodes = [_episode(row) for row in context.episodes]
+    said = [f"{len(attended)} memories in mind, {len(episodes)} recent episodes.", EXPLANATION, *attended]
+    if episodes:
+        said.append(quoted_notes("recent episodes", "\n".join(episodes)))
+    return Reply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
+
+
+def explain_memory(memory: Memory, given: ExplainMemory) -> Reply:
+    explanation = memory.why(given.id, given.query)
+    lines = "\n".join(explanation_lines(explanation))
+    said = [EXPLANATION, quoted_notes(f"memory {explanation.memory.id}", lines)]
+    data = to_jsonable_python({"notice": EXPLANATION, **asdict(explanation)})
+    return Reply("\n\n".join(said), data)
+
+
+def _own_words(text: str) -> str:
+    """What was recalled is in the store already: a citation stands for it."""
+    return without_quotations(text)[0]
+
+
+def _outcome(found: Found, given: SearchMemory) -> str:
+    count = len(found.answer.results)
+    if not count:
+        return "Nothing was found: try other words, or fewer tags."
+    which = f"{count} memor{'y' if count == 1 else 'ies'} found"
+    if found.step == 1:
+        return f"{which}."
+    nearest = "the nearest there are" if found.threshold is None else f"those that reach {found.threshold:.2f}"
+    return f"{which}: none reaches a combined_score of {given.similarity_threshold:.2f}, so these are {nearest}."
+
+
+def _passage(result: Recalled, score: float | None) -> str:
+    chunks = result.memory.total_chunks
+    shown = {"rank": result.rank, "relevance": f"{result.relevance:.2f}"}
+    scored = {} if score is None else {"combined_score": f"{score:.2f}"}
+    part = {"part_of": f"{chunks} chunks; get_memory gives all"} if chunks > 1 else {}
+    return quoted(result.memory, result.passage, **shown, **scored, **part)
+
+
+def _result(result: Recalled, found: Found) -> dict[str, object]:
+    """Codex's fields, then ours; `id` and `content` are those of the chunk that matched."""
+    memoir, place = result.memory, found.places.get(result.passage_id, Place(result.passage_id, None, None, None, None))
+    return {
+        "id": result.passage_id,
+        "content": result.passage,
+        "context": memoir.context,
+        "summary": memoir.summary,
+        "tags": memoir.tags,
+        "chunk_index": place.chunk_index,
+        "total_chunks": place.total_chunks,
+        "parent_id": place.parent_id,
+        "created_at": memoir.created_at,
+        "updated_at": memoir.updated_at,
+        "tag_similarity": result.tag_similarity,
+        "content_similarity": result.cosine_similarity,
+        "combined_score": found.scores[result.passage_id],
+        "semantic_cluster": place.semantic_cluster,
+        "rank": result.rank,
+        "relevance": result.relevance,
+        "terms": result.terms,
+        "document_id": memoir.id,
+        "duplicates": result.duplicates,
+        "query_id": found.answer.query_id,
+    }
+
+
+def _as_data(memoir: Memoir) -> dict[str, object]:
+    found = to_jsonable_python(memoir)
+    assert isinstance(found, dict)  # noqa: S101 - of a dataclass
+    return found
+
+
+def _episode(row: Mapping[str, Any]) -> str:
+    goal = f"; goal: {row['level_0_goal']}" if row["level_0_goal"] else ""
+    topics = f"; about {', '.join(row['topics'])}" if row["topics"] else ""
+    when = f"{row['started_at']:%Y-%m-%d %H:%M} to {row['ended_at']:%H:%M}"
+    return f"{when}, {row['memory_count']} memories: {row['title'] or 'untitled'}{goal}{topics}"
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            "store_memory",
+            "Remember a text for good. Give a context (where or why), a summary of at most"
+            f" {LONGEST_SUMMARY_WORDS} words and tags where you can. The same content again keeps its id.",
+            StoreMemory,
+            store_memory,
+            is_read_only=False,
+        ),
+        Tool(
+            "search_memory",
+            "Find memories by meaning, words, tags and associations, each with its reasons. When nothing reaches the"
+            " similarity_threshold, a lower one counts, and then the nearest are given: `step` says which.",
+            SearchMemory,
+            search_memory,
+        ),
+        Tool(
+            "get_memory", "Get one memory by its id: the whole text, of a long one all chunks.", OneMemory, get_memory
+        ),
+        Tool(
+            "delete_memory",
+            "Delete a memory and every copy of it, for good. Only when the user asks for it.",
+            WholeId,
+            delete_memory,
+            is_read_only=False,
+            is_destructive=True,
+        ),
+        Tool("get_statistics", "How many memories, vectors, episodes and edges there are.", Nothing, get_statistics),
+        Tool(
+            "store_file",
+            "Remember a UTF-8 text file of at most 10 MB, in chunks of 8192 bytes that overlap by 200.",
+            StoreFile,
+            store_file,
+            is_read_only=False,
+            reads_files=True,
+        ),
+        Tool(
+            "recall_context",
+            "What is in mind now and what happened lately: working memory and recent episodes. Good at the beginning of"
+            " a session.",
+            RecallContext,
+            recall_context,
+        ),
+        Tool(
+            "explain_memory",
+            "Why a memory stands as it does: its strength, events, associations and fate; with a query also its place"
+            " in that search and what each term contributed.",
+            ExplainMemory,
+            explain_memory,
+        ),
+    )
+}

@@ -1,0 +1,87 @@
+"""Reads memories as a person knows them: documents whole, whatever rows they lie in. Called by all that show one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from memories.chunk import placed, reassemble
+from memories.database import Connection
+from memories.errors import NotFound
+from memories.records import Memoir
+
+# What `rows_of` adds to the metadata of a chunk.
+PLACE_KEYS = frozenset(("byte_start", "byte_end"))
+
+DOCUMENTS = "select coalesce(parent_id, id), array_agg(id) from public.memories where id = any(%s) group by 1"
+
+ROWS = """
+select
+    coalesce(parent_id, id), id, content, context, summary, tags, metadata,
+    coalesce(created_at, updated_at, to_timestamp(0)), coalesce(updated_at, created_at, to_timestamp(0))
+from public.memories where parent_id = any(%(documents)s) or id = any(%(documents)s) and parent_id is null
+order by 1, coalesce(chunk_index, 1), id
+"""
+
+
+class Part(NamedTuple):
+    """A row of a document."""
+
+    document: UUID
+    id: UUID
+    content: str
+    context: str
+    summary: str
+    tags: Sequence[str] | None
+    metadata: object
+    created_at: datetime
+    updated_at: datetime
+
+
+def memoir(connection: Connection, memory_id: UUID) -> Memoir:
+    """The whole document that a row belongs to. Raises NotFound when there is no such row."""
+    found = memoirs(connection, [memory_id])
+    if not found:
+        raise NotFound(f"{str(memory_id)!r} names no memory: search for it, or give the id that a search shows")
+    return found[memory_id]
+
+
+def memoirs(connection: Connection, memory_ids: Collection[UUID]) -> Mapping[UUID, Memoir]:
+    """The whole documents that rows belong to, by the id of the row asked for; a row that is gone has none."""
+    found = connection.execute(DOCUMENTS, (list(memory_ids),)).fetchall()
+    asked = dict(cast(Sequence[tuple[UUID, Sequence[UUID]]], found))
+    rows = connection.execute(ROWS, {"documents": list(asked)}).fetchall()
+    parts = (Part._make(row) for row in rows)
+    whole = {document: _whole(list(group)) for document, group in groupby(parts, key=lambda part: part.document)}
+    return {row: whole[document] for document, ids in asked.items() if document in whole for row in ids}
+
+
+def document_rows(connection: Connection, memory_id: UUID) -> Sequence[UUID]:
+    """All rows of the document that a memory belongs to, the first chunk first."""
+    found = connection.execute(
+        "select m.id from public.memories as given inner join public.memories as m"
+        " on m.id = given.id or m.parent_id = given.parent_id where given.id = %s"
+        " order by coalesce(m.chunk_index, 1), m.id",
+        (memory_id,),
+    )
+    return [UUID(str(row_id)) for (row_id,) in found]
+
+
+def _whole(parts: Sequence[Part]) -> Memoir:
+    """A document goes by the id of its first chunk: the parent_id that Codex gives to chunks is no memory's."""
+    head = parts[0]
+    metadata = [part.metadata if isinstance(part.metadata, dict) else {} for part in parts]
+    starts = [found.get("byte_start") if len(parts) > 1 else 0 for found in metadata]
+    hidden = PLACE_KEYS if len(parts) > 1 else ()
+    return Memoir(
+        id=head.id,
+        content=reassemble(placed([part.content for part in parts], starts)),
+        context=head.context,
+        summary=head.summary,
+        tags=head.tags or [],
+        metadata={name: value for name, value in metadata[0].items() if name not in hidden},
+        created_at=min(part.created_at for part in parts),
+        updated_at=max(part.updated_at for part in parts),
+        total_chunks=len(parts),
+    )

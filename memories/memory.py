@@ -1,0 +1,395 @@
+"""The store, opened: `Memory`. Python, the command line, HTTP and MCP all search, store and forget by it."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from threading import Lock
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import numpy
+import psycopg
+from numpy.typing import NDArray
+from psycopg_pool import ConnectionPool
+
+from memories import overview, recall
+from memories.changes import store_identity
+from memories.database import Connection, url, without_password
+from memories.edit import Changes, edit
+from memories.embedding import unit_vector
+from memories.errors import InputError, ModelError, StoreUnreachable
+from memories.events import EventWriter, Recall
+from memories.explanation import Explanation, explain, fates, placed_in
+from memories.forgettable import Forgettable, forgettable
+from memories.fusion import Familiarity
+from memories.lexical import LexicalIndex
+from memories.memoir import memoir
+from memories.migrate import migrate, pending
+from memories.models_client import Embedder
+from memories.newcomers import Newcomers
+from memories.place import Place, places
+from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
+from memories.settings import settings
+from memories.vectors import Embed, as_query
+from memories.worker import Worker
+from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, put, with_zone
+
+SOURCE = "dreams"
+MOST_CONNECTIONS = 12
+MOST_RESULTS = 1_000
+EXPLAINED_RESULTS = 200
+REMEMBERED_QUERIES = 256
+CONNECT_SECONDS = 15.0
+CLOSE_SECONDS = 10.0
+NO_FILTERS = Filters()
+WITHOUT_MODEL = "Answered by words and associations alone"
+logger = logging.getLogger(__name__)
+
+
+class Memory:
+    """The store, opened; any thread may call it. Close it, or use it in a `with` block.
+
+    `database_url` is the store of the settings where none is given; a store that is new, or of an earlier version, is
+    migrated. `embed` gives texts their vectors; without it the sidecar or Ollama does, found or started at the first
+    need.
+
+    Raises StoreUnreachable when Postgres does not answer, StoreUnsuitable when this store cannot be used. Every method
+    raises StoreUnreachable when Postgres goes away.
+    """
+
+    def __init__(self, database_url: str | None = None, *, embed: Embed | None = None) -> None:
+        self._url = database_url or url()
+        if pending(self._url):
+            migrate(self._url)
+        self._model = settings().embedding_model
+        self._embed = Embedder() if embed is None else embed
+        self._newcomers = Newcomers(self._embed, self._model)
+        self._query_vectors: OrderedDict[str, NDArray[numpy.float32]] = OrderedDict()
+        self._familiarity = Familiarity(self._model)
+        self._lexical: LexicalIndex | None = None
+        self._opening = Lock()
+        self._pool = _pool(self._url)
+        with self._connection() as connection:
+            name = sha256(store_identity(connection).encode()).hexdigest()[:12]
+        self._lexical_folder = settings().dreams_home / "lexical" / name
+        self._events = EventWriter(settings().dreams_home / "events" / name)
+        self._worker = Worker("dreams-memory", self._work)
+        if self._events.has_events:
+            self._worker.wake()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Brings the events to Postgres and lets go of everything. What cannot be brought, the next `Memory` brings."""
+        self._worker.stop(CLOSE_SECONDS)
+        if self._events.has_events:
+            try:
+                with self._connection(CLOSE_SECONDS) as connection:
+                    self._events.flush(connection)
+            except (psycopg.Error, StoreUnreachable) as error:
+                logger.warning("what was recalled will be recorded when the store is opened again: %s", error)
+        self._events.close()
+        if self._lexical is not None:
+            self._lexical.close()
+        if isinstance(self._embed, Embedder):
+            self._embed.close()
+        self._pool.close()
+
+    def store(
+        self,
+        content: str,
+        *,
+        context: str = "",
+        summary: str = "",
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        created_at: datetime | None = None,
+    ) -> UUID:
+        """Stores one memory as `put` does, and returns its id."""
+        return self.put(
+            content, context=context, summary=summary, tags=tags, metadata=metadata, created_at=created_at
+        ).id
+
+    def put(
+        self,
+        content: str,
+        *,
+        context: str = "",
+        summary: str = "",
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        created_at: datetime | None = None,
+    ) -> Stored:
+        """Stores one memory, and says whether it is new; the same content again is a re-activation, and keeps its id.
+
+        `created_at` is when it happened, if not now. `metadata.source` says where it came from ("dreams" by itself).
+
+        Raises InputError when there is nothing to store, or what Postgres cannot keep.
+        """
+        check_text(content)
+        document = Document(
+            source=str((metadata or {}).get("source", SOURCE)),
+            native_id=content_hash(content),
+            content=content,
+            context=context,
+            summary=summary,
+            tags=tags,
+            metadata=metadata or {},
+            created_at=created_at,
+        )
+        with self._connection() as connection:
+            stored = put(connection, document)
+        self._changed(stored.id)
+        return stored
+
+    def get(self, reference: str | UUID, *, query_id: UUID | None = None, record: bool = True) -> Memoir:
+        """The whole document that an id, of it or of any chunk, names; an id's first six characters will do.
+
+        `query_id` is the search that showed it: what is opened together is learnt together.
+
+        Raises NotFound when there is none, and InputError when it is no id.
+        """
+        with self._connection() as connection:
+            memory_id = find(connection, reference)
+            found = memoir(connection, memory_id)
+        if record:
+            self._record([Recall(memory_id, "opened", datetime.now(UTC), query_id)])
+        return found
+
+    def edit(
+        self,
+        reference: str | UUID,
+        *,
+        content: str | None = None,
+        context: str | None = None,
+        summary: str | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Memoir:
+        """Changes what is given of a memory, and returns it as it is then; what it said before is kept as a version.
+
+        Raises NotFound, ContentTaken when another memory says exactly that, and InputError for what cannot be kept.
+        """
+        with self._connection() as connection:
+            memory_id = find(connection, reference)
+            edited = edit(connection, memory_id, Changes(content, context, summary, tags, metadata))
+        self._changed(edited.id)
+        return edited
+
+    def forgettable(self, reference: str | UUID) -> Forgettable:
+        """What `forget` would remove. Raises NotFound as `get` does."""
+        with self._connection() as connection:
+            return forgettable(connection, find(connection, reference))
+
+    def forget(self, reference: str | UUID) -> int:
+        """Deletes a memory, all chunks of its document and every copy; returns the rows of public.memories deleted.
+
+        Raises NotFound as `get` does.
+        """
+        with self._connection() as connection:
+            return forget(connection, find(connection, reference))
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        filters: Filters = NO_FILTERS,
+        *,
+        as_of: datetime | None = None,
+        without: Collection[Term] = (),
+        words_only: bool = False,
+        tag_weight: float = 0.0,
+        record: bool = True,
+    ) -> Answer:
+        """The `k` memories most relevant to a query, each with its reasons.
+
+        `as_of` searches the store as it was; `without` switches terms off; `words_only` needs no model. `tag_weight` is
+        the share of the tags' similarity. The search is recorded as an event, unless it is one of the past or `record`
+        is False. Without a model it is answered by words and what was dreamt, and `note` says so.
+
+        Raises InputError when the query is empty or an argument is out of range.
+        """
+        asked_at, as_of = datetime.now(UTC), with_zone(as_of)
+        filters = _in_zone(filters)
+        _check_search(query, k, filters, without, tag_weight)
+        is_present = as_of is None or as_of >= asked_at
+        notes = [] if words_only else self._missing_model()
+        asks_model = not words_only and not notes
+
+        def vector_of(text: str) -> NDArray[numpy.float32] | None:
+            vector, note = self._vector(text)
+            notes.extend([note] if note else [])
+            return vector
+
+        with self._connection() as connection:
+            if asks_model and is_present:
+                self._newcomers.embed_newest(connection)
+            answer = recall.search(
+                connection,
+                self._opened_lexical(),
+                self._familiarity,
+                query,
+                vector_of if asks_model else None,
+                self._model,
+                k,
+                filters,
+                as_of,
+                without,
+                tag_weight,
+            )
+        if record and is_present:
+            self.listed(answer, asked_at)
+        self._worker.wake()
+        return replace(answer, note=notes[0]) if notes else answer
+
+    def listed(self, answer: Answer, when: datetime | None = None) -> None:
+        """Records that the results of a search were shown: `search` does, unless it is told not to record."""
+        shown_at = when or datetime.now(UTC)
+        self._record(
+            Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, answer.query)
+            for result in answer.results
+        )
+
+    def why(self, reference: str | UUID, query: str | None = None) -> Explanation:
+        """All that is known of a memory; with a query also its place among 200 results, and each term's share.
+
+        Raises NotFound as `get` does, and InputError as `search` does. Nothing of it is recorded.
+        """
+        with self._connection() as connection:
+            explanation = explain(connection, find(connection, reference))
+        if query is None:
+            return explanation
+        return placed_in(explanation, self.search(query, EXPLAINED_RESULTS, record=False), EXPLAINED_RESULTS)
+
+    def cited(self, reference: str | UUID, query_id: UUID | None = None) -> None:
+        """Records that an answer rests on a memory. Raises NotFound as `get` does."""
+        with self._connection() as connection:
+            memory_id = find(connection, reference)
+        self._record([Recall(memory_id, "cited", datetime.now(UTC), query_id)])
+
+    def fates(self, memory_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """What becomes of memories; one that no cycle has dreamt of yet is not in it."""
+        with self._connection() as connection:
+            return fates(connection, memory_ids)
+
+    def places(self, row_ids: Collection[UUID]) -> Mapping[UUID, Place]:
+        """Where rows stand, each in its document and its cluster; a row that is gone has no place."""
+        with self._connection() as connection:
+            return places(connection, row_ids)
+
+    def statistics(self) -> Mapping[str, object]:
+        """Counts, as of the last cycle."""
+        with self._connection() as connection:
+            return overview.statistics(connection)
+
+    def context(self, agent: str | None = None) -> overview.Context:
+        """Working memory and the latest episodes; of one agent ("" for memories that name none), or of all."""
+        with self._connection() as connection:
+            return overview.context(connection, agent)
+
+    def _missing_model(self) -> list[str]:
+        """Waits for the model, where it has to be started, while no connection waits along; says what went wrong."""
+        try:
+            if isinstance(self._embed, Embedder):
+                self._embed.find()
+        except ModelError as error:
+            return [f"{WITHOUT_MODEL}: {error}."]
+        return []
+
+    def _vector(self, query: str) -> tuple[NDArray[numpy.float32] | None, str | None]:
+        """The query's vector; without one, why there is none."""
+        known = self._query_vectors.get(query)
+        if known is not None:
+            return known, None
+        try:
+            vector = unit_vector(self._embed, as_query(self._model, query))
+        except ModelError as error:
+            return None, f"{WITHOUT_MODEL}: {error}."
+        with self._opening:
+            self._query_vectors[query] = vector
+            if len(self._query_vectors) > REMEMBERED_QUERIES:
+                self._query_vectors.popitem(last=False)
+        return vector, None
+
+    def _opened_lexical(self) -> LexicalIndex:
+        with self._opening:
+            if self._lexical is None:
+                self._lexical = LexicalIndex(self._lexical_folder)
+            return self._lexical
+
+    def _changed(self, memory_id: UUID) -> None:
+        self._newcomers.note(memory_id)
+        self._worker.wake()
+
+    def _record(self, events: Iterable[Recall]) -> None:
+        self._events.record(events)
+        self._worker.wake()
+
+    def _work(self) -> None:
+        """What nobody waits for. A model is used when there is one, never started: a store needs none."""
+        with self._connection() as connection:
+            self._events.flush(connection)
+            if self._events.has_events:
+                self._worker.wake()
+            if self._newcomers.has_noted and self._has_model():
+                while self._newcomers.embed_noted(connection) and not self._worker.is_stopping:
+                    self._events.flush(connection)
+            if self._lexical is not None:
+                self._lexical.settle(connection)
+
+    def _has_model(self) -> bool:
+        return not isinstance(self._embed, Embedder) or self._embed.is_ready()
+
+    @contextmanager
+    def _connection(self, timeout_seconds: float = CONNECT_SECONDS) -> Iterator[Connection]:
+        try:
+            with self._pool.connection(timeout_seconds) as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise StoreUnreachable(
+                f"Postgres does not answer at {without_password(self._url)}, or not now: see that it runs, and ask "
+                f"again ({str(error).strip().splitlines()[0]})"
+            ) from error
+
+
+def _pool(database_url: str) -> "ConnectionPool[Connection]":
+    """Connections in autocommit mode, which are looked at before they are used: Postgres may have been restarted."""
+    return ConnectionPool(
+        database_url,
+        kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "dreams"},
+        min_size=1,
+        max_size=MOST_CONNECTIONS,
+        check=ConnectionPool.check_connection,
+        name="dreams",
+        open=True,
+    )
+
+
+def _in_zone(filters: Filters) -> Filters:
+    return replace(
+        filters, created_from=with_zone(filters.created_from), created_until=with_zone(filters.created_until)
+    )
+
+
+def _check_search(query: str, k: int, filters: Filters, without: Collection[Term], tag_weight: float) -> None:
+    if not query.strip():
+        raise InputError("there is nothing to search for: give some words, or a question")
+    check_text(query, filters.agent or "", *filters.tags)
+    check_metadata(filters.metadata)
+    if not 1 <= k <= MOST_RESULTS:
+        raise InputError(f"a search gives 1 to {MOST_RESULTS} results, not {k}: give another number")
+    if unknown := sorted(set(without) - set(TERMS)):
+        raise InputError(f"there is no term {unknown[0]!r}: leave out one of {', '.join(TERMS)}")
+    if not 0 <= tag_weight <= 1:
+        raise InputError(f"the weight of the tags is a number from 0 to 1, not {tag_weight}: give another")

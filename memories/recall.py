@@ -1,0 +1,288 @@
+"""Search: which memories answer a query, and why. Called by `Memory.search`.
+
+Candidates come by words (BM25) and by meaning (nearest vectors). Their standardised sum is what a memory is worth by
+itself; from there activation spreads over what was dreamt: neighbours in time, session, entities, meaning,
+co-activation. Every share of the result is named. docs/biology.md has the equations.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nlargest
+from uuid import UUID, uuid4
+
+import numpy
+from numpy.typing import NDArray
+
+from memories import candidates, spread
+from memories.candidates import Edge, Facts
+from memories.cues import named, people_names, query_terms, without_names
+from memories.database import Connection
+from memories.duplicates import folded
+from memories.filters import condition
+from memories.fusion import Familiarity, chance
+from memories.lexical import LexicalIndex
+from memories.memoir import memoirs
+from memories.records import Answer, Filters, Recalled, Term
+from memories.vectors import padded
+
+VectorOf = Callable[[str], NDArray[numpy.float32] | None]
+
+# Candidates by words, by meaning, and those from which activation spreads.
+LEXICAL_ROWS = 200
+DENSE_ROWS = 100
+SEEDS = 60
+# With filters more is read by words, so many times as much again, until enough is left.
+WIDENING = 10
+# Results read beyond those asked for, to stand in for near-duplicates.
+SPARE_RESULTS = 10
+SECONDS_PER_DAY = 86_400
+
+# How much each term counts beside words; docs/results.md says how they were found.
+DENSE = 1.6
+PEOPLE = 4.0
+ASKING = 5.0
+TEMPORAL = 0.2
+ANSWERING = 0.8
+EPISODE = 0.5
+ENTITY = 0.4
+SEMANTIC = 0.4
+HEBBIAN = 0.3
+RETRIEVABILITY = 0.3
+SEMANTIC_NEIGHBOURS = 3
+# The forgetting curve of FSRS-6, as the cycle computes it; a memory that was not dreamt of yet is fresh.
+FSRS_DECAY = 0.1542
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as each kind of search takes it: its terms and who is named, its vector, and what any memory scores."""
+
+    weights: Mapping[str, float]
+    names: frozenset[str]
+    vector: NDArray[numpy.float32] | None
+    by_chance: tuple[float, float]
+    familiarity: tuple[float, float]
+
+    def lexical(self, bm25: float) -> float:
+        mean, deviation = self.by_chance
+        return (bm25 - mean) / deviation if deviation else 0.0
+
+    def dense(self, cosine_similarity: float) -> float:
+        mean, deviation = self.familiarity
+        return (cosine_similarity - mean) / deviation
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A document that may be a result: the row of it that matches best, and each term's share."""
+
+    facts: Facts
+    terms: dict[Term, float]
+
+    @property
+    def relevance(self) -> float:
+        return sum(self.terms.values())
+
+
+def search(
+    connection: Connection,
+    lexical: LexicalIndex,
+    familiarity: Familiarity,
+    query: str,
+    vector_of: VectorOf | None,
+    model: str,
+    k: int,
+    filters: Filters,
+    as_of: datetime | None,
+    without: Collection[Term],
+    tag_weight: float,
+) -> Answer:
+    """The best `k` memories, each with its reasons. Without `vector_of`, words and what was dreamt answer alone."""
+    lexical.catch_up(connection)
+    question = _question(connection, lexical, familiarity, query, vector_of, without)
+    store = _Store(connection, question, model, filters, as_of, "tags" not in without and tag_weight > 0)
+    by_words = store.by_words(lexical)
+    by_meaning = store.by_meaning()
+    found = _scored(store.facts({*by_words, *by_meaning}), question, by_words, tag_weight)
+    seeds = nlargest(SEEDS, found.values(), key=lambda candidate: candidate.relevance)
+    found_edges = candidates.edges(connection, [seed.facts.item_id for seed in seeds])
+    edges = [edge for edge in found_edges if edge.edge_type not in without]
+    reached = {edge.target for edge in edges} - found.keys()
+    found |= _scored(store.facts(reached), question, by_words, tag_weight)
+    _spread(found, edges, without)
+    _weigh(found, question, as_of or datetime.now(UTC), without)
+    ranked = sorted(found.values(), key=lambda candidate: (-candidate.relevance, candidate.facts.item_id))
+    return Answer(
+        query_id=uuid4(),
+        query=query,
+        results=_results(connection, ranked, k),
+        method="words" if question.vector is None else "full",
+    )
+
+
+class _Store:
+    """The store as one search sees it: its filters, its question."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        question: Question,
+        model: str,
+        filters: Filters,
+        as_of: datetime | None,
+        with_tags: bool,
+    ) -> None:
+        self._connection, self._question, self._model = connection, question, model
+        self._condition, self._values = condition(filters, as_of)
+        self._vector = None if question.vector is None else padded(question.vector)
+        self._with_tags = with_tags
+
+    def by_words(self, lexical: LexicalIndex) -> Mapping[UUID, float]:
+        """BM25 of the best rows; where there are filters, of as many as it takes to be left with enough."""
+        rows = LEXICAL_ROWS
+        while True:
+            found = lexical.search(self._question.weights, rows)
+            if not self._values or len(found) < rows:
+                return found
+            left = candidates.meeting(self._connection, found, self._condition, self._values)
+            if len(left) >= LEXICAL_ROWS:
+                return {row: found[row] for row in left}
+            rows *= WIDENING
+
+    def by_meaning(self) -> Mapping[UUID, float]:
+        if self._vector is None:
+            return {}
+        return candidates.nearest(
+            self._connection, self._vector, self._model, DENSE_ROWS, self._condition, self._values
+        )
+
+    def facts(self, rows: Collection[UUID]) -> Sequence[Facts]:
+        if not rows:
+            return []
+        return candidates.facts(
+            self._connection,
+            rows,
+            self._vector,
+            self._model,
+            self._condition,
+            self._values,
+            with_people=bool(self._question.names),
+            with_tags=self._with_tags,
+        )
+
+
+def _question(
+    connection: Connection,
+    lexical: LexicalIndex,
+    familiarity: Familiarity,
+    query: str,
+    vector_of: VectorOf | None,
+    without: Collection[Term],
+) -> Question:
+    names = named(query, lexical) if "people" not in without else frozenset[str]()
+    vector = None
+    if vector_of is not None and "dense" not in without:
+        vector = vector_of(without_names(query, names))
+    weights = query_terms(query) if "lexical" not in without else {}
+    return Question(
+        weights=weights,
+        names=names,
+        vector=vector,
+        by_chance=chance(lexical, weights),
+        familiarity=(0.0, 1.0) if vector is None else familiarity.of(connection, vector, lexical.row_count),
+    )
+
+
+def _scored(
+    rows: Sequence[Facts], question: Question, by_words: Mapping[UUID, float], tag_weight: float
+) -> dict[UUID, Candidate]:
+    """Documents by what they are worth by themselves: that of their best row."""
+    found: dict[UUID, Candidate] = {}
+    for row in rows:
+        shares: dict[Term, float] = {}
+        if question.weights:
+            shares["lexical"] = question.lexical(by_words.get(row.id, 0.0))
+        if row.cosine_similarity is not None:
+            shares["dense"] = DENSE * question.dense(row.cosine_similarity)
+        elif question.vector is not None:
+            shares["dense"] = 0.0
+        if row.tag_similarity is not None:
+            shares["tags"] = tag_weight * DENSE * question.dense(row.tag_similarity)
+        candidate = Candidate(row, shares)
+        best = found.get(row.item_id)
+        if best is None or candidate.relevance > best.relevance:
+            found[row.item_id] = candidate
+    return found
+
+
+def _spread(found: Mapping[UUID, Candidate], edges: Sequence[Edge], without: Collection[Term]) -> None:
+    """Adds what each document receives from those it is joined to; all of it from what they are worth by themselves."""
+    own = {item: candidate.relevance for item, candidate in found.items()}
+    items = [candidate.facts for candidate in found.values()]
+    asking = {item.item_id: item.asking for item in items}
+    answers = spread.to_answers(items, asking, own)
+    neighbours = spread.along(edges, "temporal", own)
+    received: Mapping[Term, spread.Activation] = {
+        "temporal": {item: TEMPORAL * neighbours.get(item, 0.0) + ANSWERING * answers.get(item, 0.0) for item in own},
+        "episode": _times(EPISODE, spread.within_sessions(items, own)),
+        "entity": _times(ENTITY, spread.divided(edges, "entity", own)),
+        "hebbian": _times(HEBBIAN, spread.along(edges, "hebbian", own)),
+        "semantic": _times(SEMANTIC, spread.among_similar(items, edges, own, SEMANTIC_NEIGHBOURS)),
+    }
+    for term, activation in received.items():
+        if term not in without:
+            for item, candidate in found.items():
+                if activation.get(item):
+                    candidate.terms[term] = activation[item]
+
+
+def _weigh(found: Mapping[UUID, Candidate], question: Question, instant: datetime, without: Collection[Term]) -> None:
+    """Adds what depends on the document alone: who takes part, whether it only asks, how well it is remembered."""
+    for candidate in found.values():
+        facts = candidate.facts
+        if question.names:
+            candidate.terms["people"] = PEOPLE * _share_named(facts.people or "", question.names)
+        if "asking" not in without:
+            candidate.terms["asking"] = -ASKING * facts.asking
+        if "retrievability" not in without:
+            candidate.terms["retrievability"] = RETRIEVABILITY * _retrievability(facts, instant)
+
+
+def _times(weight: float, activation: spread.Activation) -> spread.Activation:
+    return {item: weight * value for item, value in activation.items()}
+
+
+def _share_named(people: str, names: frozenset[str]) -> float:
+    return len(names & people_names(people)) / len(names)
+
+
+def _retrievability(facts: Facts, instant: datetime) -> float:
+    if facts.stability_days is None or facts.last_reviewed_at is None:
+        return 1.0
+    elapsed_days = max((instant - facts.last_reviewed_at).total_seconds(), 0.0) / SECONDS_PER_DAY
+    factor = 0.9 ** (-1 / FSRS_DECAY) - 1
+    return float((1 + factor * elapsed_days / facts.stability_days) ** -FSRS_DECAY)
+
+
+def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Sequence[Recalled]:
+    """The first `k` that are not nearly the same as one before them, whole. What was deleted meanwhile is left out."""
+    by_row = {candidate.facts.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
+    passages = candidates.passages(connection, list(by_row))
+    groups = folded([(row, passages[row]) for row in by_row if row in passages])
+    whole = memoirs(connection, list(groups)[:k])
+    shown = [row for row in list(groups)[:k] if row in whole]
+    return [
+        Recalled(
+            memory=whole[row],
+            rank=rank,
+            relevance=by_row[row].relevance,
+            terms=by_row[row].terms,
+            cosine_similarity=by_row[row].facts.cosine_similarity,
+            tag_similarity=by_row[row].facts.tag_similarity,
+            passage=passages[row],
+            passage_id=row,
+            duplicates=[by_row[other].facts.item_id for other in groups[row]],
+        )
+        for rank, row in enumerate(shown, 1)
+    ]

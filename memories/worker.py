@@ -1,0 +1,51 @@
+"""A thread that does soon what no caller should wait for. Called by `Memory`."""
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+import psycopg
+
+from memories.errors import DreamsError
+
+GATHER_SECONDS = 0.25
+RETRY_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Calls `work` a moment after it was woken, for all that came in that moment; a failure is tried again later."""
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        self._work = work
+        self._woken = Event()
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `work` should come to an end."""
+        return self._stopping.is_set()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Ends the thread after what it is doing; what it was woken for since then is not done."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.wait()
+            if self._stopping.wait(GATHER_SECONDS):
+                return
+            self._woken.clear()
+            try:
+                self._work()
+            except (psycopg.Error, DreamsError, OSError) as error:
+                logger.warning("what was to be done in the background will be tried again: %s", error)
+                self._stopping.wait(RETRY_SECONDS)
+                self._woken.set()

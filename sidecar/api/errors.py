@@ -1,0 +1,169 @@
+"""What every failed request gets: a status, and one sentence in the form that the protocol's clients read.
+
+Below `/v1/` that is OpenAI's form, `{"error": {"message", "type", "param", "code"}}`, elsewhere Ollama's,
+`{"error": "sentence"}`. `register` gives the handlers to the application, `documented` the descriptions to its routes.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from memories.errors import (
+    CacheLocked,
+    ContentTaken,
+    DreamsError,
+    InputError,
+    ModelUnreachable,
+    NotFound,
+    StoreError,
+)  # fmt: skip
+from sidecar.registry import UnknownModelError
+
+Kind = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "conflict_error",
+    "server_error",
+]
+KINDS: Mapping[int, Kind] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+}
+MEANINGS: Mapping[int, str] = {
+    400: "The request is wrong; `param` names the part that is.",
+    401: "The API key is missing or wrong.",
+    403: "A web page of another site asked.",
+    404: "There is no such thing.",
+    409: "It would be a second memory with this content.",
+    413: "The body is larger than SIDECAR_REQUEST_MEGABYTES.",
+    421: "The Host header names another machine than this one.",
+    503: "Postgres or the model does not answer now.",
+}
+EVERYWHERE = (400, 401, 403, 413, 421)
+RETRY_SECONDS = 5
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    message: str = Field(description="One sentence that says what to do.")
+    type: Kind = Field(description="The kind of error, by status.")
+    param: str | None = Field(description="The part of the request that is wrong, such as `filters.tags`.")
+    code: str | None = Field(description="The status in words, such as `not_found`.")
+
+
+class Failure(BaseModel):
+    """An error in OpenAI's form."""
+
+    error: Problem
+
+
+class Sentence(BaseModel):
+    """An error in Ollama's form."""
+
+    error: str = Field(description="One sentence that says what to do.")
+
+
+def documented(*statuses: int, form: type[BaseModel] = Failure) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer, those that every route has among them."""
+    described: dict[int | str, dict[str, Any]] = {
+        status: {"model": form, "description": MEANINGS[status]} for status in sorted({*EVERYWHERE, *statuses})
+    }
+    if 503 in described:
+        described[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
+    return described | {"default": {"model": form, "description": "Any other error."}}
+
+
+def register(app: FastAPI) -> None:
+    app.exception_handler(DreamsError)(answer_dreams_error)
+    app.exception_handler(RequestValidationError)(answer_invalid_request)
+    app.exception_handler(HTTPException)(answer_http_error)
+    app.exception_handler(500)(answer_fault)
+
+
+async def answer_dreams_error(request: Request, error: DreamsError) -> JSONResponse:
+    status = status_of(error)
+    return failure(request, status, str(error), headers={"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
+
+
+def status_of(error: DreamsError) -> int:
+    match error:
+        case UnknownModelError() | NotFound():
+            return 404
+        case ContentTaken():
+            return 409
+        case InputError():
+            return 400
+        case StoreError() | CacheLocked() | ModelUnreachable():
+            return 503
+        case _:
+            return 500
+
+
+async def answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    where, *parts = first["loc"]
+    if where == "body":
+        parts = given(parts, error.body) + (parts[-1:] if first["type"] == "missing" else [])
+    param = ".".join(map(str, parts)) or None
+    return failure(request, 400, f"Correct {f'{where}.{param}' if param else where}: {first['msg']}.", param)
+
+
+def given(parts: Sequence[str | int], body: object) -> list[str | int]:
+    """The parts of an error's location that are in the body; others are forms that pydantic tried for them."""
+    found: list[str | int] = []
+    for part in parts:
+        if (isinstance(body, dict) and part in body) or (isinstance(body, list) and part in range(len(body))):
+            body = body[part]  # type: ignore[index]
+            found.append(part)
+    return found
+
+
+async def answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed_methods(request))
+    return failure(request, error.status_code, str(error.detail), headers=headers)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """What a path's routes can do, all of them together."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
+async def answer_fault(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours; the server logs it."""
+    return failure(request, 500, "Report this: the sidecar failed, and its log says where.")
+
+
+def failure(
+    request: Request, status: int, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    message, param = encodable(message), None if param is None else encodable(param)
+    if not request.url.path.startswith("/v1/"):
+        return JSONResponse({"error": message}, status, headers)
+    kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    code = HTTPStatus(status).name.lower()
+    problem = Problem(message=message, type=kind, param=param, code=code)
+    return JSONResponse(Failure(error=problem).model_dump(), status, headers)
+
+
+def encodable(text: str) -> str:
+    """A request may name a part by half a surrogate pair, which no answer could repeat."""
+    return text.encode("utf-8", "backslashreplace").decode()

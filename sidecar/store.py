@@ -1,0 +1,70 @@
+"""The store behind the memories routes, opened at the first request that needs it: the models are served without one.
+
+`sidecar.serve` makes it and closes it, `sidecar.api.memories` asks it from worker threads.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from threading import Lock
+
+from memories.database import connect
+from memories.errors import ModelUnreachable
+from memories.memory import Memory
+from memories.settings import settings
+from memories.vectors import Embed
+from sidecar.embedders.protocol import Vectors
+from sidecar.registry import Registry, ServedModel
+
+EMBED_SECONDS = 60.0
+
+
+class Store:
+    """One `Memory`, whose queries this sidecar's own model embeds when it is the one that the store uses."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._opening = Lock()
+        self._memory: Memory | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def answer_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Says which event loop serves requests, and with them the models."""
+        self._loop = loop
+
+    def memory(self) -> Memory:
+        """The opened store; for worker threads, since opening may start Postgres.
+
+        Raises StoreError when it cannot be opened; the next request tries again.
+        """
+        with self._opening:
+            if self._memory is None:
+                self._memory = Memory(embed=self._own_embed())
+            return self._memory
+
+    def check(self) -> None:
+        """Raises StoreUnreachable when Postgres was asked for, by a setting or a request, and does not answer."""
+        if self._memory is not None or settings().postgres_db_url is not None:
+            with connect():
+                pass
+
+    def close(self) -> None:
+        with self._opening:
+            if self._memory is not None:
+                self._memory.close()
+
+    def _own_embed(self) -> Embed | None:
+        """None when the store uses a model that is served elsewhere: its memory then finds that by itself."""
+        name = settings().embedding_model
+        model = next((model for model in self._registry.models if name in model.names), None)
+        return None if model is None else lambda texts: self._embed(model, texts)
+
+    def _embed(self, model: ServedModel, texts: Sequence[str]) -> Vectors:
+        if self._loop is None or self._loop.is_closed():
+            raise ModelUnreachable("the sidecar has stopped: start it again with `dreams serve`")
+        embedding = asyncio.run_coroutine_threadsafe(model.embed(texts), self._loop)
+        try:
+            return embedding.result(EMBED_SECONDS).vectors
+        except (CancelledError, TimeoutError) as error:
+            embedding.cancel()
+            raise ModelUnreachable("the sidecar is too busy, or stopping: ask again") from error

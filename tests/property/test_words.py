@@ -1,0 +1,61 @@
+"""Whatever the text, it can be indexed, and is found by its own terms."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memories.changes import BEGINNING
+from memories.postings import opened, write
+from memories.tail import Tail
+from memories.words import LONGEST_WORD_BYTES, SEPARATOR, row_terms, terms
+
+ANY = st.text(st.characters(), max_size=200)
+KEPT = st.characters(codec="utf-8", exclude_characters="\0")
+TEXTS = st.one_of(
+    st.text(KEPT, max_size=200),
+    st.text(st.characters(max_codepoint=0x2F, exclude_characters="\0"), max_size=50),
+    st.text(st.characters(min_codepoint=0x3040, max_codepoint=0x9FFF), max_size=100),
+    st.builds(str.__mul__, st.text(KEPT, min_size=1, max_size=3), st.integers(3_000, 10_000)),
+    st.lists(st.sampled_from(["heron", "naïve", "Straße", "สวัสดี", "река", "ＦＵＬＬ", "re\u0301sume\u0301"])).map(
+        " ".join
+    ),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(ANY)
+def test_any_text_has_terms_and_they_are_always_the_same(text: str) -> None:
+    found = terms(text)
+    assert found == terms(text)
+    assert all(term and len(term.encode()) < 4 * LONGEST_WORD_BYTES for term in found)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=25))
+def test_any_text_is_found_by_its_terms(texts: Sequence[str]) -> None:
+    rows = [(UUID(int=number), SEPARATOR + text) for number, text in enumerate(texts)]
+    tail = Tail()
+    for memory_id, text in rows:
+        tail.put(memory_id, 1, text)
+    with TemporaryDirectory() as folder:
+        write(Path(folder), "test", None, BEGINNING, rows)
+        on_disk = opened(Path(folder), check=True)
+        assert on_disk is not None and on_disk.live_row_count == len(rows)
+        for memory_id, text in rows:
+            wanted = dict.fromkeys(row_terms(text), 1.0)
+            assert (memory_id in on_disk.search(wanted, 100)) == bool(wanted)
+            assert (memory_id in tail.search(wanted, on_disk.stamp.mean_length)) == bool(wanted)
+            assert all(on_disk.frequency(term) == tail.frequency(term) for term in wanted)
+
+
+def test_words_are_told_apart_and_put_together() -> None:
+    assert terms("Running, the RUNNER ran") == ["run", "runner", "ran"]
+    assert terms("Kåhög naïve Straße") == ["kahog", "naiv", "strass"]
+    assert terms("水位 ひらがな") == ["水", "位", "ひ", "ら", "が", "な"]
+    assert terms("re\u0301sume\u0301 ＦＵＬＬ") == terms("résumé full")
+    assert terms("x" * 10_000) == []
+    assert terms("a\ud800b") == ["b"]
