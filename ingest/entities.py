@@ -43,19 +43,18 @@ FORMED = re.compile(
 UPPER_CASE = "".join(filter(str.isupper, map(chr, range(0x530))))
 # A word with a capital letter, initials as in J. R. R. Tolkien or U.S., and the small words within names.
 CAPITALISED = rf"(?:[{UPPER_CASE}]\.(?:\s?[{UPPER_CASE}]\.){{0,4}}|[{UPPER_CASE}][\w’'-]{{0,40}})"
-PARTICLE = (
-    r"(?:of(?:\sthe)?|de(?:\sl[ao]s?|l|lla)?|d[aiou]|dos|la|v[ao]n(?:\sde[nr])?|bint?|ibn|ap|[fv]erch)"
-)
+PARTICLE = r"(?:of(?:\sthe)?|de(?:\sl[ao]s?|l|lla)?|d[aiou]|dos|la|v[ao]n(?:\sde[nr])?|bint?|ibn|ap|[fv]erch)"
 # The year of what takes place in many, and the number of one of several: the 2024 Summer Games, Apollo 11.
 NAME = re.compile(
     rf"\b(?:(?<=\b[Tt]he\s)(?:1[89]|20)\d\d\s)?"
     rf"{CAPITALISED}(?:\s(?:{PARTICLE}\s)?{CAPITALISED}){{0,6}}(?:\s[1-9]\d{{0,2}}(?!\w|[.,:]\d))?"
 )
+WIKILINK = re.compile(r"\[\[([^\[\]|#\n]{1,120})(?:[|#][^\[\]\n]{0,120})?\]\]")
 # A name goes on over the end of a line only where the line is long enough to have been wrapped there.
 SHORT_LINE = re.compile(r"^([^\n]{0,59})$", re.MULTILINE)
 ONE_WORD = re.compile(r"\S+(?:\s\d+)?$")
 PAST = re.compile(r"\w{3,}ed\b")
-QUOTATION_MARKS = ('"', "“", "”", "„", "«", "»")
+QUOTATION_MARKS = frozenset('"“”„«»')
 ACRONYM = re.compile(r"\.\s?\w\.$")
 AFTER_INITIAL = re.compile(rf"(?<=\b[{UPPER_CASE}]\.)\s(?=(\w{{2,40}}))")
 QUOTED = re.compile(r"[\"“„«]([^\s\"“”„«»][^\"“”„«»\n]{1,80}[^\s\"“”„«»])[\"”“»]")
@@ -88,8 +87,8 @@ RANK: dict[EntityKind, int] = {"person": 0, "organisation": 1, "product": 2, "pl
 
 
 def entities(text: str, language: str) -> list[Entity]:
-    """Entities in the order of the text: what has a form of its own, titles in quotation marks, names, then measures."""
-    found: dict[str, EntityKind] = {}
+    """Entities: notes linked to, what has a form of its own, titles in quotation marks, names, and last, measures."""
+    found: dict[str, EntityKind] = dict.fromkeys(map(_linked, WIKILINK.finditer(text)), "name")
     for match in FORMED.finditer(text):
         kind: EntityKind = match.lastgroup  # type: ignore[assignment]  # the groups are named after the kinds
         found.setdefault(match.group().strip("`").strip(), kind)
@@ -105,6 +104,11 @@ def entities(text: str, language: str) -> list[Entity]:
 def without_formed(text: str) -> str:
     """The text with links, files, code, quantities and times cut out: what is left are words."""
     return FORMED.sub("|", text)
+
+
+def _linked(link: re.Match[str]) -> str:
+    """The title of the note that a wikilink leads to, without its folder."""
+    return link.group(1).rpartition("/")[2].strip()
 
 
 def _title(quoted: re.Match[str]) -> str:
@@ -147,13 +151,13 @@ def _proper(text: str, language: str, match: re.Match[str]) -> tuple[str, Entity
     if len(name) < 2 or name.isdecimal():
         return None
     kind = _kind(name, text[max(0, start - 12) : start], text[match.end() : match.end() + 14])
-    is_quoted = text[:start].endswith(QUOTATION_MARKS) and text.startswith(QUOTATION_MARKS, match.end())
+    is_quoted = text[start - 1 : start] in QUOTATION_MARKS and text[match.end() : match.end() + 1] in QUOTATION_MARKS
     is_weak = not is_quoted and (language == "de" or _starts_sentence(text, start))
     return name, kind, is_weak and kind in ("name", "place") and ONE_WORD.match(name) is not None
 
 
 def _is_before_name(text: str, start: int, end: int, language: str) -> bool:
-    """Whether a word is none of the name: in a sentence, a capital letter says that all but an article is (New York)."""
+    """Whether a word is none of the name; a capital letter within a sentence says that it is, of all but articles."""
     word, *others = text[start:end].split(maxsplit=1)
     if _starts_sentence(text, start) and PAST.match(word) and language == "en":
         return True

@@ -50,11 +50,27 @@ def search(memory: Memory, asked: SearchMemory) -> Found:
     )
     results = sorted(answer.results, key=_order(asked, datetime.now(UTC)))
     scores = {each.passage_id: _combined_score(asked, each) for each in results}
-    step, threshold, chosen = _widened(results, scores, asked.similarity_threshold)
+    step, threshold, chosen = widened(results, scores, asked.similarity_threshold)
     shown = [replace(each, rank=rank) for rank, each in enumerate(chosen[: asked.max_results], 1)]
     answer = replace(answer, results=shown)
     memory.listed(answer)
     return Found(answer, scores, memory.places([each.passage_id for each in shown]), step, threshold)
+
+
+def widened(
+    results: Sequence[Recalled], scores: Mapping[UUID, float | None], given: float
+) -> tuple[int, float | None, Sequence[Recalled]]:
+    """The first of three steps that finds something: its number, its threshold and what it finds.
+
+    A memory that has no vector yet has no score either: it stays where it stands before one that reaches the threshold.
+    """
+    for step, threshold in ((1, given), (2, given * LOWER)):
+        reaching = [(score := scores[each.passage_id]) is not None and score >= threshold for each in results]
+        if any(reaching):
+            last = max(place for place, reaches in enumerate(reaching) if reaches)
+            kept = zip(results[: last + 1], reaching[: last + 1], strict=True)
+            return step, threshold, [each for each, reaches in kept if reaches or scores[each.passage_id] is None]
+    return 3, None, results
 
 
 def _order(asked: SearchMemory, now: datetime) -> Callable[[Recalled], tuple[float, ...]]:
@@ -62,7 +78,7 @@ def _order(asked: SearchMemory, now: datetime) -> Callable[[Recalled], tuple[flo
 
     def key(result: Recalled) -> tuple[float, ...]:
         tags = -1.0 if result.tag_similarity is None else result.tag_similarity
-        relevance = result.relevance + 0.0
+        relevance = result.relevance + (_recency_gain(result, now) if asked.boost_recent else 0.0)
         if asked.search_strategy == "tag-first":
             return -tags, -relevance, result.rank
         if asked.search_strategy == "content-first":
@@ -89,14 +105,3 @@ def _combined_score(asked: SearchMemory, result: Recalled) -> float | None:
     ]
     total = sum(weight for weight, _ in weighted)
     return sum(weight * similarity for weight, similarity in weighted) / total if total else None
-
-
-def _widened(
-    results: Sequence[Recalled], scores: Mapping[UUID, float | None], given: float
-) -> tuple[int, float | None, Sequence[Recalled]]:
-    """The first of three steps that finds something: its number, its threshold and what it finds."""
-    for step, threshold in ((1, given), (2, given * LOWER)):
-        reaching = [each for each in results if (score := scores[each.passage_id]) is not None and score >= threshold]
-        if reaching:
-            return step, threshold, reaching
-    return 3, None, results

@@ -7,11 +7,14 @@ from memories.explanation import Explanation
 from memories.records import Memoir, Recalled, Term
 
 GIST_CHARACTERS = 100
+LINE_CHARACTERS = 400
 LEAST_SHOWN = 0.05
 # What a person calls the terms of relevance.
 TERM_NAMES: Mapping[Term, str] = {
     "dense": "meaning",
     "lexical": "words",
+    "people": "who takes part",
+    "asking": "only asks",
     "temporal": "neighbours in time",
     "episode": "episode",
     "hebbian": "recalled together",
@@ -23,10 +26,14 @@ TERM_NAMES: Mapping[Term, str] = {
 
 
 def gist(memory: Memoir, passage: str | None = None) -> str:
-    """A memory in one line: its summary, or how the passage begins. Nothing in it can steer a terminal."""
-    text = memory.summary or passage or memory.content
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return line if len(line) <= GIST_CHARACTERS else line[: GIST_CHARACTERS - 1] + "…"
+    """A memory in one line: its summary, or how the passage begins."""
+    return one_line(memory.summary or passage or memory.content, GIST_CHARACTERS)
+
+
+def one_line(text: str, characters: int) -> str:
+    """So much of a text as one line has room for. Nothing in it can steer a terminal."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 2 * characters]).split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
@@ -54,9 +61,9 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     memory, place = explanation.memory, explanation.place
     yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}  {gist(memory)}"
     if memory.tags:
-        yield f"tags: {', '.join(memory.tags)}"
+        yield f"tags: {one_line(', '.join(memory.tags), LINE_CHARACTERS)}"
     if place is not None:
-        yield f"\nFor {place.query!r}"
+        yield f"\nFor '{one_line(place.query, GIST_CHARACTERS)}'"
         yield "  " + _place_line(explanation)
     yield "\nStrength"
     yield from (f"  {line}" for line in _state_lines(explanation))
@@ -67,12 +74,13 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield f"\nEvents ({len(explanation.events)} of {explanation.event_count}, the latest first)"
     for event in explanation.events:
         rank = f" as number {event.rank}" if event.rank else ""
-        query = f" for {event.query!r}" if event.query else ""
+        query = f" for '{one_line(event.query, GIST_CHARACTERS)}'" if event.query else ""
         yield f"  {event.occurred_at:%Y-%m-%d %H:%M}  {event.kind}{rank}{query}"
     if explanation.insights:
         yield "\nInsights that rest on it"
         for insight in explanation.insights:
-            yield f"  {insight.insight_type} ({insight.confidence:.2f}): {insight.description}"
+            description = one_line(insight.description, LINE_CHARACTERS)
+            yield f"  {insight.insight_type} ({insight.confidence:.2f}): {description}"
 
 
 def _place_line(explanation: Explanation) -> str:
@@ -98,8 +106,9 @@ def _state_lines(explanation: Explanation) -> Iterator[str]:
     if state.superseded_by is not None:
         yield f"Superseded by {_named(state.superseded_by, state.superseded_by_gist)}"
     if episode is not None:
+        title = one_line(episode.title or "", GIST_CHARACTERS)
         yield (
-            f"Number {episode.position} of {episode.memory_count} in the episode {episode.title or ''!r}, "
+            f"Number {episode.position} of {episode.memory_count} in the episode '{title}', "
             f"{episode.started_at:%Y-%m-%d %H:%M} to {episode.ended_at:%H:%M}."
         )
         if episode.previous_memory_id is not None:
@@ -109,4 +118,4 @@ def _state_lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _named(memory_id: UUID, text: str | None) -> str:
-    return f"{str(memory_id)[:8]}  {text or ''}"
+    return f"{str(memory_id)[:8]}  {one_line(text or '', GIST_CHARACTERS)}"

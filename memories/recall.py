@@ -46,10 +46,18 @@ TEMPORAL = 0.2
 ANSWERING = 0.8
 EPISODE = 0.5
 ENTITY = 0.4
-SEMANTIC = 0.4
+NAMING = 0.8
+SEMANTIC = 1.3
 HEBBIAN = 0.3
 RETRIEVABILITY = 0.3
 SEMANTIC_NEIGHBOURS = 3
+TERM_OF_EDGES: Mapping[str, Term] = {
+    "temporal": "temporal",
+    "entity": "entity",
+    "mention": "entity",
+    "hebbian": "hebbian",
+    "semantic": "semantic",
+}
 # The forgetting curve of FSRS-6, as the cycle computes it; a memory that was not dreamt of yet is fresh.
 FSRS_DECAY = 0.1542
 
@@ -107,7 +115,7 @@ def search(
     found = _scored(store.facts({*by_words, *by_meaning}), question, by_words, tag_weight)
     seeds = nlargest(SEEDS, found.values(), key=lambda candidate: candidate.relevance)
     found_edges = candidates.edges(connection, [seed.facts.item_id for seed in seeds])
-    edges = [edge for edge in found_edges if edge.edge_type not in without]
+    edges = [edge for edge in found_edges if TERM_OF_EDGES[edge.edge_type] not in without]
     reached = {edge.target for edge in edges} - found.keys()
     found |= _scored(store.facts(reached), question, by_words, tag_weight)
     _spread(found, edges, without)
@@ -223,10 +231,11 @@ def _spread(found: Mapping[UUID, Candidate], edges: Sequence[Edge], without: Col
     asking = {item.item_id: item.asking for item in items}
     answers = spread.to_answers(items, asking, own)
     neighbours = spread.along(edges, "temporal", own)
+    by_entity = spread.divided(edges, "entity", own)
     received: Mapping[Term, spread.Activation] = {
         "temporal": {item: TEMPORAL * neighbours.get(item, 0.0) + ANSWERING * answers.get(item, 0.0) for item in own},
         "episode": _times(EPISODE, spread.within_sessions(items, own)),
-        "entity": _times(ENTITY, spread.divided(edges, "entity", own)),
+        "entity": _sum(_times(ENTITY, by_entity), _times(NAMING, spread.along(edges, "mention", own))),
         "hebbian": _times(HEBBIAN, spread.along(edges, "hebbian", own)),
         "semantic": _times(SEMANTIC, spread.among_similar(items, edges, own, SEMANTIC_NEIGHBOURS)),
     }
@@ -251,6 +260,10 @@ def _weigh(found: Mapping[UUID, Candidate], question: Question, instant: datetim
 
 def _times(weight: float, activation: spread.Activation) -> spread.Activation:
     return {item: weight * value for item, value in activation.items()}
+
+
+def _sum(one: spread.Activation, other: spread.Activation) -> spread.Activation:
+    return {item: one.get(item, 0.0) + other.get(item, 0.0) for item in one.keys() | other.keys()}
 
 
 def _share_named(people: str, names: frozenset[str]) -> float:

@@ -68,7 +68,7 @@ def among_similar(items: Sequence[Facts], edges: Sequence[Edge], activation: Act
     """
     sessions = Counter(session_of(item) for item in items)
     alone = {item.item_id for item in items if sessions[session_of(item)] == 1}
-    alone.difference_update(edge.target for edge in edges if edge.edge_type == "entity")
+    alone.difference_update(edge.target for edge in edges if edge.edge_type in ("entity", "mention"))
     links: defaultdict[UUID, list[tuple[float, UUID]]] = defaultdict(list)
     for edge in edges:
         if edge.edge_type == "semantic" and edge.target in alone:

@@ -10,6 +10,7 @@ import pytest
 
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.load import load
+from ingest.rules import RULES_VERSION
 from memories.database import Connection, connect
 from memories.records import Document
 from tests.conftest import ollama_server
@@ -42,7 +43,7 @@ def test_every_content_is_annotated_once(connection: Connection) -> None:
     assert annotate_rules(connection).annotated == 3
     assert annotate_rules(connection).annotated == 0
     rows = connection.execute("select distinct annotator, annotator_version from dreams.annotations").fetchall()
-    assert rows == [("rules", "1")]
+    assert rows == [("rules", RULES_VERSION)]
 
 
 def test_a_new_content_is_annotated_anew(connection: Connection) -> None:

@@ -37,7 +37,7 @@ def dreamt(memory: Memory, store_url: str) -> Iterator[psycopg.Connection[tuple[
     with psycopg.connect(store_url, autocommit=True) as connection:
         connection.execute(
             "insert into dreams.cycles (as_of, stages, state, parameters, code_version, published_at) values"
-            " (now(), '{long_term}', 'published', '{\"forgetting_rate\": 0.5, \"timezone\": \"UTC\", \"night_hour\": 3}',"
+            ' (now(), \'{long_term}\', \'published\', \'{"forgetting_rate": 0.5, "timezone": "UTC", "night_hour": 3}\','
             " 'test', now())"
         )
         yield connection
@@ -45,7 +45,9 @@ def dreamt(memory: Memory, store_url: str) -> Iterator[psycopg.Connection[tuple[
 
 def filler(memory: Memory, count: int = 40) -> None:
     for number in range(count):
-        memory.store(f"Entry {number}: nothing of note on shelf {number * 7}.", created_at=NOON - timedelta(days=number + 2))
+        memory.store(
+            f"Entry {number}: nothing of note on shelf {number * 7}.", created_at=NOON - timedelta(days=number + 2)
+        )
 
 
 def join(connection: psycopg.Connection[tuple[object, ...]], one: UUID, other: UUID, edge_type: str) -> None:

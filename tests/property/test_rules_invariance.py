@@ -10,7 +10,7 @@ from ingest.rules import annotate_by_rule
 
 TEXT_OF_MANY_FORMS = """
     The we naïve café Ångström gauges need to 10 m, http://a.b/c no longer åäö l'été d'eau são 水位计 ใน한국어를 🙂
-    `x_y` - [ ] # TODO: @me ... ! ? ’s 's -
+    `x_y` - [ ] # TODO: @me ... ! ? ’s 's - " “Big ” [[New ]] B. of 6
 """
 WORDS = st.sampled_from(TEXT_OF_MANY_FORMS.split(" "))
 SENTENCES = st.lists(WORDS, max_size=40).map(" ".join)

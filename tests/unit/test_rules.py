@@ -141,10 +141,55 @@ def test_a_concept_meets_itself_in_singular_and_plural() -> None:
         ("It calls `open_valve` twice.", ("open_valve", "code")),
         ("The pipe is 2.5 m long.", ("2.5 m", "quantity")),
         ("The bus leaves at 07:45.", ("07:45", "time")),
+        ("They live in New Zealand, since May.", ("New Zealand", "place")),
+        ("A film about United Nations officers.", ("United Nations", "name")),
+        ("She reads E. B. White aloud.", ("E. B. White", "name")),
+        ("The parcel went by U.S. Mail.", ("U.S. Mail", "name")),
+        (
+            "A visit by the President of the Republic of Malta Agatha Barbara.",
+            ("President of the Republic of Malta Agatha Barbara", "name"),
+        ),
+        ("A son of Rhys ap Tewdwr came.", ("Rhys ap Tewdwr", "name")),
+        ("They watched the 2024 Summer Games.", ("2024 Summer Games", "name")),
+        ("Nobody else was on Apollo 11.", ("Apollo 11", "name")),
+        ('Then "Lies and Rumours of the Sea" came out.', ("Lies and Rumours of the Sea", "name")),
+        ('"Boomiverse", a record, is out.', ("Boomiverse", "name")),
+        ('He sang in "Charmed" too.', ("Charmed", "name")),
+        ("It grows as in [[garden/tomato bed|the bed]].", ("tomato bed", "name")),
+        ("That day is in [[2024-05-01#Evening]].", ("2024-05-01", "name")),
+        (
+            "The whole long line tells of what once was found in the old San\nFrancisco harbour.",
+            ("San Francisco", "name"),
+        ),
     ],
 )
 def test_entities(text: str, entity: tuple[str, str]) -> None:
     assert entity in [(found.text, found.kind) for found in annotate_by_rule(text).entities]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Demon Dice\nDemon Dice is a game.", ["Demon Dice"]),
+        ("It lacks vitamin B. The cat slept.", []),
+        ("The Dandies played and The Dandies sang.", ["Dandies"]),
+        ("Fixed MariaDB in January.", ["MariaDB"]),
+        ('She said "I will go home" and left.', []),
+        ('The sign says "Come in. Sit Down".', []),
+        ("Met Mr Smith at ten.", ["Smith"]),
+        ("The bill for Room 9 is 12.50.", ["Room 9"]),
+        ("Der Garten und der Zaun.", []),
+    ],
+)
+def test_what_is_no_name_is_none(text: str, names: list[str]) -> None:
+    assert [found.text for found in annotate_by_rule(text).entities] == names
+
+
+def test_measures_give_way_to_names() -> None:
+    text = (
+        " ".join(f"At {number}:00 the tide was {number} m high." for number in range(10, 24)) + " Ask Amara, then Bo."
+    )
+    assert [found.text for found in annotate_by_rule(text).entities][:2] == ["Amara", "Bo"]
 
 
 def test_sentiment_follows_the_mood_and_stays_neutral_where_it_cannot_know() -> None:

@@ -17,6 +17,11 @@ with directed as (
     from {{ ref('ltm_entity_edges') }}
     union all by name
     select
+        earlier_id, later_id, 'mention' as edge_type, weight as forward_weight, weight as backward_weight,
+        mention_count as evidence_count, created_at as first_at, created_at as last_at
+    from {{ ref('ltm_mention_edges') }}
+    union all by name
+    select
         memory_a as earlier_id, memory_b as later_id, 'hebbian' as edge_type, weight as forward_weight,
         weight as backward_weight, evidence_count, first_at, last_at, scaled_through
     from {{ ref('con_hebbian_edges') }}

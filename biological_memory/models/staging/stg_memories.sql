@@ -41,6 +41,10 @@ versioned as (
     )
 ),
 
+headed as (
+    select *, {{ first_line("content") }} as first_line from versioned
+),
+
 final as (
     select
         memory_id,
@@ -52,13 +56,18 @@ final as (
         summary,
         tags,
         coalesce(metadata ->> 'agent', 'default') as agent,
+        if(
+            chunk_index = 1,
+            coalesce(nullif(trim(metadata ->> 'title'), ''), if({{ is_title("first_line") }}, first_line, null)),
+            null
+        ) as title,
         metadata ->> 'project' as project,
         metadata ->> 'file' as file,
         metadata ->> 'channel' as channel,
         metadata ->> 'place' as place,
         coalesce(try_cast(metadata -> 'people' as varchar[]), []) as people,
         created_at
-    from versioned
+    from headed
 )
 
 select * from final
