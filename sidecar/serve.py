@@ -5,8 +5,8 @@ With `--child` it belongs to the process that started it: it takes a free port o
 that keeps the other end of that pipe open need do nothing else: however it dies, the sidecar goes with it.
 
 With `--background` it belongs to nobody: searches of any process share it (`memories.models_client.Embedder`). It takes
-a free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves when
-nobody has asked for fifteen minutes, and removes the file.
+a free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves
+when nobody has asked for fifteen minutes, and removes the file.
 """
 
 import argparse
