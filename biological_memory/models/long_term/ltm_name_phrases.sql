@@ -25,7 +25,7 @@ names as (
 
 starts as (
     select name, words, unnest(range(1, len(words) + 1)) as start
-    from (select distinct name, string_split_regex(name, '\s+') as words from names) as split
+    from (select distinct name, string_split(name, ' ') as words from names) as split
 ),
 
 spans as (
@@ -37,8 +37,7 @@ spans as (
 ),
 
 phrases as (
-    select distinct name, {{ name_key("array_to_string(words[start:stop], ' ')") }} as phrase
-    from spans
+    select name, array_to_string(words[start:stop], ' ') as phrase from spans
     where stop > start or len(words) = 1
 ),
 
