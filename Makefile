@@ -31,7 +31,7 @@ run: install ## load the sample, dream, and say what was found
 
 test: $(VENV)/.developed ## run the tests
 	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.developed ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .

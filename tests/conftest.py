@@ -15,9 +15,11 @@ from threading import Thread
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import ollama
 import psycopg
 import pytest
+from filelock import FileLock
 
 import ingest.settings
 import memories.settings
@@ -29,6 +31,13 @@ from memories.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 Dreams = Callable[..., subprocess.CompletedProcess[str]]
+# Each test's own database has this name, and its DuckDB file one place: to dbt it is the project it has read before.
+OWN = "own"
+# Each process of the tests has a core to itself: threads that wait for one another on it take twice the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes says nothing on a machine that does other things besides.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 
 def forget_settings() -> None:
@@ -37,15 +46,19 @@ def forget_settings() -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a running server's database that nobody uses."""
     home = Path(tempfile.mkdtemp(prefix="dreams-"))
     patch = pytest.MonkeyPatch()
-    for name in ("OLLAMA_URL", "ANNOTATION_MODEL", "EMBEDDING_MODEL", "DUCKDB_PATH"):
+    for name in ("OLLAMA_URL", "ANNOTATION_MODEL", "EMBEDDING_MODEL"):
         patch.delenv(name, raising=False)
     patch.setenv("DREAMS_HOME", str(home))
+    patch.setenv("DUCKDB_PATH", str(home / "memory.duckdb"))
+    patch.setenv("DBT_LOG_LEVEL_FILE", "none")
     store = memories.settings.StoreSettings(postgres_db_url=None, dreams_home=home)
-    url = database.start(store)
+    # Several processes of pytest have a server each; what the first start sets up on a machine is theirs together.
+    with FileLock(tmp_path_factory.getbasetemp().parent / "server.lock"):
+        url = database.start(store)
     patch.setenv("POSTGRES_DB_URL", url)
     forget_settings()
     # These databases need not outlive a power cut, and disks are slow to promise that.
@@ -69,9 +82,11 @@ def stop_sidecar(home: Path) -> None:
         os.kill(json.loads(file.read_text())["pid"], signal.SIGTERM)
 
 
-def new_database(server: str, template: str | None = None) -> str:
-    name = f"test_{uuid4().hex}"
+def new_database(server: str, template: str | None = None, name: str | None = None) -> str:
+    """The connection string of a database of that name, or of one nobody else has; what has the name is dropped."""
+    name = name or f"test_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {name} with (force)")
         connection.execute(f"create database {name}" + (f" template {template}" if template else ""))
     return server.replace("/dreams?", f"/{name}?")
 
@@ -87,19 +102,49 @@ def migrated_template(server: str) -> str:
     return name_of(url)
 
 
+@contextmanager
+def sidecar(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A sidecar of its own and its URL."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "sidecar.serve", *arguments],
+        cwd=ROOT, env=os.environ | environment, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        try:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            yield process, json.loads(line)["url"]
+        finally:
+            process.kill()
+
+
 @pytest.fixture(scope="session")
-def dreamt_template(server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A database in which the sample was loaded, embedded by the real model and dreamt once, and its DuckDB file."""
-    url, cache = new_database(server, migrated_template), tmp_path_factory.mktemp("dreamt") / "memory.duckdb"
+def ollama_url(server: str) -> Iterator[str]:
+    """The URL of a sidecar with the real model, for all that do not test how one is started."""
+    with sidecar("--child") as (_, url):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dreamt_template(
+    server: str, migrated_template: str, ollama_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A database with the sample, embedded by the real model and dreamt once, and its DuckDB file."""
+    url, cache = new_database(server, migrated_template, OWN), Path(os.environ["DUCKDB_PATH"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POSTGRES_DB_URL", url)
-        patch.setenv("DUCKDB_PATH", str(cache))
-        forget_settings()
+        patch.setenv("OLLAMA_URL", ollama_url)
+        use(url, cache, patch)
         with database.connect(autocommit=True) as connection:
             load(connection, sources.sample.read())
         run_cycle()
     forget_settings()
-    return name_of(url), cache
+    folder = tmp_path_factory.mktemp("dreamt")
+    for file in cache.parent.glob(f"{cache.name}*"):
+        shutil.move(file, folder)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"alter database {OWN} rename to dreamt")
+    return "dreamt", folder / cache.name
 
 
 def use(url: str, cache: Path, patch: pytest.MonkeyPatch) -> str:
@@ -110,28 +155,38 @@ def use(url: str, cache: Path, patch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def empty_url(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def duckdb_file(server: str) -> Iterator[Path]:
+    """Where a test's DuckDB file will lie; it is gone after the test."""
+    file = Path(os.environ["DUCKDB_PATH"])
+    yield file
+    for left in file.parent.glob(f"{file.name}*"):
+        left.unlink()
+
+
+@pytest.fixture
+def empty_url(server: str, duckdb_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A database with nothing in it; the settings point to it."""
-    yield use(new_database(server), tmp_path / "memory.duckdb", monkeypatch)
+    yield use(new_database(server, name=OWN), duckdb_file, monkeypatch)
     forget_settings()
 
 
 @pytest.fixture
-def store_url(server: str, migrated_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store_url(server: str, migrated_template: str, duckdb_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A migrated store without memories; the settings point to it."""
-    yield use(new_database(server, migrated_template), tmp_path / "memory.duckdb", monkeypatch)
+    yield use(new_database(server, migrated_template, OWN), duckdb_file, monkeypatch)
     forget_settings()
 
 
 @pytest.fixture
 def dreamt_url(
-    server: str, dreamt_template: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: str, dreamt_template: tuple[str, Path], ollama_url: str, duckdb_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """A store of its own with the sample, dreamt once, and its DuckDB file; the settings point to it."""
-    template, cache = dreamt_template
+    """A store of its own with the sample, dreamt once, its DuckDB file, and a sidecar; the settings point to them."""
+    template, dreamt = dreamt_template
     for suffix in ("", ".version"):
-        shutil.copy(f"{cache}{suffix}", tmp_path / f"memory.duckdb{suffix}")
-    yield use(new_database(server, template), tmp_path / "memory.duckdb", monkeypatch)
+        shutil.copy(f"{dreamt}{suffix}", f"{duckdb_file}{suffix}")
+    monkeypatch.setenv("OLLAMA_URL", ollama_url)
+    yield use(new_database(server, template, OWN), duckdb_file, monkeypatch)
     forget_settings()
 
 

@@ -9,13 +9,31 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dreams import app
 from memories.database import connect
 from tests.conftest import ROOT, Dreams
 
 NOTES = [
     {"id": str(n), "content": f"Note {n} about the tide gauge.", "created_at": "2026-03-01T09:00:00Z"} for n in range(5)
 ]
+
+# A command that waits for its input, and has been connected for a while.
+CONNECTED = (
+    "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    " and state like 'idle%' and state_change < clock_timestamp() - interval '1 second'"
+)
+DEADLINE_SECONDS = 120
+
+
+def eventually(counted: str) -> None:
+    """Waits until a query counts something."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    with connect(autocommit=True) as connection:
+        while connection.execute(counted).fetchone() == (0,):
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.1)
 
 
 def sentence(result: subprocess.CompletedProcess[str]) -> str:
@@ -43,14 +61,14 @@ def test_a_memory_is_stored_pinned_and_forgotten(store_url: str, dreams: Dreams)
         assert connection.execute("select count(*) from memories").fetchone() == (0,)
 
 
-def test_every_command_has_help_with_an_example(dreams: Dreams) -> None:
+def test_every_command_has_help_with_an_example() -> None:
     for command in (
         ["db", "start"], ["db", "stop"], ["db", "url"], ["db", "migrate"], ["db", "backup"], ["db", "restore"], ["ingest"],
         ["store"], ["search"], ["why"], ["forget"], ["pin"], ["embed"], ["annotate"], ["run"], ["write-back"], ["query"], ["stats"], ["schedule"],
         ["serve"], ["export"], ["health"],
     ):  # fmt: skip
-        result = dreams(*command, "--help")
-        assert result.returncode == 0, command
+        result = CliRunner().invoke(app, [*command, "--help"])
+        assert result.exit_code == 0, command
         assert "Example:" in result.stdout, command
 
 
@@ -113,7 +131,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     [
         ({"POSTGRES_DB_URL": "postgresql://me:secret@127.0.0.1:9/none"}, ["stats"], "does not answer at"),
         ({"POSTGRES_DB_URL": "not a url"}, ["stats"], "POSTGRES_DB_URL"),
-        ({"OLLAMA_URL": "http://127.0.0.1:9"}, ["run"], "does not answer"),
+        ({"OLLAMA_URL": "http://127.0.0.1:9"}, ["run", "--stage", "working_memory"], "does not answer"),
         ({"EMBEDDING_MODEL": "no-such-model"}, ["embed"], "no model 'no-such-model'"),
     ],
 )
@@ -171,22 +189,28 @@ def test_export_comes_back_as_the_same_memories(dreamt_url: str, dreams: Dreams,
         )
 
 
-@pytest.mark.parametrize("command", [["ingest", "jsonl", "-"], ["run"]])
+@pytest.mark.parametrize(
+    ("command", "begun"),
+    [
+        (["ingest", "jsonl", "-"], CONNECTED),
+        (["run", "--stage", "consolidation"], "select count(*) from dreams.annotations"),
+    ],
+)
 def test_an_interrupted_command_says_so_and_the_next_one_completes(
-    store_url: str, dreams: Dreams, command: list[str]
+    store_url: str, dreams: Dreams, command: list[str], begun: str
 ) -> None:
     assert dreams("ingest", "sample").returncode == 0
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "dreams.py"), *command], cwd=ROOT, env=dict(os.environ), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    time.sleep(4)
+    eventually(begun)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
-    assert dreams("run").returncode == 0
+    assert dreams("run", "--stage", "consolidation").returncode == 0
     with connect() as connection:
         assert connection.execute("select count(*) from dreams.long_term_memories").fetchone()[0] > 300
 
@@ -196,7 +220,7 @@ def test_postgres_that_stops_in_the_middle_is_one_sentence(store_url: str, dream
         [sys.executable, str(ROOT / "dreams.py"), "ingest", "jsonl", "-"], cwd=ROOT, env=dict(os.environ), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    time.sleep(3)
+    eventually(CONNECTED)
     with connect(autocommit=True) as connection:
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"

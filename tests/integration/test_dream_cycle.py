@@ -128,10 +128,10 @@ def test_a_rerun_at_the_same_instant_changes_nothing_and_calls_no_model(
 
 
 def test_a_later_cycle_adds_what_is_new_and_keeps_the_rest(dreamt_url: str) -> None:
-    run_cycle()
+    run_cycle("consolidation")
     with connect() as connection:
         store(connection, Document("test", "new", "Bought two litres of varnish for the boat.", tags=["boat"]))
-    cycle = run_cycle()
+    cycle = run_cycle("consolidation")
     assert cycle.embedded == 1
     assert cycle.rows_changed["episode_members"] <= 3
     assert cycle.rows_changed["memory_states"] <= 3
@@ -232,7 +232,8 @@ def test_an_empty_store_dreams_of_nothing(store_url: str) -> None:
     assert sum(run_cycle().row_counts.values()) == 0
 
 
-def test_agents_do_not_mix(store_url: str) -> None:
+def test_agents_do_not_mix(store_url: str, ollama_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_URL", ollama_url)
     with connect() as connection:
         for agent in ("one", "two"):
             for number in range(3):
@@ -242,7 +243,7 @@ def test_agents_do_not_mix(store_url: str) -> None:
                         "test", f"{agent}{number}", f"{agent} checks the {number} tide gauge", metadata={"agent": agent}
                     ),
                 )
-    run_cycle()
+    run_cycle("consolidation")
     with connect() as connection:
         assert one(connection, "select count(distinct agent) from dreams.working_memory") == 2
         mixed = one(
@@ -274,15 +275,23 @@ def test_a_dry_run_counts_and_publishes_nothing(dreamt_url: str) -> None:
         assert fingerprint(connection) == before
 
 
-def test_the_night_is_replayed_once(dreamt_url: str) -> None:
+def test_the_night_is_replayed_once_and_a_deleted_cache_is_rebuilt_to_the_same_state(dreamt_url: str) -> None:
+    def rehearsed() -> object:
+        with connect() as connection:
+            return one(connection, "select count(*) from dreams.recall_events where kind = 'rehearsed'")
+
     with connect() as connection:
-        nights = one(connection, "select count(*) from dreams.nights")
-        rehearsed = one(connection, "select count(*) from dreams.recall_events where kind = 'rehearsed'")
-    assert nights == 7
-    assert rehearsed == 7 * 20
+        assert one(connection, "select count(*) from dreams.nights") == 7
+    assert rehearsed() == 7 * 20
     run_cycle()
+    assert rehearsed() == 7 * 20
     with connect() as connection:
-        assert one(connection, "select count(*) from dreams.recall_events where kind = 'rehearsed'") == rehearsed
+        before = fingerprint(connection)
+    cache_file().unlink()
+    cycle = run_cycle()
+    assert sum(cycle.rows_changed.values()) == 0
+    with connect() as connection:
+        assert fingerprint(connection) == before
 
 
 def test_a_second_cycle_waits_or_says_so(dreamt_url: str) -> None:
@@ -337,17 +346,6 @@ def test_an_unknown_parameter_is_named(dreamt_url: str) -> None:
         run_cycle(overrides={"forgeting_rate": 0.1})
 
 
-def test_a_deleted_cache_is_rebuilt_to_the_same_state(dreamt_url: str) -> None:
-    run_cycle()
-    with connect() as connection:
-        before = fingerprint(connection)
-    cache_file().unlink()
-    cycle = run_cycle()
-    assert sum(cycle.rows_changed.values()) == 0
-    with connect() as connection:
-        assert fingerprint(connection) == before
-
-
 def test_a_stopped_postgres_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_DB_URL", "postgresql://nobody@127.0.0.1:9/none")
     forget_settings()
@@ -387,14 +385,14 @@ def test_a_dead_embedder_does_not_keep_it_from_dreaming(dreamt_url: str, monkeyp
         memory_id = store(connection, Document("test", "new", "Not embedded yet."))
     monkeypatch.setenv("OLLAMA_URL", "http://127.0.0.1:9")
     forget_settings()
-    cycle = run_cycle()
+    cycle = run_cycle("consolidation")
     assert cycle.published
     assert "does not answer" in (cycle.problem or "")
     with connect() as connection:
         assert one(connection, "select count(*) from dreams.long_term_memories where memory_id = %s", memory_id) == 1
     monkeypatch.delenv("OLLAMA_URL")
     forget_settings()
-    assert run_cycle().embedded == 1
+    assert run_cycle("working_memory").embedded == 1
 
 
 @pytest.mark.parametrize("step", ["annotate", "embed", "dbt", "write_back"])

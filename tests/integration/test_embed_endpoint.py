@@ -8,8 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -20,8 +18,8 @@ import pytest
 
 from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.embedders.protocol import Vectors
+from tests.conftest import ROOT, sidecar
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [
     "I met Anna at the station on Tuesday.",
     "",
@@ -33,23 +31,6 @@ TEXTS = [
     "🧠💤 café naïve Zürich " + "supercalifragilistic" * 8,
     "consolidation during sleep " * 150,
 ]
-
-
-@contextmanager
-def sidecar(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sidecar of its own and its URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "sidecar.serve", *arguments],
-        cwd=ROOT, env=os.environ | environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        assert process.stdin and process.stdout and process.stderr
-        try:
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            yield process, json.loads(line)["url"]
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
     folder = settings().duckdb_file.parent / "target"
     finished = subprocess.run(
         [
-            sys.executable, "-m", "dbt.cli.main", "--quiet", "run", "--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES),
+            sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-write-json", "run", "--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES),
             "--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(overrides), "--select", *models.split(),
         ],
         env=environment, cwd=ROOT, capture_output=True, text=True,
