@@ -138,7 +138,7 @@ def facts(
         with_vector=sql.Literal(vector is not None),
         with_tags=sql.Literal(with_tags and vector is not None),
     )
-    rows = connection.execute(query, {**values, "ids": list(ids), "vector": vector, "model": model})
+    rows = connection.execute(query, {**values, "ids": list(ids), "vector": vector, "model": model}, binary=True)
     return [Facts._make(row) for row in rows]
 
 
@@ -158,4 +158,4 @@ def passages(connection: Connection, ids: Collection[UUID]) -> Mapping[UUID, str
 
 def edges(connection: Connection, ids: Collection[UUID]) -> Sequence[Edge]:
     """Edges from some memories, in the direction away from them."""
-    return [Edge._make(row) for row in connection.execute(EDGES, {"ids": list(ids)})]
+    return [Edge._make(row) for row in connection.execute(EDGES, {"ids": list(ids)}, binary=True)]

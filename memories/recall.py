@@ -5,6 +5,7 @@ itself; from there activation spreads over what was dreamt: neighbours in time, 
 co-activation. Every share of the result is named. docs/biology.md has the equations.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 LEXICAL_ROWS = 200
 DENSE_ROWS = 100
 SEEDS = 60
+# And those beyond them that it reaches.
+REACHED = 100
 # With filters more is read by words, so many times as much again, until enough is left.
 WIDENING = 10
 # Results read beyond those asked for, to stand in for near-duplicates.
@@ -116,8 +119,7 @@ def search(
     seeds = nlargest(SEEDS, found.values(), key=lambda candidate: candidate.relevance)
     found_edges = candidates.edges(connection, [seed.facts.item_id for seed in seeds])
     edges = [edge for edge in found_edges if TERM_OF_EDGES[edge.edge_type] not in without]
-    reached = {edge.target for edge in edges} - found.keys()
-    found |= _scored(store.facts(reached), question, by_words, tag_weight)
+    found |= _scored(store.facts(_reached(edges, found)), question, by_words, tag_weight)
     _spread(found, edges, without)
     _weigh(found, question, as_of or datetime.now(UTC), without)
     ranked = sorted(found.values(), key=lambda candidate: (-candidate.relevance, candidate.facts.item_id))
@@ -222,6 +224,15 @@ def _scored(
         if best is None or candidate.relevance > best.relevance:
             found[row.item_id] = candidate
     return found
+
+
+def _reached(edges: Sequence[Edge], found: Mapping[UUID, Candidate]) -> Sequence[UUID]:
+    """The documents beyond the candidates that receive most of them; the others could not come far."""
+    received: defaultdict[UUID, float] = defaultdict(float)
+    for edge in edges:
+        if edge.target not in found:
+            received[edge.target] += edge.weight * max(found[edge.source].relevance, 0.0)
+    return nlargest(REACHED, received, key=lambda target: (received[target], target))
 
 
 def _spread(found: Mapping[UUID, Candidate], edges: Sequence[Edge], without: Collection[Term]) -> None:

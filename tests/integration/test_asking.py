@@ -81,5 +81,5 @@ def test_it_follows_an_edit_and_nobody_sets_it(connection: Connection) -> None:
 
 
 def test_a_very_long_content_is_stored_and_its_beginning_counts(connection: Connection) -> None:
-    for content, part in (("你好吗？" * 2_500_000, 1), ("a" * 1_000_000 + " Why?", 0)):
+    for content, part in (("你好吗？" * 850_000, 1), ("a" * 1_000_000 + " Why?", 0)):
         assert asking(connection, store_row(connection, content)) == part
