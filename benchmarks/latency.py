@@ -182,13 +182,17 @@ def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors]
     def pipeline(vector: Vectors) -> Collection[UUID]:
         return candidates.nearest(connection, padded(vector), model, K, *condition(Filters(), None)).keys()
 
+    candidates.prepare(connection)
     with _setting(connection, "enable_indexscan", "off"):
         exact, took = timed(plain, vectors[:EXACT_QUERIES])
     report.latency("exact vector search", took)
     methods: dict[str, tuple[Callable[[Vectors], Collection[UUID]], int]] = {
         f"pgvector alone, ef_search {ef}": (plain, ef) for ef in EF_SEARCH
     }
-    for method, (search, ef) in {**methods, "vector search": (pipeline, EF_SEARCH[0])}.items():
+    for method, (search, ef) in {
+        **methods,
+        "vector search": (pipeline, int(candidates.SETTINGS["hnsw.ef_search"])),
+    }.items():
         with _setting(connection, "hnsw.ef_search", str(ef)):
             timed(search, warming)
             found, took = timed(search, vectors)

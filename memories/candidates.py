@@ -12,8 +12,9 @@ from psycopg import sql
 
 from memories.database import Connection
 
-# Neighbours that the vector index looks at for each search (Malkov & Yashunin 2018: ef).
-VISITED_NEIGHBOURS = 100
+# A search reads few rows of many tables, by their indexes; the planner's defaults are for slow disks and for reports.
+# The vector index looks at a hundred neighbours (Malkov & Yashunin 2018: ef).
+SETTINGS = {"random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "hnsw.ef_search": "100"}
 
 NEAREST = sql.SQL("""
 select m.id, 1 - (m.embedding_vector::halfvec(768) <=> %(vector)s::halfvec(768))
@@ -102,6 +103,12 @@ class Edge(NamedTuple):
     weight: float
 
 
+def prepare(connection: Connection) -> None:
+    """Sets up a connection for searching."""
+    for name, value in SETTINGS.items():
+        connection.execute("select set_config(%s, %s, false)", (name, value))
+
+
 def nearest(
     connection: Connection, vector: str, model: str, limit: int, condition: sql.Composable, values: Mapping[str, object]
 ) -> Mapping[UUID, float]:
@@ -111,10 +118,9 @@ def nearest(
     """
     parameters = {**values, "vector": vector, "model": model, "limit": limit}
     query = NEAREST.format(condition=condition)
-    with connection.transaction():
-        connection.execute("select set_config('hnsw.ef_search', %s, true)", (str(VISITED_NEIGHBOURS),))
-        found = connection.execute(query, parameters).fetchall()
-        if len(found) < limit and values:
+    found = connection.execute(query, parameters).fetchall()
+    if len(found) < limit and values:
+        with connection.transaction():
             connection.execute("set local enable_indexscan = off")
             found = connection.execute(query, parameters).fetchall()
     return dict(cast(Sequence[tuple[UUID, float]], found))

@@ -22,6 +22,7 @@ SERVER_USER = "codex-dreams"
 DATABASE = "dreams"
 LONGEST_SOCKET_FOLDER = 90
 START_TIMEOUT_SECONDS = 60
+MOST_SHARED_MEGABYTES = 2048
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -102,11 +103,17 @@ def _launch(data: Path) -> None:
     sockets.mkdir(mode=0o700, exist_ok=True)
     if _server_user() is not None:
         shutil.chown(sockets, SERVER_USER, SERVER_USER)
-    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700"
+    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700 -c shared_buffers={_shared_megabytes()}MB"
     _run("pg_ctl", "-D", str(data), "-l", str(data / "server.log"), "-o", options, "-w", "start")
     with psycopg.connect(_url_of(data, "postgres"), autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
             connection.execute(f"create database {DATABASE}")
+
+
+def _shared_megabytes() -> int:
+    """A quarter of the machine's memory, but no more than 2 GB: Postgres's own default is for machines of long ago."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(128, min(memory_bytes // 4_000_000, MOST_SHARED_MEGABYTES))
 
 
 def _answers(data: Path) -> bool:

@@ -17,7 +17,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
-from memories import overview, recall
+from memories import candidates, overview, recall
 from memories.changes import store_identity
 from memories.database import Connection, url, without_password
 from memories.edit import Changes, edit
@@ -371,6 +371,7 @@ def _pool(database_url: str) -> "ConnectionPool[Connection]":
         min_size=1,
         max_size=MOST_CONNECTIONS,
         check=ConnectionPool.check_connection,
+        configure=candidates.prepare,
         name="dreams",
         open=True,
     )
