@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
-from ingest import dbt
+from ingest import dbt, forgetting
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.embed import count_waiting, embed
 from ingest.embed_tags import embed_tags
@@ -62,6 +62,7 @@ class Cycle:
     quarantined: int = 0
     problem: str | None = None
     model_runs: Sequence[dbt.ModelRun] = ()
+    gone: Sequence[UUID] = ()
 
     def as_dict(self) -> dict[str, object]:
         """What `dreams run --json` prints."""
@@ -195,6 +196,8 @@ def dream(opened: OpenCycle) -> None:
         cycle.as_of = _now(opened.connection)
     if opened.publishes:
         _begin(opened.connection, cycle, opened.variables)
+        if cycle.stage == "long_term":
+            cycle.gone = forgetting.waiting(opened.connection)
     with _timed(cycle, "dbt", opened.on_step):
         cycle.model_runs = dbt.run(
             opened.database_url,
@@ -204,6 +207,8 @@ def dream(opened: OpenCycle) -> None:
             full_refresh=opened.full_refresh or not opened.publishes,
             settings=ingest_settings(),
         )
+    if cycle.gone:
+        forgetting.rewrite(opened.cache)
     cycle.row_counts = row_counts(opened.cache, STAGES[cycle.stage])
 
 
@@ -219,6 +224,8 @@ def write_back(opened: OpenCycle) -> None:
         cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
         if opened.publishes:
             _finish(connection, cycle)
+    if cycle.gone:
+        forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes
     if not opened.publishes:
         _discard(opened.cache)

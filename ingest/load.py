@@ -1,7 +1,7 @@
 """Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten, recalled."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -298,13 +298,24 @@ def _copy(connection: Connection, batch: list[Document | Event]) -> None:
 
 
 def _rows(connection: Connection, batch: list[Document | Event]) -> Iterator[Row]:
+    """The rows of a batch. A hash is unique in the store: a chunk that another document has too is cut differently."""
+    given: set[str] = set()
     for document in (record for record in batch if isinstance(record, Document)):
+        taken: frozenset[str] = frozenset()
         rows = rows_of(document)
+        while len(rows) > 1 and (others := _of_others(connection, document, rows, given) - taken):
+            taken |= others
+            rows = rows_of(document, taken)
         if len(rows) > 1:
-            # A hash is unique in the store: a chunk that another document has too is cut a little differently.
-            taken = connection.execute(
-                "select content from public.memories where content_hash = any(%s) and parent_id is distinct from %s",
-                ([row.content_hash for row in rows], document.id),
-            ).fetchall()
-            rows = rows_of(document, frozenset(str(content) for (content,) in taken)) if taken else rows
+            given.update(row.content for row in rows)
         yield from rows
+
+
+def _of_others(connection: Connection, document: Document, rows: Sequence[Row], given: set[str]) -> frozenset[str]:
+    """What of these rows another document says, in the store or earlier in the batch."""
+    stored = connection.execute(
+        "select content from public.memories where content_hash = any(%s)"
+        " and coalesce(parent_id, id) is distinct from %s",
+        ([row.content_hash for row in rows], document.id),
+    ).fetchall()
+    return frozenset(str(content) for (content,) in stored) | given.intersection(row.content for row in rows)

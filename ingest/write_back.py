@@ -19,15 +19,19 @@ COPY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A table of schema dreams: its key, and the columns that name memories (rows of deleted ones are left out)."""
+    """A table of schema dreams: its key, and the columns that name memories (rows of deleted ones are left out).
+
+    `words` are columns that tell what several memories said: no record is kept of what they held before.
+    """
 
     key: tuple[str, ...]
     memory_columns: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart(("snapshot_id", "wm_slot"), ("memory_id",)),
-    "episodes": Mart(("episode_id",), ("title_memory_id",)),
+    "episodes": Mart(("episode_id",), ("title_memory_id",), ("topics", "projects", "places", "people")),
     "episode_members": Mart(("memory_id",), ("memory_id",)),
     "edge_states": Mart(("memory_a", "memory_b", "edge_type"), ("memory_a", "memory_b")),
     "memory_states": Mart(("memory_id",), ("memory_id",)),
@@ -61,12 +65,17 @@ on conflict (name, version, position) do nothing
 """
 
 # A small number for each cluster that stays the same as long as the cluster does.
+# Rows that another transaction holds wait for the next cycle: it may be waiting for this one to publish.
 LABEL_CLUSTERS = """
-update public.memories as m set semantic_cluster = s.label
-from (
+with labels as (
     select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from dreams.memory_states
-) as s
-where s.memory_id = m.id and m.semantic_cluster is distinct from s.label
+),
+held as (
+    select m.id, l.label from public.memories as m inner join labels as l on l.memory_id = m.id
+    where m.semantic_cluster is distinct from l.label
+    for no key update of m skip locked
+)
+update public.memories as m set semantic_cluster = h.label from held as h where h.id = m.id
 """
 
 
@@ -76,6 +85,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     Everything happens in the caller's transaction: a reader sees the cycle before it or the whole of this one.
     """
     changed: dict[str, int] = {}
+    connection.execute("select dreams.hold_what_was_dreamt()")
     with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
         for name in names:
             _stage(connection, source, name, Path(folder))
@@ -178,6 +188,7 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
         "new": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(c)) for c in rest),
         "set": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in rest),
         "key": _key_object("t", mart.key),
+        "before": sql.SQL("to_jsonb(t) - {}::text[]").format(sql.Literal(list(mart.words))),
         "staged_key": _key_object("s", mart.key),
         "memories": _memories_of(name, mart),
         "relation": sql.Literal(name),
@@ -192,9 +203,9 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
     fresh = "not exists (select 1 from {target} as t where {same_key})"
     changed = 0
     for template in (
-        f"{record} 'delete', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t where {gone}",
+        f"{record} 'delete', {{key}}, {{before}}, {{memories}} from {{target}} as t where {gone}",
         f"delete from {{target}} as t where {gone}",  # noqa: S608 - psycopg composes the names
-        f"{record} 'update', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t, {{staged}} as s where {differs}",
+        f"{record} 'update', {{key}}, {{before}}, {{memories}} from {{target}} as t, {{staged}} as s where {differs}",
         f"update {{target}} as t set {{set}} from {{staged}} as s where {differs}",  # noqa: S608
         f"{record} 'insert', {{staged_key}}, null, '{{{{}}}}' from {{staged}} as s where {fresh}",
         f"insert into {{target}} ({{columns}}) select {{columns}} from {{staged}} as s where {fresh}",  # noqa: S608

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from zlib import crc32
 
 LIMIT_BYTES = 8192
 OVERLAP_BYTES = 200
 LONGEST_OVERLAP_CHARACTERS = 400
+LONGEST_STEP_BYTES = 2048
 
 # The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
 BORDERS = tuple(
@@ -37,12 +39,16 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
     data = content.encode()
     if len(data) <= LIMIT_BYTES:
         return [Chunk(content, 0, len(data))]
+    # Of its own: contents that begin alike are cut differently at once, not each a character shorter than the last.
+    step = 1 + crc32(data) % LONGEST_STEP_BYTES
     chunks: list[Chunk] = []
     seen = set(taken)
     covered = 0
     while covered < len(data):
         start = _character_start(data, max(0, covered - OVERLAP_BYTES))
         end = _border(data, start + LIMIT_BYTES // 2, start + LIMIT_BYTES)
+        if (text := data[start:end].decode()) in taken:
+            end = _character_start(data, max(end - step, covered + 1))
         while (text := data[start:end].decode()) in seen and end > covered + 1:
             end = _character_start(data, end - 1)
         seen.add(text)

@@ -159,7 +159,7 @@ def _parent(connection: Connection, memory_id: UUID) -> UUID | None:
 def _chunks(connection: Connection, rows: Sequence[UUID], content: str) -> Sequence[Chunk]:
     """A content stands once in the store: a chunk that another document has, too, is cut differently."""
     taken: frozenset[str] = frozenset()
-    for _ in range(ATTEMPTS):
+    while True:
         chunks = chunk(content, taken)
         found = connection.execute(
             "select id, content from public.memories where content_hash = any(%s) and id <> all(%s)",
@@ -169,5 +169,7 @@ def _chunks(connection: Connection, rows: Sequence[UUID], content: str) -> Seque
             return chunks
         if len(chunks) == 1:
             raise ContentTaken(f"another memory ({found[0][0]}) says exactly this: edit that one, or forget it first")
-        taken |= {str(text) for _, text in found}
-    raise StoreError(BUSY)
+        others = {str(text) for _, text in found}
+        if others <= taken:
+            raise StoreError(BUSY)
+        taken |= others

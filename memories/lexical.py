@@ -78,6 +78,18 @@ class LexicalIndex:
             with self._lock:
                 self._follow()
 
+    def renew(self, connection: Connection) -> None:
+        """Writes the files anew where earlier states of memories are in them: at once, as after a deletion.
+
+        Raises CacheLocked and CacheUnwritable as `catch_up` does.
+        """
+        self.catch_up(connection)
+        with self._lock:
+            is_due = self._has_earlier_states()
+        if is_due and self._write(connection, wait=True, afresh=True):
+            with self._lock:
+                self._follow()
+
     def search(self, weights: Mapping[str, float], limit: int) -> Mapping[UUID, float]:
         """The `limit` memories with the highest BM25 and that, best first; a term's share is times its weight.
 
@@ -214,12 +226,14 @@ class LexicalIndex:
     def _is_worth_writing(self) -> bool:
         return self._disk is not None and len(self._tail) > self._tail_rows * WORTH_WRITING
 
+    def _has_earlier_states(self) -> bool:
+        return self._disk is not None and (bool(self._hidden) or self._disk.earlier_share > 0)
+
     def _is_rebuild_due(self) -> bool:
-        if self._disk is None:
+        if self._disk is None or not self._has_earlier_states():
             return False
         stamp = self._disk.stamp
-        has_earlier_states = bool(self._hidden) or self._disk.earlier_share > 0
-        return has_earlier_states and not 0 <= time.time() - stamp.built_at < stamp.build_seconds / REBUILDING_SHARE
+        return not 0 <= time.time() - stamp.built_at < stamp.build_seconds / REBUILDING_SHARE
 
 
 def _best(found: Mapping[UUID, float], limit: int) -> dict[UUID, float]:

@@ -16,10 +16,12 @@ PLACE_KEYS = frozenset(("byte_start", "byte_end"))
 
 DOCUMENTS = "select coalesce(parent_id, id), array_agg(id) from public.memories where id = any(%s) group by 1"
 
+# Postgres has dates that Python has not.
 ROWS = """
 select
     coalesce(parent_id, id), id, content, context, summary, tags, metadata,
-    coalesce(created_at, updated_at, to_timestamp(0)), coalesce(updated_at, created_at, to_timestamp(0))
+    least(greatest(coalesce(created_at, updated_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z'),
+    least(greatest(coalesce(updated_at, created_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z')
 from public.memories where parent_id = any(%(documents)s) or id = any(%(documents)s) and parent_id is null
 order by 1, coalesce(chunk_index, 1), id
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import LiteralString, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from memories.chunk import LIMIT_BYTES, chunk
 from memories.database import Connection
 from memories.errors import InputError, NotFound, StoreError
-from memories.memoir import document_rows, memoir
+from memories.memoir import document_rows, memoirs
 from memories.records import Document, identity
 
 SHORTEST_PREFIX = 6
@@ -23,6 +23,9 @@ UUID_DIGITS = 32
 # How often to look again when another writer is quicker with the same content.
 ATTEMPTS = 5
 BUSY = "other writers keep changing this very content: store it again"
+
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 # Codex's upsert in one statement. No row comes back when another writer was quicker, or when the id is taken.
 # Metadata that is given again adds what is new and replaces nothing.
@@ -58,11 +61,18 @@ insert into public.memories (
 """
 INSERT_UNLESS_THERE = INSERT + "on conflict do nothing"
 
+# Rows of a document are taken in one order by all, so that none waits for another that waits for it.
 REACTIVATE = """
-update public.memories set
+with held as (select id from public.memories where id = any(%(ids)s) order by id for update)
+update public.memories as m set
     context = %(context)s, summary = %(summary)s, tags = %(tags)s, updated_at = clock_timestamp(),
-    metadata = case when %(given)s = '{}' then metadata else %(given)s || coalesce(metadata, '{}') end
-where id = any(%(ids)s)
+    metadata = case when %(given)s = '{}' then m.metadata else %(given)s || coalesce(m.metadata, '{}') end
+from held where m.id = held.id
+"""
+
+FORGET = """
+with held as (select id from public.memories where id = any(%s) order by id for update)
+delete from public.memories as m using held where m.id = held.id
 """
 
 # The first chunks that a document may already be stored as.
@@ -155,6 +165,13 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
     check_text(*_texts_in(metadata))
 
 
+def check_instant(instant: datetime | None) -> None:
+    """Raises InputError when this is a date that Python could not read back from Postgres, in any time zone."""
+    aware = with_zone(instant)
+    if aware is not None and not EARLIEST <= aware <= LATEST:
+        raise InputError(f"the date {instant} is out of range: give one from the year 1 to 9999")
+
+
 def store(connection: Connection, document: Document) -> UUID:
     """Stores one memory as `put` does, and returns its id."""
     return put(connection, document).id
@@ -172,6 +189,7 @@ def put(connection: Connection, document: Document) -> Stored:
         raise InputError("there is nothing to store: give a content that is not empty")
     check_text(document.content, document.context, document.summary, *document.tags)
     check_metadata(document.metadata)
+    check_instant(document.created_at)
     if len(document.content.encode()) <= LIMIT_BYTES:
         return _store_whole(connection, document)
     return _store_chunks(connection, document)
@@ -199,7 +217,7 @@ def find(connection: Connection, reference: str | UUID) -> UUID:
 def forget(connection: Connection, memory_id: UUID) -> int:
     """Deletes a memory, all chunks of its document, and every copy; returns the number of rows deleted."""
     rows = list(document_rows(connection, memory_id))
-    return connection.execute("delete from public.memories where id = any(%s)", (rows,)).rowcount
+    return connection.execute(FORGET, (rows,)).rowcount
 
 
 def pin(connection: Connection, memory_id: UUID, *, pinned: bool = True) -> None:
@@ -231,28 +249,33 @@ def _store_whole(connection: Connection, document: Document) -> Stored:
 def _store_chunks(connection: Connection, document: Document) -> Stored:
     """A content stands once in the store: a chunk that another document has, too, is cut differently."""
     taken: frozenset[str] = frozenset()
-    for _ in range(ATTEMPTS):
+    attempts = 0
+    while attempts < ATTEMPTS:
         rows = rows_of(document, taken)
         if (stored := _store_rows(connection, document, rows)) is not None:
             return stored
         found = connection.execute(
             "select content from public.memories where content_hash = any(%s)", ([row.content_hash for row in rows],)
         )
-        taken |= {str(content) for (content,) in found}
+        others = {str(content) for (content,) in found}
+        # Whoever learns what is taken goes on; else others are at it.
+        attempts += others <= taken
+        taken |= others
         if _is_there(connection, "id = any(%s)", ([row.id for row in rows],)):
             document = _of_its_own(document)
     raise StoreError(BUSY)
 
 
 def _store_rows(connection: Connection, document: Document, rows: Sequence[Row]) -> Stored | None:
-    """A long document, stored or met again; None when a chunk's content or id is another document's."""
+    """A long document, stored or met again; None when another has a chunk's content or id, or when it went away."""
     with connection.transaction() as transaction:
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (content_hash(document.content),))
         known = _stored_rows(connection, document, rows[0])
         if known:
             given = {"context": document.context, "summary": document.summary, "tags": list(document.tags)}
-            connection.execute(REACTIVATE, {**given, "given": Jsonb(dict(document.metadata)), "ids": known})
-            return Stored(known[0], is_new=False)
+            values = {**given, "given": Jsonb(dict(document.metadata)), "ids": known}
+            is_there = connection.execute(REACTIVATE, values).rowcount > 0
+            return Stored(known[0], is_new=False) if is_there else None
         cursor = connection.cursor()
         cursor.executemany(INSERT_UNLESS_THERE, [row.values() for row in rows])
         if cursor.rowcount == len(rows):
@@ -263,15 +286,16 @@ def _store_rows(connection: Connection, document: Document, rows: Sequence[Row])
 
 def _stored_rows(connection: Connection, document: Document, first: Row) -> list[UUID]:
     """The rows of a stored document that says exactly this; none where there is no such document."""
-    candidates = connection.execute(SAME_BEGINNING, (first.content_hash, first.id)).fetchall()
-    for memory_id in (UUID(str(found)) for (found,) in candidates):
-        if memoir(connection, memory_id).content == document.content:
+    found = connection.execute(SAME_BEGINNING, (first.content_hash, first.id)).fetchall()
+    candidates = memoirs(connection, [UUID(str(memory_id)) for (memory_id,) in found])
+    for memory_id, candidate in candidates.items():
+        if candidate.content == document.content:
             return list(document_rows(connection, memory_id))
     return []
 
 
 def _of_its_own(document: Document) -> Document:
-    return replace(document, native_id=f"{document.native_id}\x1f{content_hash(document.content)}")
+    return replace(document, native_id=f"{document.native_id}\x1f{uuid4()}")
 
 
 def _is_there(connection: Connection, condition: LiteralString, values: Sequence[object]) -> bool:

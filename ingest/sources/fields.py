@@ -1,11 +1,10 @@
 """Fields of an untrusted JSON object, each with one sentence for the person whose file is wrong."""
 
-import reprlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
-from ingest.sources.instant import instant
+from ingest.sources.instant import instant, shown
 
 Fields = Mapping[str, object]
 
@@ -16,7 +15,7 @@ def text(fields: Fields, key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f'"{key}" is {reprlib.repr(value)}: write a text')
+        raise ValueError(f'"{key}" is {shown(value)}: write a text')
     return value
 
 

@@ -20,9 +20,12 @@ def instant(value: object) -> datetime:
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError(
-        f"{reprlib.repr(value)} is not a date: write ISO 8601 or seconds since 1970, in the years 1 to 9999"
-    )
+    raise ValueError(f"{shown(value)} is not a date: write ISO 8601 or seconds since 1970, in the years 1 to 9999")
+
+
+def shown(value: object) -> str:
+    """A value as a sentence can bear it, however much it holds."""
+    return reprlib.repr(value)[:100]
 
 
 def instant_or_none(*values: object) -> datetime | None:

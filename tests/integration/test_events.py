@@ -20,7 +20,7 @@ from memories.records import Document
 from memories.settings import settings
 from memories.vectors import Vectors
 from memories.write import forget, store
-from tests.conftest import ROOT
+from tests.conftest import ROOT, new_database
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SEARCH_AND_DIE = """
@@ -171,7 +171,7 @@ def test_an_event_of_a_memory_that_is_being_deleted_waits_and_goes_with_it(store
 
 
 def test_events_of_one_store_do_not_go_to_another(
-    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DREAMS_HOME", str(tmp_path))
     stored()
@@ -182,10 +182,7 @@ def test_events_of_one_store_do_not_go_to_another(
     left = spools(tmp_path)
     assert left
     settings.cache_clear()
-    other = store_url.replace("/test_", "/other_")
-    with connect(autocommit=True) as connection:
-        connection.execute(f"create database {other.split('?')[0].rsplit('/', 1)[1]}")
-    Memory(other, embed=embed).close()
+    Memory(new_database(server), embed=embed).close()
     assert spools(tmp_path) == left
     Memory(store_url, embed=embed).close()
     assert spools(tmp_path) == []

@@ -1,0 +1,374 @@
+"""A deleted memory leaves no word, no vector and no id in any copy, whoever deletes it: a person, or Codex by SQL.
+
+At once in all tables and views of Postgres and in every search. With the next whole cycle in what only that reaches: the
+recorded differences of earlier cycles, the planner's statistics, the DuckDB file, the files of the lexical index.
+What people asked is theirs, not the memory's: the words of a query stay in the events of other memories.
+"""
+
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+import numpy
+import pytest
+from psycopg import sql
+
+from ingest import forgetting
+from ingest.annotate import annotate_rules
+from ingest.cycle import dream, enrich, open_cycle, run_cycle, write_back
+from ingest.load import load
+from ingest.settings import settings as ingest_settings
+from memories import candidates, postings
+from memories.backup import backup
+from memories.database import Connection, connect
+from memories.errors import ModelError, NotFound
+from memories.export import export
+from memories.filters import condition
+from memories.lexical import LexicalIndex, folder_of
+from memories.memory import Memory
+from memories.migrate import migrate
+from memories.records import Document, Filters
+from memories.settings import settings
+from memories.vectors import Vectors
+from memories.write import content_hash, forget, store
+from tests.conftest import Dreams
+from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
+
+PERSON, CODEX, LATE = "corvpuk", "bilcrom", "quillop"
+POISON = "unreadable"
+# Where an id may stay: that it was deleted, and the transaction that did it.
+KEPT_IDS = {"dreams.tombstones.memory_id", "dreams.content_changes.memory_id", "dreams.forgotten.memory_id"}
+# A community goes by the id of its first member, until the next cycle finds it anew.
+COMMUNITIES = re.compile(r"\.(community_id|parent_id|area_id|cluster_id)$")
+HISTORY = re.compile(r"^(pg_stats of |dreams\.cycle_changes\.)")
+# What people asked when other memories were shown.
+ASKED = {("recall_events", "details"): sql.SQL("details - 'query'")}
+STATISTICS = "pg_stats of "
+
+
+def embed(texts: Sequence[str]) -> Vectors:
+    """Texts that share words have similar vectors; fails at one word, as a model may, with the text in its message."""
+    vectors = numpy.full((len(texts), 384), 1e-3, dtype=numpy.float32)
+    for vector, text in zip(vectors, texts, strict=True):
+        if POISON in text:
+            raise ModelError(f"400: {text}")
+        for word in text.lower().split():
+            vector[int(sha256(word.encode()).hexdigest(), 16) % 384] += 1
+    return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def places(connection: Connection, *wanted: object) -> set[str]:
+    """Every column of every table and view in which one of these stands, as schema.table.column."""
+    texts = [str(text).lower() for text in wanted]
+    patterns = [f"%{text}%" for text in (*texts, *(text.encode().hex() for text in texts))]
+    relations = connection.execute(
+        "select c.oid::regclass::text, n.nspname, c.relname, array_agg(a.attname::text) from pg_class as c"
+        " join pg_namespace as n on n.oid = c.relnamespace"
+        " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relkind in ('r', 'v', 'm', 'p') and n.nspname !~ '^pg_|^information_schema$'"
+        " group by 1, 2, 3"
+    ).fetchall()
+    found = set()
+    for _, schema, name, columns in relations:
+        tests = [
+            sql.SQL("bool_or(lower(({})::text) like any(%(patterns)s))").format(
+                ASKED.get((name, column), sql.Identifier(column))
+            )
+            for column in columns
+        ]
+        query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(tests), sql.Identifier(schema, name))
+        row = connection.execute(query, {"patterns": patterns}).fetchone()
+        found |= {f"{schema}.{name}.{column}" for column, is_there in zip(columns, row, strict=True) if is_there}
+    statistics = connection.execute(
+        "select concat('pg_stats of ', schemaname, '.', tablename, '.', attname) from pg_stats"
+        " where schemaname in ('public', 'dreams') and lower(pg_stats::text) like any(%s)",
+        (patterns,),
+    )
+    return found | {str(place) for (place,) in statistics}
+
+
+def files_with(*words: str) -> list[Path]:
+    """Files of caches, spools and logs that hold a word."""
+    home = settings().dreams_home
+    kept = [path for path in home.rglob("*") if path.is_file() and home / "postgres" not in path.parents]
+    files = [*kept, *ingest_settings().duckdb_file.parent.glob("*.duckdb*")]
+    return [path for path in files if any(word.encode() in path.read_bytes().lower() for word in words)]
+
+
+def rows_on_disk(connection: Connection, *words: str) -> list[int]:
+    """In how many rows of the lexical index's files each word stands, hidden ones too; its one generation holds all."""
+    folder = folder_of(connection)
+    (_,) = (path for path in folder.iterdir() if path.is_dir())
+    on_disk = postings.opened(folder, check=True)
+    assert on_disk is not None
+    return [on_disk.frequency(word) for word in words]
+
+
+def with_own_word(connection: Connection) -> dict[str, UUID]:
+    """Memories of the sample by a word of their gist that stands in no other memory."""
+    rows = connection.execute(
+        "select m.id, lower(s.semantic_gist), lower(m::text) from memories as m"
+        " join dreams.memory_states as s on s.memory_id = m.id where m.parent_id is null order by m.created_at"
+    ).fetchall()
+    return {
+        word: memory_id
+        for memory_id, gist, _ in rows
+        for word in re.findall(r"[a-z]{7,}", gist)
+        if sum(word in text for _, _, text in rows) == 1
+    }
+
+
+def remember(memory: Memory, word: str, sample_id: UUID) -> tuple[list[UUID], UUID]:
+    """What only this word is about: short and long, dreamt before, edited, in every column; returns ids, the long one last."""
+    name, now = word.capitalize(), datetime.now(UTC)
+    monday = (now - timedelta(days=now.weekday() + 7)).replace(hour=9, minute=0)
+    notes = [
+        memory.store(
+            f"{name} feeds the ferret {number} before breakfast on the quay.",
+            tags=[word],
+            created_at=monday - timedelta(weeks=number),
+        )
+        for number in range(5)
+    ]
+    everywhere = memory.store(
+        f"{name} borrowed the ladder", context=f"at {name}'s", summary=f"{name}, ladder", tags=[word, "ladder"],
+        metadata={"people": [name], "place": f"{name} Street", "project": word, "file": f"{word}.txt",
+                  "channel": f"#{word}", "speaker": name, word: {"told": word}},
+    )  # fmt: skip
+    long = memory.store("\n\n".join(f"Chapter {n} of {name} and wall {n} of the harbour. " * 60 for n in range(8)))
+    with connect(autocommit=True) as connection:
+        annotate_rules(connection)
+        connection.execute(
+            "insert into dreams.annotation_quarantine (content_hash, annotator, annotator_version, reason, answer)"
+            " select content_hash, 'parrot', '1', 'no JSON', content from memories where id = any(%s)",
+            ([notes[0], everywhere],),
+        )
+    memory.edit(everywhere, content=f"{name} gave the ladder back", context=f"in {name}'s yard")
+    memory.edit(sample_id, content=f"{name} wrote this anew, on one page")
+    return [*notes, everywhere, sample_id, long], long
+
+
+def rows_of(connection: Connection, memory_ids: Sequence[UUID]) -> list[UUID]:
+    found = connection.execute(
+        "select id from memories where id = any(%s) or parent_id = any(%s)", (memory_ids, memory_ids)
+    )
+    return [row for (row,) in found]
+
+
+def test_nothing_is_left_of_a_deleted_memory(dreamt_url: str, dreams: Dreams, tmp_path: Path) -> None:
+    words, gone, long, lost = {PERSON: [PERSON], CODEX: [CODEX]}, {}, {}, {}
+    with Memory(embed=embed) as memory:
+        with connect() as connection:
+            (early, early_id), *_, (later, later_id) = with_own_word(connection).items()
+        words[PERSON].append(early)
+        words[CODEX].append(later)
+        for word, sample_id in ((PERSON, early_id), (CODEX, later_id)):
+            gone[word], long[word] = remember(memory, word, sample_id)
+        run_cycle()
+        for word, memory_ids in gone.items():
+            with connect() as connection:
+                gone[word] = rows_of(connection, memory_ids)
+            memory.edit(long[word], content=f"Only a line of {word} is left of the chapters")
+            memory.store(f"{word} is {POISON}")
+            answer = memory.search(f"{word} ladder", k=30)
+            assert len(answer.results) == 30
+            memory.get(memory_ids[0], query_id=answer.query_id)
+            gone[word] += [each.memory.id for each in answer.results if POISON in each.memory.content]
+            with connect() as connection:
+                lost[word] = set(gone[word]) - set(rows_of(connection, gone[word]))
+            assert lost[word]
+    with connect(autocommit=True) as connection:
+        connection.execute("analyze")
+        vectors = [
+            str(vector)
+            for ids in gone.values()
+            for (vector,) in connection.execute(
+                "select embedding_vector::text from memories where id = any(%s) and embedding_vector is not null",
+                (ids,),
+            )
+        ]
+        assert len(vectors) > 10
+        for word in gone:
+            found = places(connection, *words[word])
+            assert found >= {
+                f"public.memories.{column}" for column in ("content", "context", "summary", "tags", "metadata")
+            }
+            assert found >= {
+                f"dreams.{place}"
+                for place in (
+                    "memory_versions.content", "memory_versions.context", "memory_versions.tags", "annotations.gist",
+                    "annotations.topics", "annotations.entities", "annotation_quarantine.answer", "embedding_failures.reason",
+                    "recall_events.details", "memory_states.semantic_gist", "memory_states.concepts", "episodes.topics",
+                    "episodes.projects", "episodes.places", "episodes.people", "episode_members.people",
+                    "semantic_network.concept_a", "communities.concepts", "memory_insights.insight_description",
+                    "cycle_changes.row_key", "cycle_changes.before", "working_memory.content", "memory_timeline.gist",
+                    "recent_episodes.people", "short_term_episodes.title", "long_term_memories.semantic_gist",
+                )
+            }, word  # fmt: skip
+            assert any(place.startswith(STATISTICS) for place in found)
+            assert ingest_settings().duckdb_file in files_with(word)
+            found = places(connection, *gone[word])
+            assert len(found) > 20
+    every_word = [word for group in words.values() for word in group]
+    every_id = [memory_id for group in gone.values() for memory_id in group]
+
+    with Memory(embed=embed) as memory:
+        memory.search(f"{PERSON} and {CODEX}")
+        for memory_id in gone[PERSON]:
+            try:
+                memory.forget(memory_id)
+            except NotFound:
+                assert memory_id in lost[PERSON]
+        for memory_id in gone[CODEX]:
+            with connect() as connection:
+                connection.execute("delete from memories where id = %s", (memory_id,))
+        for query in (PERSON, CODEX, f"{PERSON} {CODEX} ladder ferret breakfast"):
+            for answer in (memory.search(query, k=100), memory.search(query, k=100, words_only=True)):
+                assert not {each.memory.id for each in answer.results} & set(every_id)
+        for memory_id in every_id:
+            for tell in (memory.get, memory.why, memory.forgettable, memory.cited):
+                with pytest.raises(NotFound):
+                    tell(memory_id)
+    with connect(autocommit=True) as connection:
+        at_once = places(connection, *every_word)
+        assert {place for place in at_once if not HISTORY.match(place)} == set()
+        at_once = places(connection, *every_id)
+        assert {place for place in at_once if not HISTORY.match(place) and not COMMUNITIES.search(place)} <= KEPT_IDS
+        connection.execute("set enable_seqscan = off")
+        for vector in vectors:
+            nearest = candidates.nearest(
+                connection, vector, settings().embedding_model, 100, *condition(Filters(), None)
+            )
+            assert not set(nearest) & set(every_id)
+            assert connection.execute(
+                "select count(*) from memories where embedding_vector = %s", (vector,)
+            ).fetchone() == (0,)
+    shown = dreams("search", f"{PERSON} {CODEX}", "--words")
+    assert (shown.returncode, "feeds the ferret" in shown.stdout) == (0, False)
+    assert dreams("why", str(gone[CODEX][0])).returncode == 2
+
+    cycle_in_which_one_is_deleted()
+    with connect(autocommit=True) as connection:
+        assert places(connection, *every_word, LATE) == set()
+        in_the_end = {place for place in places(connection, *every_id) if not place.startswith(STATISTICS)}
+        assert in_the_end <= KEPT_IDS - {"dreams.forgotten.memory_id"}
+        with connection.transaction():
+            assert "feeds the ferret" not in "\n".join(export(connection))
+    assert files_with(*every_word) == []
+    backup(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        holding = [
+            name for name in archive.namelist() if any(w.encode() in archive.read(name).lower() for w in every_word)
+        ]
+    assert holding == ["dreams.recall_events.copy"]
+
+
+def cycle_in_which_one_is_deleted() -> None:
+    """A memory that is dreamt of for the first time, and deleted while that is published: the deletion counts."""
+    with connect() as connection:
+        late = store(connection, Document("test", LATE, f"{LATE} came last of all"))
+    with open_cycle() as opened:
+        enrich(opened)
+        dream(opened)
+        writing = threading.Thread(target=write_back, args=(opened,))
+        with connect() as connection:
+            forget(connection, late)
+            writing.start()
+            assert eventually(lambda: is_anyone_waiting() or not writing.is_alive())
+        writing.join()
+    with connect() as connection:
+        assert {place for place in places(connection, late) if not HISTORY.match(place)} <= KEPT_IDS
+
+
+def test_words_of_deleted_memories_leave_the_files_of_the_lexical_index(store_url: str) -> None:
+    """With the next whole cycle; a process that searches rids the files of them, too, when it comes to that."""
+    with connect(autocommit=True) as connection:
+        load(connection, (Document("test", str(number), f"note {number} about reeds") for number in range(1_100)))
+        both = [store(connection, Document("test", word, f"only {word} knows")) for word in (PERSON, CODEX)]
+        index = LexicalIndex(folder_of(connection))
+        index.catch_up(connection)
+        assert rows_on_disk(connection, PERSON, CODEX) == [1, 1]
+        forget(connection, both[0])
+        connection.execute("delete from memories where id = %s", (both[1],))
+        index.catch_up(connection)
+        assert index.search({PERSON: 1.0, CODEX: 1.0}, 10) == {}
+        assert rows_on_disk(connection, PERSON, CODEX) == [1, 1]
+        forgetting.forget(connection, forgetting.waiting(connection))
+        assert rows_on_disk(connection, PERSON, CODEX) == [0, 0]
+        assert files_with(PERSON, CODEX) == []
+        index.catch_up(connection)
+        assert index.row_count == 1_100
+        assert [index.row_frequency(word) for word in (PERSON, CODEX)] == [0, 0]
+        assert len(index.search({"reed": 1.0}, 2_000)) == 1_100
+
+
+def test_what_is_written_of_a_memory_while_it_is_deleted_goes_with_the_next_cycle(store_url: str) -> None:
+    """Whoever annotates does not know of a deletion that is not committed yet."""
+    with connect() as connection:
+        kept, memory_id = (store(connection, Document("test", word, f"{word} was here")) for word in ("nobody", PERSON))
+        content = content_hash(f"{PERSON} was here")
+    with connect() as deleting, connect(autocommit=True) as connection:
+        forget(deleting, memory_id)
+        annotate_rules(connection)
+        connection.execute(
+            "insert into dreams.embedding_failures (memory_id, embedding_model, reason) values (%s, 'm', %s)",
+            (memory_id, PERSON),
+        )
+        connection.execute(
+            "insert into dreams.recall_events (memory_id, kind, occurred_at) values (%s, 'listed', now())", (memory_id,)
+        )
+    with connect(autocommit=True) as connection:
+        assert "dreams.annotations.gist" in places(connection, PERSON)
+        forgetting.forget(connection, forgetting.waiting(connection))
+        assert places(connection, PERSON) == set()
+        assert places(connection, memory_id) == {"dreams.tombstones.memory_id", "dreams.content_changes.memory_id"}
+        assert places(connection, content) == {"dreams.tombstones.content_hash"}
+        assert "dreams.recall_events.memory_id" in places(connection, kept)
+        assert forgetting.waiting(connection) == []
+
+
+def test_all_are_forgotten_when_the_table_is_emptied(store_url: str) -> None:
+    with connect(autocommit=True) as connection:
+        store(connection, Document("test", "1", f"{PERSON} was here"))
+        annotate_rules(connection)
+        connection.execute("truncate memories")
+        assert places(connection, PERSON) == set()
+        assert connection.execute("select count(*) from dreams.recall_events").fetchone() == (0,)
+        assert connection.execute("select content_hash from dreams.tombstones").fetchall() == [
+            (content_hash(f"{PERSON} was here"),)
+        ]
+
+
+def test_codex_2_may_delete_the_same_content_twice_in_one_statement(empty_url: str) -> None:
+    with connect() as connection:
+        connection.execute(CODEX_2_TABLE)
+    migrate(empty_url)
+    with connect() as connection:
+        for place in ("here", "there"):
+            connection.execute(CODEX_2_UPSERT, values("kept twice", place))
+        assert connection.execute("delete from memories").rowcount == 2
+        assert places(connection, "kept twice") == set()
+
+
+def is_anyone_waiting() -> bool:
+    with connect() as connection:
+        return bool(
+            connection.execute(
+                "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            ).fetchone()
+        )
+
+
+def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
