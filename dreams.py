@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 db = typer.Typer(no_args_is_help=True, help="The Postgres that holds the memories.")
 app.add_typer(db, name="db")
+cycles = typer.Typer(help="The dream cycles there were, and back to an earlier one." + "\n\nExample: dreams cycles")
+app.add_typer(cycles, name="cycles", invoke_without_command=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reference = Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value; may be repeated.")]
@@ -361,6 +363,49 @@ def run(
         raise typer.Exit(1)
     if cycle.embedding_failures:
         complain(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
+
+
+@cycles.callback()
+def list_cycles(
+    context: typer.Context,
+    last: Annotated[int, typer.Option(help="How many, from the last one back.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from ingest.dbt import parameters
+    from ingest.history import past_cycles
+    from memories.database import connect
+    from memories.migrate import migrate
+
+    if context.invoked_subcommand is not None:
+        return
+    migrate()
+    with connect() as connection:
+        found = past_cycles(connection, last)
+    if as_json:
+        show({"cycles": [asdict(cycle) for cycle in found]}, as_json, "")
+        return
+    usual = parameters({})
+    show_table(
+        ["cycle", "as_of", "stage", "state", "rows_changed", "seconds", "parameters", "error"],
+        [cycle.line(usual) for cycle in found],
+    )
+
+
+@cycles.command(
+    help="Show again what an earlier cycle showed; no memory and no event changes."
+    + EXAMPLE
+    + "dreams cycles rollback 3f2a91c0"
+)
+def rollback(
+    cycle: Annotated[str, typer.Argument(help="The cycle's id, or its first six or more characters.")],
+    as_json: AsJson = False,
+) -> None:
+    from ingest.history import roll_back
+
+    changed = roll_back(cycle)
+    show(dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams; the next cycle dreams anew.")
 
 
 @app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")

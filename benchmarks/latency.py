@@ -53,7 +53,7 @@ Found = TypeVar("Found")
 QUERIES = int(os.environ.get("QUERIES", "300"))
 WARMING_QUERIES = 100
 EXACT_QUERIES = 50
-EF_SEARCH = (40, 100)
+EF_SEARCH = (40, 60, 100)
 
 PLAIN = (
     "select id from public.memories where embedding_vector is not null"
@@ -156,7 +156,7 @@ def filled(base: str, corpus: Corpus, report: Report) -> str:
     name = f"latency_{corpus.size}"
     target = base.replace(f"/{database.DATABASE}?", f"/{name}?")
     with psycopg.connect(base, autocommit=True) as connection:
-        if connection.execute("select from pg_database where datname = %s", (name,)).fetchone():
+        if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
             return target
         # Under another name until it is whole.
         connection.execute("drop database if exists latency_unfinished with (force)")
@@ -180,7 +180,8 @@ def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors]
         return {row[0] for row in rows if isinstance(row[0], UUID)}
 
     def pipeline(vector: Vectors) -> Collection[UUID]:
-        return candidates.nearest(connection, padded(vector), model, K, *condition(Filters(), None)).keys()
+        found = candidates.nearest(connection, padded(vector), model, K, *condition(Filters(), None))
+        return {UUID(bytes=row_id) for row_id in found}
 
     candidates.prepare(connection)
     with _setting(connection, "enable_indexscan", "off"):

@@ -195,7 +195,7 @@ def dream(opened: OpenCycle) -> None:
     if opened.for_now:
         cycle.as_of = _now(opened.connection)
     if opened.publishes:
-        _begin(opened.connection, cycle, opened.variables)
+        begin(opened.connection, cycle, opened.variables)
         if cycle.stage == "long_term":
             cycle.gone = forgetting.waiting(opened.connection)
     with _timed(cycle, "dbt", opened.on_step):
@@ -220,10 +220,10 @@ def write_back(opened: OpenCycle) -> None:
         connection.transaction(force_rollback=not opened.publishes),
     ):
         if not opened.publishes:
-            _begin(connection, cycle, opened.variables)
+            begin(connection, cycle, opened.variables)
         cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
         if opened.publishes:
-            _finish(connection, cycle)
+            finish(connection, cycle)
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes
@@ -248,9 +248,9 @@ def publish_computed() -> Mapping[str, int]:
             )
         cycle = Cycle(uuid4(), "long_term", as_of, published=True, row_counts=row_counts(cache, STAGES["long_term"]))
         with connection.transaction():
-            _begin(connection, cycle, variables)
+            begin(connection, cycle, variables)
             cycle.rows_changed = publish(connection, cache, cycle.cycle_id, STAGES["long_term"])
-            _finish(connection, cycle)
+            finish(connection, cycle)
     return cycle.rows_changed
 
 
@@ -291,7 +291,7 @@ def _timed(cycle: Cycle, step: str, on_step: OnStep) -> Iterator[None]:
     cycle.seconds[step] = round(time.monotonic() - started, 3)
 
 
-def _begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object]) -> None:
+def begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object]) -> None:
     connection.execute(
         "update dreams.cycles set state = 'failed', error = 'it was interrupted' where state = 'running'"
     )
@@ -308,7 +308,7 @@ def _begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object]
     )
 
 
-def _finish(connection: Connection, cycle: Cycle) -> None:
+def finish(connection: Connection, cycle: Cycle) -> None:
     connection.execute(
         "update dreams.cycles set state = 'published', published_at = clock_timestamp(), row_counts = %s,"
         " rows_changed = %s where cycle_id = %s",

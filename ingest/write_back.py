@@ -21,23 +21,26 @@ COPY_BYTES = 1 << 20
 class Mart:
     """A table of schema dreams: its key, and the columns that name memories (rows of deleted ones are left out).
 
-    `words` are columns that tell what several memories said: no record is kept of what they held before.
+    `memories` is the array of those that a row `t` tells of, where these columns do not say it: with any of them goes
+    the record of what the row held before.
     """
 
     key: tuple[str, ...]
     memory_columns: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    memories: str | None = None
 
 
+# Merged after the episodes, they still are those of the episode that was.
+MEMBERS = "array(select m.memory_id from dreams.episode_members as m where m.episode_id = t.episode_id)"
 MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart(("snapshot_id", "wm_slot"), ("memory_id",)),
-    "episodes": Mart(("episode_id",), ("title_memory_id",), ("topics", "projects", "places", "people")),
+    "episodes": Mart(("episode_id",), ("title_memory_id",), MEMBERS),
     "episode_members": Mart(("memory_id",), ("memory_id",)),
     "edge_states": Mart(("memory_a", "memory_b", "edge_type"), ("memory_a", "memory_b")),
     "memory_states": Mart(("memory_id",), ("memory_id",)),
     "semantic_network": Mart(("concept_a", "concept_b", "association_type")),
     "communities": Mart(("community_id",)),
-    "memory_insights": Mart(("insight_id",)),
+    "memory_insights": Mart(("insight_id",), memories="t.related_memories"),
 }
 # Marts that are recorded once and never merged: nights replayed, and what was learnt.
 RECORDS = ("replays", "learned_vectors")
@@ -90,7 +93,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
         for name in names:
             _stage(connection, source, name, Path(folder))
             if name in MARTS:
-                changed[name] = _merge(connection, name, MARTS[name], cycle_id)
+                changed[name] = merge(connection, name, MARTS[name], cycle_id)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
@@ -165,7 +168,7 @@ def _as_text(column: str, kind: str) -> str:
     return f"'{{' || array_to_string(list_transform(\"{column}\", lambda e: {element}), ',') || '}}' as \"{column}\""
 
 
-def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
+def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
     """Deletes, updates and inserts what differs, and records each difference with what stood there before."""
     target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
     for column in mart.memory_columns:
@@ -187,10 +190,9 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
         "old": sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in rest),
         "new": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(c)) for c in rest),
         "set": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in rest),
-        "key": _key_object("t", mart.key),
-        "before": sql.SQL("to_jsonb(t) - {}::text[]").format(sql.Literal(list(mart.words))),
-        "staged_key": _key_object("s", mart.key),
-        "memories": _memories_of(name, mart),
+        "key": key_object("t", mart.key),
+        "staged_key": key_object("s", mart.key),
+        "memories": _memories_of(mart),
         "relation": sql.Literal(name),
         "cycle": sql.Literal(cycle_id),
     }
@@ -203,9 +205,9 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
     fresh = "not exists (select 1 from {target} as t where {same_key})"
     changed = 0
     for template in (
-        f"{record} 'delete', {{key}}, {{before}}, {{memories}} from {{target}} as t where {gone}",
+        f"{record} 'delete', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t where {gone}",
         f"delete from {{target}} as t where {gone}",  # noqa: S608 - psycopg composes the names
-        f"{record} 'update', {{key}}, {{before}}, {{memories}} from {{target}} as t, {{staged}} as s where {differs}",
+        f"{record} 'update', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t, {{staged}} as s where {differs}",
         f"update {{target}} as t set {{set}} from {{staged}} as s where {differs}",  # noqa: S608
         f"{record} 'insert', {{staged_key}}, null, '{{{{}}}}' from {{staged}} as s where {fresh}",
         f"insert into {{target}} ({{columns}}) select {{columns}} from {{staged}} as s where {fresh}",  # noqa: S608
@@ -215,14 +217,14 @@ def _merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int
     return changed
 
 
-def _key_object(alias: str, key: Sequence[str]) -> sql.Composable:
+def key_object(alias: str, key: Sequence[str]) -> sql.Composable:
     pairs = [sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(alias, column)) for column in key]
     return sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
 
 
-def _memories_of(name: str, mart: Mart) -> sql.Composable:
-    if name == "memory_insights":
-        return sql.SQL("t.related_memories")
+def _memories_of(mart: Mart) -> sql.Composable:
+    if mart.memories is not None:
+        return sql.SQL(mart.memories)
     return sql.SQL("array[{}]::uuid[]").format(
         sql.SQL(", ").join(sql.Identifier("t", column) for column in mart.memory_columns)
     )

@@ -1,21 +1,21 @@
 """Memories that say nearly the same, folded into the first of them. Called by recall."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
+from memories.candidates import Key
 from memories.words import names
 
 # Jaccard similarity of the words from which two texts say the same (Broder 1997).
 LEAST_SIMILARITY = 0.95
 
 
-def folded(texts: Sequence[tuple[UUID, str]]) -> Mapping[UUID, Sequence[UUID]]:
+def folded(texts: Sequence[tuple[Key, str]]) -> Mapping[Key, Sequence[Key]]:
     """Those of some texts, best first, that are not nearly the same as one before, each with those that are.
 
     Texts whose numbers differ are never the same: seven o'clock is not eight.
     """
-    kept: dict[UUID, list[UUID]] = {}
-    seen: list[tuple[UUID, frozenset[str]]] = []
+    kept: dict[Key, list[Key]] = {}
+    seen: list[tuple[Key, frozenset[str]]] = []
     for memory_id, text in texts:
         found = frozenset(names(text))
         first = next((earlier for earlier, known in seen if _nearly_same(known, found)), None)

@@ -51,6 +51,8 @@ m.embedding_vector is null and not exists (
 )
 """
 
+ANY_WAITING = "select exists (select from public.memories where embedding_vector is null)"
+
 # Few wait: all of them. Many do, since a source was read: only what came in the last minutes, whatever its date.
 NEWEST = f"""
 with few as (select id from public.memories where embedding_vector is null order by id limit %(limit)s + 1),
@@ -82,6 +84,8 @@ where (m.id = any(%(ids)s) or m.parent_id = any(%(ids)s)) and {WAITS} limit %(li
 
 def newest_waiting(connection: Connection, model: str, limit: int) -> Batch:
     """Newest memories that have no vector; those that this model has failed at wait for `dreams embed`."""
+    if connection.execute(ANY_WAITING).fetchone() == (False,):
+        return []
     return _batch(connection, NEWEST, {"model": model, "limit": limit})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 from memories.chunk import placed, reassemble
@@ -14,16 +14,17 @@ from memories.records import Memoir
 # What `rows_of` adds to the metadata of a chunk.
 PLACE_KEYS = frozenset(("byte_start", "byte_end"))
 
-DOCUMENTS = "select coalesce(parent_id, id), array_agg(id) from public.memories where id = any(%s) group by 1"
-
 # Postgres has dates that Python has not.
 ROWS = """
 select
-    coalesce(parent_id, id), id, content, context, summary, tags, metadata,
-    least(greatest(coalesce(created_at, updated_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z'),
-    least(greatest(coalesce(updated_at, created_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z')
-from public.memories where parent_id = any(%(documents)s) or id = any(%(documents)s) and parent_id is null
-order by 1, coalesce(chunk_index, 1), id
+    coalesce(m.parent_id, m.id), m.id, m.content, m.context, m.summary, m.tags, m.metadata,
+    least(greatest(coalesce(m.created_at, m.updated_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z'),
+    least(greatest(coalesce(m.updated_at, m.created_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z')
+from public.memories as m
+where
+    m.id = any(%(ids)s)
+    or m.parent_id = any(array(select g.parent_id from public.memories as g where g.id = any(%(ids)s)))
+order by 1, coalesce(m.chunk_index, 1), m.id
 """
 
 
@@ -51,12 +52,15 @@ def memoir(connection: Connection, memory_id: UUID) -> Memoir:
 
 def memoirs(connection: Connection, memory_ids: Collection[UUID]) -> Mapping[UUID, Memoir]:
     """The whole documents that rows belong to, by the id of the row asked for; a row that is gone has none."""
-    found = connection.execute(DOCUMENTS, (list(memory_ids),)).fetchall()
-    asked = dict(cast(Sequence[tuple[UUID, Sequence[UUID]]], found))
-    rows = connection.execute(ROWS, {"documents": list(asked)}).fetchall()
-    parts = (Part._make(row) for row in rows)
-    whole = {document: _whole(list(group)) for document, group in groupby(parts, key=lambda part: part.document)}
-    return {row: whole[document] for document, ids in asked.items() if document in whole for row in ids}
+    asked = set(memory_ids)
+    rows = connection.execute(ROWS, {"ids": list(asked)}).fetchall()
+    documents = [list(group) for _, group in groupby(map(Part._make, rows), key=lambda part: part.document)]
+    return {
+        row: whole
+        for parts in documents
+        for whole in [_whole(parts)]
+        for row in asked.intersection(part.id for part in parts)
+    }
 
 
 def document_rows(connection: Connection, memory_id: UUID) -> Sequence[UUID]:

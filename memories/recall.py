@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
+from itertools import chain
 from uuid import UUID, uuid4
 
 import numpy
 from numpy.typing import NDArray
 
 from memories import candidates, spread
-from memories.candidates import Edge, Facts
+from memories.candidates import Edges, Facts, Key
 from memories.cues import named, people_names, query_terms, without_names
 from memories.database import Connection
 from memories.duplicates import folded
@@ -29,12 +30,12 @@ from memories.vectors import padded
 
 VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 
-# Candidates by words, by meaning, and those from which activation spreads.
-LEXICAL_ROWS = 200
-DENSE_ROWS = 100
-SEEDS = 60
+# Candidates by words (as many as results, where more are wanted), by meaning, and those from which activation spreads.
+LEXICAL_ROWS = 80
+DENSE_ROWS = 60
+SEEDS = 20
 # And those beyond them that it reaches.
-REACHED = 100
+REACHED = 60
 # With filters more is read by words, so many times as much again, until enough is left.
 WIDENING = 10
 # Results read beyond those asked for, to stand in for near-duplicates.
@@ -63,6 +64,7 @@ TERM_OF_EDGES: Mapping[str, Term] = {
 }
 # The forgetting curve of FSRS-6, as the cycle computes it; a memory that was not dreamt of yet is fresh.
 FSRS_DECAY = 0.1542
+FSRS_FACTOR = 0.9 ** (-1 / FSRS_DECAY) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +114,18 @@ def search(
     """The best `k` memories, each with its reasons. Without `vector_of`, words and what was dreamt answer alone."""
     lexical.catch_up(connection)
     question = _question(connection, lexical, familiarity, query, vector_of, without)
-    store = _Store(connection, question, model, filters, as_of, "tags" not in without and tag_weight > 0)
+    store = _Store(connection, question, model, filters, as_of, "tags" not in without and tag_weight > 0, k)
     by_words = store.by_words(lexical)
     by_meaning = store.by_meaning()
     found = _scored(store.facts({*by_words, *by_meaning}), question, by_words, tag_weight)
-    seeds = nlargest(SEEDS, found.values(), key=lambda candidate: candidate.relevance)
-    found_edges = candidates.edges(connection, [seed.facts.item_id for seed in seeds])
-    edges = [edge for edge in found_edges if TERM_OF_EDGES[edge.edge_type] not in without]
-    found |= _scored(store.facts(_reached(edges, found)), question, by_words, tag_weight)
+    own = {item: candidate.relevance for item, candidate in found.items()}
+    seeds = nlargest(SEEDS, own, key=lambda item: (own[item], item))
+    edges = {
+        edge_type: found_edges
+        for edge_type, found_edges in candidates.edges(connection, seeds).items()
+        if TERM_OF_EDGES[edge_type] not in without
+    }
+    found |= _scored(store.facts(_reached(edges, own)), question, by_words, tag_weight)
     _spread(found, edges, without)
     _weigh(found, question, as_of or datetime.now(UTC), without)
     ranked = sorted(found.values(), key=lambda candidate: (-candidate.relevance, candidate.facts.item_id))
@@ -142,32 +148,34 @@ class _Store:
         filters: Filters,
         as_of: datetime | None,
         with_tags: bool,
+        k: int,
     ) -> None:
+        self._wanted_rows = max(LEXICAL_ROWS, k)
         self._connection, self._question, self._model = connection, question, model
         self._condition, self._values = condition(filters, as_of)
         self._vector = None if question.vector is None else padded(question.vector)
         self._with_tags = with_tags
 
-    def by_words(self, lexical: LexicalIndex) -> Mapping[UUID, float]:
+    def by_words(self, lexical: LexicalIndex) -> Mapping[Key, float]:
         """BM25 of the best rows; where there are filters, of as many as it takes to be left with enough."""
-        rows = LEXICAL_ROWS
+        rows = self._wanted_rows
         while True:
-            found = lexical.search(self._question.weights, rows)
+            found = {row.bytes: bm25 for row, bm25 in lexical.search(self._question.weights, rows).items()}
             if not self._values or len(found) < rows:
                 return found
             left = candidates.meeting(self._connection, found, self._condition, self._values)
-            if len(left) >= LEXICAL_ROWS:
+            if len(left) >= self._wanted_rows:
                 return {row: found[row] for row in left}
             rows *= WIDENING
 
-    def by_meaning(self) -> Mapping[UUID, float]:
+    def by_meaning(self) -> Sequence[Key]:
         if self._vector is None:
-            return {}
+            return []
         return candidates.nearest(
             self._connection, self._vector, self._model, DENSE_ROWS, self._condition, self._values
         )
 
-    def facts(self, rows: Collection[UUID]) -> Sequence[Facts]:
+    def facts(self, rows: Collection[Key]) -> Sequence[Facts]:
         if not rows:
             return []
         return candidates.facts(
@@ -205,10 +213,10 @@ def _question(
 
 
 def _scored(
-    rows: Sequence[Facts], question: Question, by_words: Mapping[UUID, float], tag_weight: float
-) -> dict[UUID, Candidate]:
+    rows: Sequence[Facts], question: Question, by_words: Mapping[Key, float], tag_weight: float
+) -> dict[Key, Candidate]:
     """Documents by what they are worth by themselves: that of their best row."""
-    found: dict[UUID, Candidate] = {}
+    found: dict[Key, Candidate] = {}
     for row in rows:
         shares: dict[Term, float] = {}
         if question.weights:
@@ -226,67 +234,62 @@ def _scored(
     return found
 
 
-def _reached(edges: Sequence[Edge], found: Mapping[UUID, Candidate]) -> Sequence[UUID]:
+def _reached(edges: Edges, own: Mapping[Key, float]) -> Sequence[Key]:
     """The documents beyond the candidates that receive most of them; the others could not come far."""
-    received: defaultdict[UUID, float] = defaultdict(float)
-    for edge in edges:
-        if edge.target not in found:
-            received[edge.target] += edge.weight * max(found[edge.source].relevance, 0.0)
+    received: defaultdict[Key, float] = defaultdict(float)
+    for source, target, weight in chain.from_iterable(edges.values()):
+        if target not in own:
+            received[target] += weight * max(own[source], 0.0)
     return nlargest(REACHED, received, key=lambda target: (received[target], target))
 
 
-def _spread(found: Mapping[UUID, Candidate], edges: Sequence[Edge], without: Collection[Term]) -> None:
+def _spread(found: Mapping[Key, Candidate], edges: Edges, without: Collection[Term]) -> None:
     """Adds what each document receives from those it is joined to; all of it from what they are worth by themselves."""
-    own = {item: candidate.relevance for item, candidate in found.items()}
+    own = {item: max(candidate.relevance, 0.0) for item, candidate in found.items()}
     items = [candidate.facts for candidate in found.values()]
-    asking = {item.item_id: item.asking for item in items}
-    answers = spread.to_answers(items, asking, own)
-    neighbours = spread.along(edges, "temporal", own)
-    by_entity = spread.divided(edges, "entity", own)
-    received: Mapping[Term, spread.Activation] = {
-        "temporal": {item: TEMPORAL * neighbours.get(item, 0.0) + ANSWERING * answers.get(item, 0.0) for item in own},
-        "episode": _times(EPISODE, spread.within_sessions(items, own)),
-        "entity": _sum(_times(ENTITY, by_entity), _times(NAMING, spread.along(edges, "mention", own))),
-        "hebbian": _times(HEBBIAN, spread.along(edges, "hebbian", own)),
-        "semantic": _times(SEMANTIC, spread.among_similar(items, edges, own, SEMANTIC_NEIGHBOURS)),
-    }
-    for term, activation in received.items():
-        if term not in without:
-            for item, candidate in found.items():
-                if activation.get(item):
-                    candidate.terms[term] = activation[item]
+    sessions = spread.sessions_of(items)
+
+    def along(edge_type: str) -> spread.Activation:
+        return spread.along(edges.get(edge_type, ()), own)
+
+    received: Sequence[tuple[Term, float, spread.Activation]] = [
+        ("temporal", TEMPORAL, along("temporal")),
+        ("temporal", ANSWERING, spread.to_answers(items, own) if "temporal" not in without else {}),
+        ("episode", EPISODE, spread.within_sessions(sessions, own) if "episode" not in without else {}),
+        ("entity", ENTITY, spread.divided(edges.get("entity", ()), own)),
+        ("entity", NAMING, along("mention")),
+        ("hebbian", HEBBIAN, along("hebbian")),
+        ("semantic", SEMANTIC, spread.among_similar(sessions, edges, own, SEMANTIC_NEIGHBOURS)),
+    ]
+    for term, weight, activation in received:
+        for item, value in activation.items():
+            if value and item in found:
+                terms = found[item].terms
+                terms[term] = terms.get(term, 0.0) + weight * value
 
 
-def _weigh(found: Mapping[UUID, Candidate], question: Question, instant: datetime, without: Collection[Term]) -> None:
+def _weigh(found: Mapping[Key, Candidate], question: Question, instant: datetime, without: Collection[Term]) -> None:
     """Adds what depends on the document alone: who takes part, whether it only asks, how well it is remembered."""
+    now = instant.timestamp()
     for candidate in found.values():
-        facts = candidate.facts
+        facts, terms = candidate.facts, candidate.terms
         if question.names:
-            candidate.terms["people"] = PEOPLE * _share_named(facts.people or "", question.names)
+            terms["people"] = PEOPLE * _share_named(facts.people or "", question.names)
         if "asking" not in without:
-            candidate.terms["asking"] = -ASKING * facts.asking
+            terms["asking"] = -ASKING * facts.asking
         if "retrievability" not in without:
-            candidate.terms["retrievability"] = RETRIEVABILITY * _retrievability(facts, instant)
-
-
-def _times(weight: float, activation: spread.Activation) -> spread.Activation:
-    return {item: weight * value for item, value in activation.items()}
-
-
-def _sum(one: spread.Activation, other: spread.Activation) -> spread.Activation:
-    return {item: one.get(item, 0.0) + other.get(item, 0.0) for item in one.keys() | other.keys()}
+            terms["retrievability"] = RETRIEVABILITY * _retrievability(facts, now)
 
 
 def _share_named(people: str, names: frozenset[str]) -> float:
     return len(names & people_names(people)) / len(names)
 
 
-def _retrievability(facts: Facts, instant: datetime) -> float:
+def _retrievability(facts: Facts, now: float) -> float:
     if facts.stability_days is None or facts.last_reviewed_at is None:
         return 1.0
-    elapsed_days = max((instant - facts.last_reviewed_at).total_seconds(), 0.0) / SECONDS_PER_DAY
-    factor = 0.9 ** (-1 / FSRS_DECAY) - 1
-    return float((1 + factor * elapsed_days / facts.stability_days) ** -FSRS_DECAY)
+    elapsed_days = max(now - facts.last_reviewed_at, 0.0) / SECONDS_PER_DAY
+    return float((1 + FSRS_FACTOR * elapsed_days / facts.stability_days) ** -FSRS_DECAY)
 
 
 def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Sequence[Recalled]:
@@ -294,19 +297,20 @@ def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Seq
     by_row = {candidate.facts.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
     passages = candidates.passages(connection, list(by_row))
     groups = folded([(row, passages[row]) for row in by_row if row in passages])
-    whole = memoirs(connection, list(groups)[:k])
-    shown = [row for row in list(groups)[:k] if row in whole]
+    ids = {row: UUID(bytes=row) for row in list(groups)[:k]}
+    whole = memoirs(connection, list(ids.values()))
+    shown = [(row, row_id) for row, row_id in ids.items() if row_id in whole]
     return [
         Recalled(
-            memory=whole[row],
+            memory=whole[row_id],
             rank=rank,
             relevance=by_row[row].relevance,
             terms=by_row[row].terms,
             cosine_similarity=by_row[row].facts.cosine_similarity,
             tag_similarity=by_row[row].facts.tag_similarity,
             passage=passages[row],
-            passage_id=row,
-            duplicates=[by_row[other].facts.item_id for other in groups[row]],
+            passage_id=row_id,
+            duplicates=[UUID(bytes=by_row[other].facts.item_id) for other in groups[row]],
         )
-        for rank, row in enumerate(shown, 1)
+        for rank, (row, row_id) in enumerate(shown, 1)
     ]

@@ -6,73 +6,75 @@ Anderson (1983): what is joined to an active memory is activated by it, in propo
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
-from uuid import UUID
 
-from memories.candidates import Edge, Facts
+from memories.candidates import Edge, Edges, Facts, Key
 
 BEST_OF_EPISODE = 3
-Activation = Mapping[UUID, float]
+Activation = Mapping[Key, float]
 
 
-def along(edges: Iterable[Edge], edge_type: str, activation: Activation) -> Activation:
-    """What each memory receives over edges of a type: the sum of weight times the activation of the other end."""
-    received: defaultdict[UUID, float] = defaultdict(float)
-    for edge in edges:
-        if edge.edge_type == edge_type:
-            received[edge.target] += edge.weight * max(activation.get(edge.source, 0.0), 0.0)
+def along(edges: Iterable[Edge], activation: Activation) -> Activation:
+    """What each memory receives over some edges: the sum of weight times the activation of the other end."""
+    received: defaultdict[Key, float] = defaultdict(float)
+    for source, target, weight in edges:
+        received[target] += weight * activation.get(source, 0.0)
     return received
 
 
-def divided(edges: Sequence[Edge], edge_type: str, activation: Activation) -> Activation:
+def divided(edges: Sequence[Edge], activation: Activation) -> Activation:
     """The same, but what a memory passes on is divided among all it is joined to: the fan effect (Anderson 1974)."""
-    fan: defaultdict[UUID, float] = defaultdict(float)
-    for edge in edges:
-        if edge.edge_type == edge_type:
-            fan[edge.source] += edge.weight
-    return along(
-        edges, edge_type, {source: activation.get(source, 0.0) / total for source, total in fan.items() if total}
-    )
+    fan: defaultdict[Key, float] = defaultdict(float)
+    for source, _, weight in edges:
+        fan[source] += weight
+    return along(edges, {source: activation.get(source, 0.0) / total for source, total in fan.items() if total})
 
 
-def to_answers(items: Iterable[Facts], asking: Mapping[UUID, float], activation: Activation) -> Activation:
+def to_answers(items: Iterable[Facts], activation: Activation) -> Activation:
     """What each memory receives from the one before it, as far as that one asks: an answer follows its question."""
+    asked = {item.item_id: item.asking * activation.get(item.item_id, 0.0) for item in items if item.asking}
     return {
-        item.item_id: asking.get(item.previous_id, 0.0) * max(activation.get(item.previous_id, 0.0), 0.0)
+        item.item_id: asked[item.previous_id]
         for item in items
-        if item.previous_id is not None
+        if item.previous_id is not None and item.previous_id in asked
     }
 
 
-def within_sessions(items: Sequence[Facts], activation: Activation) -> Activation:
+def within_sessions(sessions: Mapping[Key, str | Key], activation: Activation) -> Activation:
     """The mean of the best three activations of the session each memory belongs to; alone, a memory is its own."""
-    sessions: defaultdict[str, list[float]] = defaultdict(list)
-    for item in items:
-        sessions[session_of(item)].append(max(activation.get(item.item_id, 0.0), 0.0))
-    means = {
-        session: sum(best) / len(best)
-        for session, members in sessions.items()
-        if (best := nlargest(BEST_OF_EPISODE, members))
+    members: defaultdict[str | Key, list[float]] = defaultdict(list)
+    for item, session in sessions.items():
+        members[session].append(activation.get(item, 0.0))
+    means = {session: _mean_of_best(found) for session, found in members.items()}
+    return {item: means[session] for item, session in sessions.items()}
+
+
+def _mean_of_best(values: Sequence[float]) -> float:
+    best = sorted(values, reverse=True)[:BEST_OF_EPISODE]
+    return sum(best) / len(best)
+
+
+def sessions_of(items: Iterable[Facts]) -> Mapping[Key, str | Key]:
+    """The session of each memory's episode; one that no cycle has placed yet has a session of its own."""
+    return {
+        item.item_id: item.item_id if item.episode_id is None else item.episode_id.rpartition("#")[0] for item in items
     }
-    return {item.item_id: means[session_of(item)] for item in items}
 
 
-def session_of(item: Facts) -> str:
-    """The session of an episode; a memory that no cycle has placed yet has one of its own."""
-    return str(item.item_id) if item.episode_id is None else item.episode_id.rpartition("#")[0]
-
-
-def among_similar(items: Sequence[Facts], edges: Sequence[Edge], activation: Activation, neighbours: int) -> Activation:
+def among_similar(
+    sessions: Mapping[Key, str | Key], edges: Edges, activation: Activation, neighbours: int
+) -> Activation:
     """What each memory receives from its most similar ones: the mean over so many of similarity times activation.
 
     Only memories without company lean on likeness: those of a session, or joined by name, have a context of their own.
     """
-    sessions = Counter(session_of(item) for item in items)
-    alone = {item.item_id for item in items if sessions[session_of(item)] == 1}
-    alone.difference_update(edge.target for edge in edges if edge.edge_type in ("entity", "mention"))
-    links: defaultdict[UUID, list[tuple[float, UUID]]] = defaultdict(list)
-    for edge in edges:
-        if edge.edge_type == "semantic" and edge.target in alone:
-            links[edge.target].append((edge.weight, edge.source))
+    members = Counter(sessions.values())
+    alone = {item for item, session in sessions.items() if members[session] == 1}
+    for edge_type in ("entity", "mention"):
+        alone.difference_update(target for _, target, _ in edges.get(edge_type, ()))
+    links: defaultdict[Key, list[tuple[float, Key]]] = defaultdict(list)
+    for source, target, weight in edges.get("semantic", ()):
+        if target in alone:
+            links[target].append((weight, source))
     return {
         target: sum(weight * activation.get(source, 0.0) for weight, source in nlargest(neighbours, found)) / neighbours
         for target, found in links.items()

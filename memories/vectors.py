@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy
 from numpy.typing import NDArray
-from pgvector import Vector
 
 COLUMN_DIMENSIONS = 768
 Vectors = NDArray[numpy.float32]
@@ -26,6 +25,5 @@ def as_query(model: str, text: str) -> str:
 
 def padded(vector: NDArray[numpy.floating]) -> str:
     """A vector as the store keeps it: of length one, and zero beyond the model's own dimensions."""
-    whole = numpy.zeros(COLUMN_DIMENSIONS)
-    whole[: len(vector)] = vector / numpy.linalg.norm(vector)
-    return str(Vector(whole).to_text())
+    values = (vector / numpy.linalg.norm(vector)).astype(numpy.float32).tolist()
+    return "[" + ",".join([f"{value:.9g}" for value in values]) + ",0" * (COLUMN_DIMENSIONS - len(values)) + "]"

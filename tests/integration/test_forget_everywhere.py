@@ -245,7 +245,7 @@ def test_nothing_is_left_of_a_deleted_memory(dreamt_url: str, dreams: Dreams, tm
             nearest = candidates.nearest(
                 connection, vector, settings().embedding_model, 100, *condition(Filters(), None)
             )
-            assert not set(nearest) & set(every_id)
+            assert not {UUID(bytes=row_id) for row_id in nearest} & set(every_id)
             assert connection.execute(
                 "select count(*) from memories where embedding_vector = %s", (vector,)
             ).fetchone() == (0,)
