@@ -510,9 +510,24 @@ def export() -> None:
 @app.command(
     help="Check every part and say what to mend; exit code 1 when something is wrong." + EXAMPLE + "dreams health"
 )
-def health(as_json: AsJson = False) -> None:
+def health(
+    biology: Annotated[
+        bool, typer.Option(help="What was dreamt in figures, beside the ranges of docs/biology.md.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     from ingest.health import checks
+    from memories.database import connect
+    from memories.monitor import readings
 
+    if biology:
+        with connect() as connection:
+            found = readings(connection)
+        rows = [[each.figure, each.value, each.low, each.high, each.is_within] for each in found]
+        show_table(["figure", "value", "from", "to", "ok"], rows, as_json)
+        if not all(each.is_within for each in found):
+            raise typer.Exit(1)
+        return
     results = list(checks())
     show_table(["part", "ok", "detail"], [[check.part, check.ok, check.detail] for check in results], as_json)
     if not all(check.ok for check in results):

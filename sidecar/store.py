@@ -11,6 +11,8 @@ from threading import Lock
 from memories.database import connect
 from memories.errors import ModelUnreachable
 from memories.memory import Memory
+from memories.migrate import pending
+from memories.monitor import Reading, readings
 from memories.settings import settings
 from memories.vectors import Embed
 from sidecar.embedders.protocol import Vectors
@@ -27,6 +29,8 @@ class Store:
         self._opening = Lock()
         self._memory: Memory | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._read_cycle: object = None
+        self._readings: Sequence[Reading] = []
 
     def answer_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Says which event loop serves requests, and with them the models."""
@@ -44,14 +48,30 @@ class Store:
 
     def check(self) -> None:
         """Raises StoreUnreachable when Postgres was asked for, by a setting or a request, and does not answer."""
-        if self._memory is not None or settings().postgres_db_url is not None:
+        if self._is_wanted():
             with connect():
                 pass
+
+    def readings(self) -> Sequence[Reading]:
+        """What the visible cycle dreamt, in figures, read once a cycle; nothing where Postgres was not asked for.
+
+        Raises StoreUnreachable when it was, and does not answer.
+        """
+        if not self._is_wanted() or pending():
+            return []
+        with connect() as connection:
+            cycle = connection.execute("select cycle_id from dreams.visible_cycle").fetchone()
+            if cycle != self._read_cycle:
+                self._readings, self._read_cycle = readings(connection), cycle
+            return self._readings
 
     def close(self) -> None:
         with self._opening:
             if self._memory is not None:
                 self._memory.close()
+
+    def _is_wanted(self) -> bool:
+        return self._memory is not None or settings().postgres_db_url is not None
 
     def _own_embed(self) -> Embed | None:
         """None when the store uses a model that is served elsewhere: its memory then finds that by itself."""

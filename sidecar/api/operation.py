@@ -1,5 +1,6 @@
 """What an operator asks: is it alive, is it ready, how much has it done."""
 
+from collections.abc import Iterable
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.base import RequestResponseEndpoint
 
 from memories.errors import StoreUnreachable
+from memories.monitor import Reading
 from sidecar.api.errors import Sentence, documented
 from sidecar.registry import Registry
 from sidecar.store import Store
@@ -32,6 +34,21 @@ class Metrics:
         waiting = Gauge("sidecar_unanswered_texts", "Texts in work or waiting", ["model"], registry=self.collected)
         for model in registry.models:
             waiting.labels(model.embedder.name).set_function(partial(getattr, model, "unanswered_texts"))
+
+        about = "A figure of what was dreamt (docs/biology.md)"
+        self.biology = Gauge("dreams_biology", about, ["figure"], registry=self.collected)
+        self.lowest = Gauge("dreams_biology_low", "The least it should be", ["figure"], registry=self.collected)
+        self.highest = Gauge("dreams_biology_high", "The most it should be", ["figure"], registry=self.collected)
+
+    def tell(self, readings: Iterable[Reading]) -> None:
+        """Shows these figures of what was dreamt, and no others."""
+        for gauge in (self.biology, self.lowest, self.highest):
+            gauge.clear()
+        for reading in readings:
+            if reading.value is not None:
+                self.biology.labels(reading.figure).set(reading.value)
+                self.lowest.labels(reading.figure).set(reading.low)
+                self.highest.labels(reading.figure).set(reading.high)
 
 
 async def measure(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -70,5 +87,11 @@ async def readyz(request: Request) -> dict[str, object]:
 
 @router.get("/metrics", response_class=Response, responses=METRICS | documented(form=Sentence))
 async def metrics(request: Request) -> Response:
-    """Prometheus text."""
+    """Prometheus text: what this sidecar did, and what the last cycle dreamt where a Postgres is in use."""
+    store: Store | None = request.app.state.store
+    try:
+        request.app.state.metrics.tell(await run_in_threadpool(store.readings) if store is not None else [])
+    except StoreUnreachable:
+        # What the sidecar did is told all the same; /readyz says what is wrong with the store.
+        request.app.state.metrics.tell([])
     return Response(generate_latest(request.app.state.metrics.collected), media_type=CONTENT_TYPE_LATEST)
