@@ -408,6 +408,42 @@ def rollback(
     show(dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams; the next cycle dreams anew.")
 
 
+@app.command(
+    help="Fit the forgetting curve to your own reviews; kept only if it foretells those left out better."
+    + EXAMPLE
+    + "dreams fit"
+)
+def fit(
+    reset: Annotated[bool, typer.Option(help="Go back to the parameters the project comes with.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from ingest import fit as fitting
+    from ingest import fitted
+    from memories.database import connect
+    from memories.migrate import migrate
+
+    migrate()
+    if reset:
+        with connect() as connection:
+            fitted.reset(connection)
+        show({"kept": False}, as_json, "The next cycle uses the parameters the project comes with.")
+        return
+    with status("fitting"):
+        found = fitting.fit()
+    if found.is_better:
+        with connect() as connection:
+            fitted.keep(connection, found.weights, found.reviews)
+    losses = f"log loss {found.loss_before:.4f} before, {found.loss_after:.4f} after, on memories left out of the fit"
+    sentence = "Kept; the next cycle uses them" if found.is_better else "Not kept, for they foretell no better"
+    show(
+        {**asdict(found), "kept": found.is_better},
+        as_json,
+        f"{sentence}: {losses} ({found.reviews} reviews, {found.failures} failed).",
+    )
+
+
 @app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")
 def write_back(as_json: AsJson = False) -> None:
     from ingest.cycle import publish_computed

@@ -17,6 +17,7 @@ from ingest import dbt, forgetting
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.embed import count_waiting, embed
 from ingest.embed_tags import embed_tags
+from ingest.fitted import fitted_parameters
 from ingest.reduce import reduce
 from ingest.settings import settings as ingest_settings
 from ingest.write_back import MARTS, RECORDS, computed_for, publish, row_counts
@@ -146,8 +147,9 @@ def open_cycle(
 ) -> Iterator[OpenCycle]:
     """A cycle whose steps the caller takes: it holds the lock while the block runs, and notes a failure in it."""
     database_url = url()
-    variables = dbt.parameters(overrides or {})
+    dbt.parameters(overrides or {})
     with cycle_lock(database_url, wait, on_step) as connection:
+        variables = dbt.parameters({**fitted_parameters(connection), **(overrides or {})})
         opened = OpenCycle(
             connection,
             database_url,

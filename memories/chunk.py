@@ -34,7 +34,8 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
     """Splits a content of more than 8192 bytes; a shorter one is one chunk.
 
     Consecutive chunks overlap by 200 bytes. A chunk that would repeat another of the content, or one of `taken`, ends
-    earlier: each has to have a hash of its own. `reassemble` gives the content back.
+    earlier, or where it cannot, begins earlier: each has to have a hash of its own. `reassemble` gives the content
+    back.
     """
     data = content.encode()
     if len(data) <= LIMIT_BYTES:
@@ -51,6 +52,9 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
             end = _character_start(data, max(end - step, covered + 1))
         while (text := data[start:end].decode()) in seen and end > covered + 1:
             end = _character_start(data, end - 1)
+        while text in seen and start > max(0, end - LIMIT_BYTES):
+            start = _character_start(data, start - 1)
+            text = data[start:end].decode()
         seen.add(text)
         chunks.append(Chunk(text, start, end))
         covered = end

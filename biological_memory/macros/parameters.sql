@@ -7,10 +7,10 @@
         "session_gap_minutes", "context_drift_rate", "episode_boundary_similarity",
         "hebbian_learning_rate", "forgetting_rate", "replay_budget", "replay_catch_up_nights", "need_spread",
         "consolidation_threshold", "stability_half_days",
-        "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
-        "contiguity_backward", "entity_neighbours", "community_resolution", "concept_support",
-        "supersession_similarity", "contradiction_similarity", "habit_lift", "anomaly_deviations",
-        "prediction_horizon_days"
+        "excluded_tags", "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
+        "contiguity_decay", "contiguity_backward", "contiguity_context", "entity_neighbours",
+        "community_resolution", "concept_support", "supersession_similarity", "contradiction_similarity",
+        "habit_lift", "anomaly_deviations", "prediction_horizon_days"
     ]) }}
 {%- endmacro %}
 
@@ -21,6 +21,8 @@
         {%- set value = var(name) -%}
         {%- if value is string -%}
             {%- do fields.append("'" ~ name ~ "': '" ~ value ~ "'") -%}
+        {%- elif value is iterable and value | select('string') | list | length == value | length -%}
+            {%- do fields.append("'" ~ name ~ "': " ~ texts(value)) -%}
         {%- elif value is iterable -%}
             {%- do fields.append("'" ~ name ~ "': cast(" ~ value ~ " as double[])") -%}
         {%- else -%}

@@ -44,6 +44,7 @@ class Effect:
 
 
 EFFECTS = {
+    "excluded_tags": Effect(["portuguese", "it's"], "stg_memories", "select count(*) from stg_memories", fewer),
     "timezone": Effect("Asia/Tokyo", "ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
     "night_hour": Effect(9, "ltm_nights", "select avg(epoch(night_at)) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
@@ -74,6 +75,8 @@ EFFECTS = {
     "semantic_neighbours": Effect(2, "ltm_nearest_inputs ltm_nearest ltm_semantic_edges", "select count(*) from ltm_semantic_edges", fewer),
     "semantic_similarity": Effect(0.6, "ltm_nearest_inputs ltm_nearest ltm_semantic_edges", "select min(cosine_similarity) from ltm_semantic_edges", more),
     "contiguity_lag": Effect(1, "ltm_contiguity_edges", "select count(*) from ltm_contiguity_edges", fewer),
+    "contiguity_decay": Effect(0.3, "ltm_contiguity_edges", "select avg(forward_weight) from ltm_contiguity_edges", fewer),
+    "contiguity_context": Effect(0.2, "ltm_contiguity_edges", "select min(backward_weight) from ltm_contiguity_edges", more),
     "contiguity_backward": Effect(0.9, "ltm_contiguity_edges", "select avg(backward_weight) from ltm_contiguity_edges", more),
     "entity_neighbours": Effect(1, "ltm_entity_edges", "select count(*) from ltm_entity_edges", fewer),
     "community_resolution": Effect(
@@ -92,11 +95,13 @@ GROUPS = [
      "supersession_similarity", "habit_lift", "anomaly_deviations", "replay_budget"),
     ("contiguity_backward", "contradiction_similarity", "hebbian_learning_rate", "need_spread", "stability_half_days",
      "emotional_weight"),
-    ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay"),
+    ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay",
+     "contiguity_context"),
     ("working_memory_capacity", "semantic_similarity", "episode_boundary_similarity", "fsrs_weights",
      "prediction_horizon_days"),
     ("activation_decay", "community_resolution", "night_hour"),
-    ("attention_window_minutes", "timezone"),
+    ("attention_window_minutes", "timezone", "contiguity_decay"),
+    ("excluded_tags",),
 ]  # fmt: skip
 # The views of schema dreams honour these with what the cycle recorded.
 IN_VIEWS = {"consolidation_threshold": 0.9}

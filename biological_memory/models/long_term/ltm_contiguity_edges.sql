@@ -1,5 +1,5 @@
--- One row per pair of items at most a few steps apart in an episode; each further step halves the association, and it
--- is stronger forward than backward (Kahana 1996; Howard & Kahana 2002).
+-- One row per pair of items at most a few steps apart in an episode: neighbours are associated, forward more strongly
+-- than backward, and what shares a context, both ways, the less the further apart (Kahana 1996; Howard & Kahana 2002).
 with items as (
     select item_id, episode_id, position, occurred_at from {{ ref('stm_episode_items') }}
 ),
@@ -14,14 +14,22 @@ followed as (
     inner join lags on true
 ),
 
+weighed as (
+    select
+        *,
+        power({{ var('contiguity_decay') }}, lag) as neighbourhood,
+        {{ var('contiguity_context') }} * power(lag, -{{ var('activation_decay') }}) as shared_context
+    from followed
+),
+
 final as (
     select
         earlier.item_id as earlier_id,
         later.item_id as later_id,
-        power(0.5, earlier.lag) as forward_weight,
-        {{ var('contiguity_backward') }} * power(0.5, earlier.lag) as backward_weight,
+        earlier.neighbourhood + earlier.shared_context as forward_weight,
+        {{ var('contiguity_backward') }} * earlier.neighbourhood + earlier.shared_context as backward_weight,
         later.occurred_at as created_at
-    from followed as earlier
+    from weighed as earlier
     inner join items as later
         on later.episode_id = earlier.episode_id and later.position = earlier.later_position
 )

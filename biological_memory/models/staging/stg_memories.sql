@@ -1,5 +1,6 @@
 -- One row per memory known at as_of, in the version that held then. The chunks of a document share an item_id: that of
 -- the first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted.
+-- What carries one of the excluded_tags is not dreamt of.
 with memories as (
     select * from {{ source('store', 'memories') }}
 ),
@@ -43,6 +44,7 @@ versioned as (
 
 headed as (
     select *, {{ first_line("content") }} as first_line from versioned
+    where not list_has_any(tags, {{ texts(var("excluded_tags")) }})
 ),
 
 final as (

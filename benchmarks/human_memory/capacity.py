@@ -1,0 +1,126 @@
+"""Capacity of working memory: seven, plus or minus two (Miller 1956), for windows of twenty turns of real talk."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import numpy
+
+from benchmarks.human_memory import shipped
+from benchmarks.human_memory.result import Chart, Comparison, Figure, Vector, column
+
+OFFERED = 20
+TURNS_PER_CONVERSATION = 120
+WINDOWS_PER_CONVERSATION = 40
+LEAST, MOST, GATE = 5, 9, (6.5, 7.5)
+NAMES = ("first", "second")
+
+
+def read(file: Path) -> list[list[str]]:
+    """The first turns of each conversation that say anything, LoCoMo's form."""
+    conversations = []
+    for sample in json.loads(file.read_text(encoding="utf-8")):
+        talk = sample["conversation"]
+        sessions = [talk[f"session_{number}"] for number in range(1, len(talk)) if f"session_{number}" in talk]
+        turns = [turn["text"] for session in sessions for turn in session if turn["text"].strip()]
+        conversations.append(turns[:: max(1, len(turns) // TURNS_PER_CONVERSATION)][:TURNS_PER_CONVERSATION])
+    return conversations
+
+
+def windows(conversations: Sequence[Vector]) -> Mapping[str, list[Vector]]:
+    """Twenty vectors each: turns drawn at random, half of the windows from one conversation and half from all; those
+    least alike (farthest first); and a turn with those nearest to it."""
+    chance = numpy.random.default_rng(1)
+    together = numpy.concatenate(conversations)
+    found: dict[str, list[Vector]] = {"mixed": [], "distinct": [], "near-duplicates": []}
+    for conversation in conversations:
+        for _ in range(WINDOWS_PER_CONVERSATION):
+            for pool in (conversation, together):
+                found["mixed"].append(pool[chance.choice(len(pool), OFFERED, replace=False)])
+            start = int(chance.integers(len(together)))
+            found["distinct"].append(together[farthest_first(together, start)])
+            found["near-duplicates"].append(together[numpy.argsort(-(together @ together[start]))[:OFFERED]])
+    return found
+
+
+def farthest_first(vectors: Vector, start: int) -> list[int]:
+    """Each next one is the one whose greatest similarity to those before is least (Gonzalez 1985)."""
+    chosen = [start]
+    nearest = vectors @ vectors[start]
+    while len(chosen) < OFFERED:
+        chosen.append(int(numpy.argmin(nearest)))
+        nearest = numpy.maximum(nearest, vectors @ vectors[chosen[-1]])
+    return chosen
+
+
+def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
+    """Each window is an agent's, its items stored a few seconds apart; the shipped activations are computed."""
+    connection = shipped.database()
+    connection.execute(
+        "create table attention_events as"
+        " select agent * 1000 + item as item_id, cast(agent as varchar) as agent,"
+        " timestamptz '2026-01-01 12:00:00+00' + to_seconds(10 * item) as occurred_at"
+        " from range($agents) as agents (agent), range($items) as items (item)",
+        {"agents": len(offered), "items": OFFERED},
+    )
+    connection.execute("create table stg_annotations (memory_id bigint, sentiment double)")
+    dimensions = offered[0].shape[1]
+    places = numpy.arange(len(offered) * OFFERED * dimensions)
+    components = {  # noqa: F841 - DuckDB reads it by its name
+        "agent": places // (OFFERED * dimensions),
+        "item": places // dimensions % OFFERED,
+        "dimension": places % dimensions,
+        "component": numpy.concatenate(offered).ravel(),
+    }
+    connection.execute(
+        "create table stg_embeddings as"
+        " select agent * 1000 + item as memory_id, list(component order by dimension) as embedding"
+        " from components group by agent, item"
+    )
+    shipped.build(connection, "wm_activations")
+    return connection
+
+
+def capacities(connection: duckdb.DuckDBPyConnection, **overrides: float) -> tuple[Vector, Vector]:
+    """Mean similarity and slots of each window, by the shipped models; as many slots as that are filled."""
+    shipped.build(connection, "wm_capacities", "attention_slots", **overrides)
+    rows = connection.sql(
+        "select mean_cosine_similarity, count(*) from attention_slots inner join wm_capacities"
+        " using (agent, window_start) group by agent, window_start, mean_cosine_similarity order by agent"
+    ).fetchall()
+    return column(rows), column([row[1:] for row in rows])
+
+
+def compare(conversations: Sequence[Vector]) -> Comparison:
+    """Of the vectors of each conversation's turns. The var interference_similarity is the mean similarity of mixed
+    windows of the first half of LoCoMo's development conversations; the second half is new to it."""
+    figures, points = [], {}
+    for half, name in enumerate(NAMES):
+        slots = {}
+        for kind, offered in windows(conversations[half::2]).items():
+            connection = offer(offered)
+            similarities, slots[kind] = capacities(connection)
+            points[f"{kind}, {name} half"] = list(zip(similarities, slots[kind], strict=True))
+            if kind == "mixed":
+                similarity = float(similarities.mean())
+        mean = float(slots["mixed"].mean())
+        beside = {kind: float(found.mean()) for kind, found in slots.items() if kind != "mixed"}
+        ordered = beside["distinct"] > mean > beside["near-duplicates"]
+        every = numpy.concatenate(list(slots.values()))
+        figures += [
+            Figure(
+                "capacity", f"mean slots, mixed, {name} half of the conversations", mean,
+                f"{GATE[0]} to {GATE[1]}", GATE[0] <= mean <= GATE[1], {"mean similarity": similarity},
+            ),
+            Figure(
+                "capacity", f"distinct > mixed > near-duplicates, {name} half", mean, "in this order", ordered, beside,
+            ),
+            Figure(
+                "capacity", f"fewest and most slots, {name} half", f"{every.min():.0f} to {every.max():.0f}",
+                f"within {LEAST} to {MOST}", every.min() >= LEAST and every.max() <= MOST,
+            ),
+        ]  # fmt: skip
+    return figures, [
+        Chart("capacity", "Slots by mean similarity of twenty turns", "mean cosine similarity", "slots", points, {})
+    ]
