@@ -294,16 +294,22 @@ class Corpus:
 
 def fill(connection: Connection, corpus: Corpus, model: str) -> Mapping[str, float]:
     """Fills an empty, migrated store, and has it dreamt of; returns the seconds that each step took."""
+    seconds = store_memories(connection, corpus, model)
+    with _timed(seconds, "dreamt state"):
+        _dream(connection, corpus.size)
+    with _timed(seconds, "vacuum"):
+        connection.execute("vacuum analyze")
+    return seconds
+
+
+def store_memories(connection: Connection, corpus: Corpus, model: str) -> dict[str, float]:
+    """Stores the memories with their vectors, and where each belongs in table `places`; returns the seconds it took."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "HNSW index"), _without_index(connection, "public", "memories_embedding_idx", corpus.size):
         with _timed(seconds, "COPY"):
             _copy(connection, corpus, model)
         connection.execute("analyze public.memories")
     seconds["HNSW index"] -= seconds["COPY"]
-    with _timed(seconds, "dreamt state"):
-        _dream(connection, corpus.size)
-    with _timed(seconds, "vacuum"):
-        connection.execute("vacuum analyze")
     return seconds
 
 

@@ -44,19 +44,27 @@ class Scheduler:
     api: httpx.Client
     store: str
 
+    def answer(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Asks again, as Prefect's own client does, while the server's database is busy (503)."""
+
+        def answered() -> httpx.Response | None:
+            response = self.api.request(method, path, json=body)
+            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response.raise_for_status()
+
+        response: httpx.Response = eventually(lambda: [found] if (found := answered()) is not None else None)[0]
+        return response
+
     def ask(self, path: str, **body: object) -> Any:
-        response = self.api.post(path, json=body)
-        response.raise_for_status()
-        return response.json()
+        return self.answer("POST", path, body).json()
 
     def deployment(self, name: str) -> str:
-        return str(self.api.get(f"/deployments/name/{name}").raise_for_status().json()["id"])
+        return str(self.answer("GET", f"/deployments/name/{name}").json()["id"])
 
     def start(self, name: str, **parameters: object) -> str:
         return str(self.ask(f"/deployments/{self.deployment(name)}/create_flow_run", parameters=parameters)["id"])
 
     def run(self, run_id: str) -> Any:
-        return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
+        return self.answer("GET", f"/flow_runs/{run_id}").json()
 
     def finished(self, run_id: str) -> Any:
         return eventually(lambda: run if (run := self.run(run_id))["state_type"] in {"COMPLETED", "FAILED"} else None)
@@ -153,7 +161,7 @@ def test_the_server_schedules_what_is_due(scheduler: Scheduler) -> None:
     served = next(deployment for deployment in deployments() if deployment.name == "working-memory")
     assert first in due(served, datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC) + timedelta(minutes=6))
     for deployment in scheduler.ask("/deployments/filter"):
-        scheduler.api.patch(f"/deployments/{deployment['id']}", json={"paused": True}).raise_for_status()
+        scheduler.answer("PATCH", f"/deployments/{deployment['id']}", {"paused": True})
     busy = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
     eventually(lambda: not scheduler.ask("/flow_runs/filter", flow_runs=busy))
 

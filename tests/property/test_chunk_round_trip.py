@@ -20,3 +20,14 @@ def test_chunks_give_the_content_back(pieces: list[str], repeat: int, separator:
     # An overlap grows only where a text repeats itself, by a character for each repetition.
     assert all(len(part.text.encode()) <= LIMIT_BYTES + 4 * len(parts) for part in parts)
     assert all(a.byte_end - b.byte_start >= OVERLAP_BYTES for a, b in itertools.pairwise(parts))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ab. \n", min_size=1, max_size=40), st.integers(0, 40))
+def test_the_last_chunk_is_cut_anew_however_much_of_it_others_have(piece: str, more: int) -> None:
+    content = piece * (LIMIT_BYTES // len(piece) + 1 + more)
+    *_, before, last = chunk(content)
+    taken = {content[last.byte_start : end] for end in range(before.byte_end, len(content) + 1)}
+    parts = chunk(content, taken)
+    assert reassemble(parts) == content
+    assert not {part.text for part in parts} & taken

@@ -7,8 +7,11 @@ PageRank times the number of memories (1 is average), clustering the local clust
 
 import igraph
 import leidenalg
+import numpy
 
 SEED = 1
+# Columns of a row before its numbers.
+TEXTS = 5
 FEWEST_MEMBERS_SPLIT = 8
 
 
@@ -40,7 +43,10 @@ def model(dbt, session):
         " area_id varchar, cluster_id varchar, network_centrality double, clustering_coefficient double)"
     )
     if rows:
-        session.executemany("insert into community_rows values (?, ?, ?, ?, ?, ?, ?)", rows)
+        # Column by column: DuckDB takes arrays hundreds of times as fast as rows.
+        columns = enumerate(zip(*rows, strict=True))
+        found = {f"c{n}": numpy.array(column, dtype=object if n < TEXTS else float) for n, column in columns}
+        session.execute("insert into community_rows select * from found")
     return session.table("community_rows")
 
 

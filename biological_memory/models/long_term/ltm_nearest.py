@@ -41,9 +41,40 @@ def model(dbt, session):
             params=[embedding_model],
         ).fetchnumpy()["vector"]
         rows = search_backwards(memories, numpy.stack(lists).astype(numpy.float32), neighbours, threshold)
-        if rows:
-            session.executemany("insert into nearest_rows values (?, ?, ?, ?, ?)", rows)
+        insert(session, rows)
     return session.table("nearest_rows")
+
+
+def insert(session, rows):
+    """Column by column, and the lists pair by pair: DuckDB takes arrays many times as fast as rows."""
+    memory_ids, fingerprints, nearest, neighbours, similarities = zip(*rows, strict=True) if rows else [()] * 5
+    found = {
+        "number": numpy.arange(len(rows)),
+        "memory_id": numpy.array(memory_ids, dtype=object),
+        "fingerprint": numpy.array(fingerprints, dtype=object),
+        "nearest": numpy.array([numpy.nan if value is None else value for value in nearest], dtype=numpy.float64),
+    }
+    pairs = {
+        "number": numpy.repeat(found["number"], [len(each) for each in neighbours] if rows else 0),
+        "place": numpy.array([place for each in neighbours for place in range(len(each))], dtype=numpy.int64),
+        "neighbour_id": numpy.array([neighbour for each in neighbours for neighbour in each], dtype=object),
+        "similarity": numpy.array([value for each in similarities for value in each], dtype=numpy.float64),
+    }
+    session.execute(
+        """
+        insert into nearest_rows
+        with listed as (
+            select
+                number, list(neighbour_id::uuid order by place) as neighbour_ids,
+                list(similarity order by place) as similarities
+            from pairs group by number
+        )
+        select
+            memory_id::uuid, fingerprint::varchar, if(isnan(nearest), null, nearest), coalesce(neighbour_ids, []),
+            coalesce(similarities, [])
+        from found left join listed using (number)
+        """
+    )
 
 
 def search_backwards(memories, centroids, neighbours, threshold):
