@@ -60,7 +60,8 @@ def insert(session, rows):
         "neighbour_id": numpy.array([neighbour for each in neighbours for neighbour in each], dtype=object),
         "similarity": numpy.array([value for each in similarities for value in each], dtype=numpy.float64),
     }
-    session.execute(
+    # `sql` sees the variables of this function, which `execute` of dbt's session does not.
+    session.sql(
         """
         insert into nearest_rows
         with listed as (
