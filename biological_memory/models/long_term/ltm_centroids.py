@@ -41,7 +41,25 @@ def model(dbt, session):
         " embedding_model varchar, vector float[], trained_on integer)"
     )
     if rows:
-        session.executemany("insert into centroid_rows values (?, ?, ?, ?, ?, ?)", rows)
+        # Column by column: DuckDB takes arrays many times as fast as rows.
+        names, versions, positions, models, vectors, counts = zip(*rows, strict=True)
+        found = {
+            "name": numpy.array(names, dtype=object), "version": numpy.array(versions),
+            "position": numpy.array(positions), "embedding_model": numpy.array(models, dtype=object),
+            "number": numpy.arange(len(rows)), "trained_on": numpy.array(counts),
+        }  # fmt: skip
+        lengths = [len(vector) for vector in vectors]
+        components = {
+            "number": numpy.repeat(found["number"], lengths),
+            "place": numpy.concatenate([numpy.arange(length) for length in lengths]),
+            "value": numpy.concatenate([numpy.asarray(vector, dtype=numpy.float32) for vector in vectors]),
+        }
+        # `sql` sees the variables of this function, which `execute` of dbt's session does not.
+        session.sql(
+            "insert into centroid_rows select name, version, position, embedding_model, vector, trained_on from found"
+            " inner join (select number, list(value order by place) as vector from components group by number)"
+            " using (number)"
+        )
     return session.table("centroid_rows")
 
 
