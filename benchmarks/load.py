@@ -21,12 +21,12 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -38,7 +38,7 @@ import psycopg
 
 from memories import database
 from memories.database import connect
-from memories.errors import InputError
+from memories.errors import DreamsError, InputError
 from memories.memory import Memory
 from memories.migrate import migrate
 from memories.records import Answer
@@ -57,7 +57,7 @@ CHECKED_RESULTS = 50
 HOT_DOCUMENTS = 6
 
 # As Codex 3 writes them.
-UPSERT = """
+CODEX_3_UPSERT = """
 insert into memories (id, content, content_hash, tags, context, summary, chunk_index, total_chunks, parent_id,
     created_at, updated_at)
 values (gen_random_uuid(), %(content)s, %(hash)s, %(tags)s, %(context)s, %(summary)s, null, null, null, now(), now())
@@ -143,14 +143,14 @@ class Client:
         self.tally = Tally()
 
     def run(self, until: float) -> None:
-        """Goes on until then, whatever fails."""
+        """Goes on until then, whatever the store says; anything else that fails ends it."""
         with psycopg.connect(self.url, autocommit=True) as self.codex:
             while time.time() < until:
                 try:
                     self.step()
                 except InputError as error:
                     self.tally.errors.append(f"{self.name}: refused: {error}")
-                except Exception:  # noqa: BLE001 - whatever it is, it is what this looks for
+                except (DreamsError, psycopg.Error, OSError):
                     self.tally.errors.append(f"{self.name}: {traceback.format_exc()}")
 
     def step(self) -> None:
@@ -291,7 +291,7 @@ class Writer(Client):
     def upsert(self, content: str) -> UUID:
         values = {"content": content, "hash": sha256(content.encode()).hexdigest(), "tags": ["load"]}
         with self.tally.timed(self.tally.writes):
-            row = self.codex.execute(UPSERT, {**values, "context": "load", "summary": ""}).fetchone()
+            row = self.codex.execute(CODEX_3_UPSERT, {**values, "context": "load", "summary": ""}).fetchone()
         return UUID(str(row[0] if row else None))
 
     def claim(self, word: str, memory_id: UUID | None) -> None:
@@ -322,11 +322,8 @@ def work(url: str, name: str, writers: int, searchers: int, until: float, claims
     with Memory(url, embed=embed) as memory:
         clients: list[Client] = [Writer(memory, url, f"{name}w{number}", claims) for number in range(writers)]
         clients += [Searcher(memory, url, f"{name}s{number}", claims) for number in range(searchers)]
-        threads = [Thread(target=client.run, args=(until,)) for client in clients]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(len(clients)) as threads:
+            list(threads.map(lambda client: client.run(until), clients))
     whole = Tally()
     for client in clients:
         whole.add(client.tally)

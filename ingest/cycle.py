@@ -147,6 +147,7 @@ def open_cycle(
 ) -> Iterator[OpenCycle]:
     """A cycle whose steps the caller takes: it holds the lock while the block runs, and notes a failure in it."""
     database_url = url()
+    # What is misspelt is told at once, not after waiting for another cycle.
     dbt.parameters(overrides or {})
     with cycle_lock(database_url, wait, on_step) as connection:
         variables = dbt.parameters({**fitted_parameters(connection), **(overrides or {})})

@@ -95,9 +95,7 @@ def roll_back(reference: str) -> Mapping[str, int]:
     """
     with cycle_lock(url(), wait=False) as connection, connection.transaction():
         target = _find(connection, reference)
-        cycle = Cycle(
-            uuid4(), list(STAGES)[len(target.stages) - 1], target.as_of, published=True, row_counts=target.row_counts
-        )
+        cycle = Cycle(uuid4(), target.stage, target.as_of, published=True, row_counts=target.row_counts)
         connection.execute("select dreams.hold_what_was_dreamt()")
         begin(connection, cycle, target.parameters)
         changed = {}

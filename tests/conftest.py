@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ from ingest import sources
 from ingest.cycle import run_cycle
 from ingest.load import load
 from memories import database
+from memories.database import connect
 from memories.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +102,26 @@ def migrated_template(server: str) -> str:
     url = new_database(server)
     migrate(url)
     return name_of(url)
+
+
+def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
+    """Whether it comes to hold within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def is_anyone_waiting() -> bool:
+    """For a lock, in the store of the settings."""
+    with connect() as connection:
+        return bool(
+            connection.execute(
+                "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            ).fetchone()
+        )
 
 
 @contextmanager

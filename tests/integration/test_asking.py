@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
+from benchmarks.load import CODEX_3_UPSERT
 from memories.database import connect
 from memories.records import Document
 from memories.write import content_hash, store
-from tests.integration.test_write import CODEX_3_UPSERT, values
+from tests.integration.test_write import values
 
 PARTS_THAT_ASK = [
     ("How are you?", 1),

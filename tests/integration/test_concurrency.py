@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from memories.errors import ContentTaken, NotFound, StoreUnreachable
 from memories.memory import Memory
 from memories.settings import StoreSettings
 from memories.write import forget
+from tests.conftest import eventually, is_anyone_waiting
 
 LOAD_SECONDS = 6
 
@@ -221,22 +221,4 @@ def answers(memory: Memory) -> bool:
         memory.statistics()
     except StoreUnreachable:
         return False
-    return True
-
-
-def is_anyone_waiting() -> bool:
-    with connect() as connection:
-        return bool(
-            connection.execute(
-                "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-            ).fetchall()
-        )
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
     return True

@@ -7,9 +7,8 @@ What people asked is theirs, not the memory's: the words of a query stay in the 
 
 import re
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -37,7 +36,7 @@ from memories.records import Document, Filters
 from memories.settings import settings
 from memories.vectors import Vectors
 from memories.write import content_hash, forget, store
-from tests.conftest import Dreams
+from tests.conftest import Dreams, eventually, is_anyone_waiting
 from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
 PERSON, CODEX, LATE = "corvpuk", "bilcrom", "quillop"
@@ -354,21 +353,3 @@ def test_codex_2_may_delete_the_same_content_twice_in_one_statement(empty_url: s
             connection.execute(CODEX_2_UPSERT, values("kept twice", place))
         assert connection.execute("delete from memories").rowcount == 2
         assert places(connection, "kept twice") == set()
-
-
-def is_anyone_waiting() -> bool:
-    with connect() as connection:
-        return bool(
-            connection.execute(
-                "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-            ).fetchone()
-        )
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

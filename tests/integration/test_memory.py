@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from memories.records import Document, Filters
 from memories.settings import settings
 from memories.vectors import Vectors
 from memories.write import content_hash
-from tests.conftest import ROOT
+from tests.conftest import ROOT, eventually
 
 POISON = "poison"
 CHAPTERS = [f"Chapter {number} tells of the harbour wall, stone {number}. " * 80 for number in range(12)]
@@ -68,15 +68,6 @@ def fetch(statement: str, *values: object) -> list[tuple[object, ...]]:
         return connection.execute(statement.encode(), values).fetchall()
 
 
-def eventually(holds: Callable[[], object], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def test_what_was_stored_is_found_at_once_by_meaning(memory: Memory) -> None:
     ids = [memory.store(f"the {word} lies in the drawer") for word in ("stapler", "passport", "thimble")]
     answer = memory.search("passport", without=["lexical"])
@@ -106,7 +97,7 @@ def test_it_is_found_by_meaning_although_many_others_wait_for_their_vectors(memo
 def test_vectors_come_by_themselves_after_a_store(memory: Memory) -> None:
     memory.store("one thing")
     memory.store(BOOK)
-    assert eventually(lambda: fetch("select count(*) from memories where embedding_vector is null") == [(0,)])
+    assert eventually(lambda: fetch("select count(*) from memories where embedding_vector is null") == [(0,)], 20)
     rows = fetch("select distinct embedding_model, abs(vector_magnitude - 1) < 1e-4 from memories")
     assert rows == [(settings().embedding_model, True)]
 

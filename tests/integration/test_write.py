@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from benchmarks.load import CODEX_3_UPSERT
 from memories.database import connect
 from memories.errors import InputError, StoreUnreachable, StoreUnsuitable
 from memories.migrate import migrate, pending
@@ -29,14 +30,6 @@ create table memories (
     parent_id uuid default null, created_at timestamptz default now(), updated_at timestamptz default now()
 );
 create unique index idx_memories_content_context on memories (content_hash, context_fingerprint);
-"""
-CODEX_3_UPSERT = """
-insert into memories (id, content, content_hash, tags, context, summary, chunk_index, total_chunks, parent_id,
-    created_at, updated_at)
-values (gen_random_uuid(), %(content)s, %(hash)s, %(tags)s, %(context)s, %(summary)s, null, null, null, now(), now())
-on conflict (content_hash) do update set
-    context = excluded.context, summary = excluded.summary, tags = excluded.tags, updated_at = excluded.updated_at
-returning id
 """
 CODEX_2_UPSERT = """
 insert into memories (id, content, content_hash, context_fingerprint, tags, context, summary, created_at, updated_at)
