@@ -35,6 +35,7 @@ import psycopg
 
 from benchmarks.synthetic import Corpus, Vectors, fill
 from memories import candidates, database
+from memories.candidates import Asked
 from memories.cues import query_terms
 from memories.database import Connection, connect
 from memories.filters import condition
@@ -45,7 +46,7 @@ from memories.models_client import Embedder, announcement
 from memories.recall import LEXICAL_ROWS
 from memories.records import Filters
 from memories.settings import StoreSettings
-from memories.vectors import padded
+from memories.vectors import as_parameter
 
 K = 10
 Argument = TypeVar("Argument")
@@ -176,12 +177,12 @@ def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors]
     model = StoreSettings().embedding_model
 
     def plain(vector: Vectors) -> Collection[UUID]:
-        rows = connection.execute(PLAIN, (padded(vector), K), prepare=True)
+        rows = connection.execute(PLAIN, (as_parameter(vector), K), prepare=True)
         return {row[0] for row in rows if isinstance(row[0], UUID)}
 
     def pipeline(vector: Vectors) -> Collection[UUID]:
-        found = candidates.nearest(connection, padded(vector), model, K, *condition(Filters(), None))
-        return {UUID(bytes=row_id) for row_id in found}
+        asked = Asked(model, as_parameter(vector), *condition(Filters(), None))
+        return {UUID(bytes=row.id) for row in candidates.nearest_rows(connection, asked, K)}
 
     candidates.prepare(connection)
     with _setting(connection, "enable_indexscan", "off"):

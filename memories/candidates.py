@@ -1,13 +1,17 @@
 """What Postgres tells a search: the nearest memories by meaning, what is known of each, how they are joined.
 
-Called by recall.
+Called by recall. What returns a cursor has asked; the answer is waited for where its rows are fetched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple, cast
 
-from psycopg import sql
+from pgvector import Vector
+from pgvector.psycopg import register_vector
+from psycopg import Cursor, sql
+from psycopg.rows import args_row
 
 from memories.database import Connection
 
@@ -19,42 +23,48 @@ SETTINGS = {"random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "
 Key = bytes
 
 NEAREST = sql.SQL("""
-select uuid_send(m.id)
-from public.memories as m
-where m.embedding_vector is not null and m.embedding_model = %(model)s and {condition}
-order by m.embedding_vector::halfvec(768) <=> %(vector)s::halfvec(768)
-limit %(limit)s
+array(
+    select m.id
+    from public.memories as m
+    where m.embedding_vector is not null and m.embedding_model = %(model)s and {condition}
+    order by m.embedding_vector::halfvec(768) <=> %(vector)s::halfvec(768)
+    limit {limit}
+)
 """)
 
-# Chunks of a document share the state of its first: Codex gives them a parent_id that is no memory's.
-FACTS = sql.SQL("""
+# Chunks of a document are known by its first: Codex gives them a parent_id that is no memory's.
+ROWS = sql.SQL("""
 select
-    uuid_send(m.id), uuid_send(given.item_id), m.asking,
+    uuid_send(m.id),
+    uuid_send(
+        case
+            when m.parent_id is null then m.id
+            else (
+                select f.id from public.memories as f where f.parent_id = m.parent_id
+                order by f.chunk_index, f.id limit 1
+            )
+        end
+    ),
+    m.asking,
     case when {with_people}
         then concat_ws(' ', m.metadata ->> 'speaker', m.metadata ->> 'author', m.metadata ->> 'people') end,
     case when {with_vector} and m.embedding_model = %(model)s
         then 1 - (m.embedding_vector <=> %(vector)s::vector(768)) end,
     case when {with_tags} and m.embedding_model = %(model)s
-        then 1 - (m.tag_embedding <=> %(vector)s::vector(768)) end,
-    p.episode_id, uuid_send(p.previous_memory_id), s.stability_days,
-    extract(epoch from s.last_reviewed_at)::double precision
-from (
-    select
-        g.id,
-        case
-            when g.parent_id is null then g.id
-            else (
-                select f.id from public.memories as f where f.parent_id = g.parent_id
-                order by f.chunk_index, f.id limit 1
-            )
-        end as item_id
-    from public.memories as g where g.id = any(%(ids)s::uuid[])
-) as given
-inner join public.memories as m on m.id = given.id
-left join dreams.episode_members as p on p.memory_id = given.item_id
-left join dreams.memory_states as s on s.memory_id = given.item_id
-where {condition}
+        then 1 - (m.tag_embedding <=> %(vector)s::vector(768)) end
+from public.memories as m
+where m.id = any({source}) and {condition}
 """)
+GIVEN = sql.SQL("%(ids)s::uuid[]")
+
+DREAMT = """
+select
+    uuid_send(given.id), p.episode_id, uuid_send(p.previous_memory_id), s.stability_days,
+    extract(epoch from s.last_reviewed_at)::double precision
+from unnest(%(ids)s::uuid[]) as given (id)
+left join dreams.episode_members as p on p.memory_id = given.id
+left join dreams.memory_states as s on s.memory_id = given.id
+"""
 
 MEETING = sql.SQL("select uuid_send(m.id) from public.memories as m where m.id = any(%(ids)s::uuid[]) and {condition}")
 
@@ -91,8 +101,20 @@ group by edge_type
 PACKED_EDGE = Struct(">16s16sd")
 
 
-class Facts(NamedTuple):
-    """A row of public.memories that may be a result, and what was dreamt of the document it belongs to."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search wants to know of rows: those that meet a condition, compared with a vector of a model."""
+
+    model: str
+    vector: Vector | None
+    condition: sql.Composable
+    values: Mapping[str, object]
+    with_people: bool = False
+    with_tags: bool = False
+
+
+class Row(NamedTuple):
+    """A row of public.memories that may be a result, and the document it belongs to."""
 
     id: Key
     item_id: Key
@@ -100,10 +122,16 @@ class Facts(NamedTuple):
     people: str | None
     cosine_similarity: float | None
     tag_similarity: float | None
-    episode_id: str | None
-    previous_id: Key | None
-    stability_days: float | None
-    last_reviewed_at: float | None
+
+
+class Dreamt(NamedTuple):
+    """What was dreamt of a document; nothing when it has not been dreamt of yet."""
+
+    item_id: Key
+    episode_id: str | None = None
+    previous_id: Key | None = None
+    stability_days: float | None = None
+    last_reviewed_at: float | None = None
     """In seconds since 1970."""
 
 
@@ -115,54 +143,42 @@ Edges = Mapping[str, Sequence[Edge]]
 
 def prepare(connection: Connection) -> None:
     """Sets up a connection for searching."""
+    register_vector(connection)
     for name, value in SETTINGS.items():
         connection.execute("select set_config(%s, %s, false)", (name, value))
 
 
-def nearest(
-    connection: Connection, vector: str, model: str, limit: int, condition: sql.Composable, values: Mapping[str, object]
-) -> Sequence[Key]:
-    """The memories nearest to a vector, the nearest first.
-
-    Where a condition leaves few, the index may look in vain: then all that meet it are compared.
-    """
-    parameters = {**values, "vector": vector, "model": model, "limit": limit}
-    query = NEAREST.format(condition=condition)
-    found = connection.execute(query, parameters, binary=True).fetchall()
-    if len(found) < limit and values:
-        with connection.transaction():
-            connection.execute("set local enable_indexscan = off")
-            found = connection.execute(query, parameters, binary=True).fetchall()
-    return [cast(Key, row_id) for (row_id,) in found]
-
-
-def facts(
-    connection: Connection,
-    ids: Collection[Key],
-    vector: str | None,
-    model: str,
-    condition: sql.Composable,
-    values: Mapping[str, object],
-    *,
-    with_people: bool,
-    with_tags: bool,
-) -> Sequence[Facts]:
+def rows(connection: Connection, ids: Collection[Key], question: Asked) -> Cursor[Row]:
     """What is known of some rows; those that do not meet the condition, or are gone, are left out."""
-    query = FACTS.format(
-        condition=condition,
-        with_people=sql.Literal(with_people),
-        with_vector=sql.Literal(vector is not None),
-        with_tags=sql.Literal(with_tags and vector is not None),
-    )
-    parameters = {**values, "ids": _array(ids), "vector": vector, "model": model}
-    return [Facts._make(row) for row in connection.execute(query, parameters, binary=True)]
+    return _rows(connection, GIVEN, question, {"ids": _array(ids)})
 
 
-def meeting(
-    connection: Connection, ids: Collection[Key], condition: sql.Composable, values: Mapping[str, object]
-) -> Sequence[Key]:
-    """Those of some rows that meet a condition, in no order."""
-    rows = connection.execute(MEETING.format(condition=condition), {**values, "ids": _array(ids)}, binary=True)
+def nearest_rows(connection: Connection, question: Asked, limit: int) -> Cursor[Row]:
+    """The same of the rows nearest to the question's vector, in no order.
+
+    Where a condition leaves few the index may look in vain, and there are fewer than there could be: `compared_rows`.
+    """
+    # As a literal, so that Postgres sees that one plan does for every vector.
+    nearest = NEAREST.format(condition=question.condition, limit=sql.Literal(limit))
+    return _rows(connection, nearest, question, {})
+
+
+def compared_rows(connection: Connection, question: Asked, limit: int) -> Sequence[Row]:
+    """The same after comparing all that meet the condition, without the index."""
+    with connection.transaction():
+        connection.execute("set local enable_indexscan = off")
+        return nearest_rows(connection, question, limit).fetchall()
+
+
+def dreamt(connection: Connection, item_ids: Collection[Key]) -> Cursor[Dreamt]:
+    """What was dreamt of some documents."""
+    return connection.cursor(row_factory=args_row(Dreamt)).execute(DREAMT, {"ids": _array(item_ids)}, binary=True)
+
+
+def meeting(connection: Connection, ids: Collection[Key], question: Asked) -> Sequence[Key]:
+    """Those of some rows that meet the question's condition, in no order."""
+    parameters = {**question.values, "ids": _array(ids)}
+    rows = connection.execute(MEETING.format(condition=question.condition), parameters, binary=True)
     return [cast(Key, row_id) for (row_id,) in rows]
 
 
@@ -176,6 +192,18 @@ def edges(connection: Connection, ids: Collection[Key]) -> Edges:
     """Edges from some memories, in the direction away from them."""
     rows = connection.execute(EDGES, {"ids": _array(ids)}, binary=True)
     return {str(edge_type): list(PACKED_EDGE.iter_unpack(cast(bytes, packed))) for edge_type, packed in rows}
+
+
+def _rows(connection: Connection, source: sql.Composable, question: Asked, values: Mapping[str, object]) -> Cursor[Row]:
+    query = ROWS.format(
+        source=source,
+        condition=question.condition,
+        with_people=sql.Literal(question.with_people),
+        with_vector=sql.Literal(question.vector is not None),
+        with_tags=sql.Literal(question.with_tags and question.vector is not None),
+    )
+    parameters = {**question.values, **values, "vector": question.vector, "model": question.model}
+    return connection.cursor(row_factory=args_row(Row)).execute(query, parameters, binary=True)
 
 
 def _array(ids: Iterable[Key]) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from memories import candidates, overview, recall
+from memories.beside import beside
 from memories.changes import store_identity
 from memories.database import Connection, url, without_password
 from memories.edit import Changes, edit
@@ -235,19 +236,21 @@ class Memory:
         with self._connection() as connection:
             if asks_model and is_present:
                 self._newcomers.embed_newest(connection)
-            answer = recall.search(
-                connection,
-                self._opened_lexical(),
-                self._familiarity,
-                query,
-                vector_of if asks_model else None,
-                self._model,
-                k,
-                filters,
-                as_of,
-                without,
-                tag_weight,
-            )
+            with beside(self._pool, connection) as second:
+                answer = recall.search(
+                    connection,
+                    second,
+                    self._opened_lexical(),
+                    self._familiarity,
+                    query,
+                    vector_of if asks_model else None,
+                    self._model,
+                    k,
+                    filters,
+                    as_of,
+                    without,
+                    tag_weight,
+                )
         if record and is_present:
             self.listed(answer, asked_at)
         self._worker.wake()
@@ -368,7 +371,7 @@ def _pool(database_url: str) -> "ConnectionPool[Connection]":
     return ConnectionPool(
         database_url,
         kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "dreams"},
-        min_size=1,
+        min_size=2,
         max_size=MOST_CONNECTIONS,
         check=ConnectionPool.check_connection,
         configure=candidates.prepare,

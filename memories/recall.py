@@ -6,7 +6,7 @@ co-activation. Every share of the result is named. docs/biology.md has the equat
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -17,7 +17,7 @@ import numpy
 from numpy.typing import NDArray
 
 from memories import candidates, spread
-from memories.candidates import Edges, Facts, Key
+from memories.candidates import Asked, Dreamt, Edges, Key, Row
 from memories.cues import named, people_names, query_terms, without_names
 from memories.database import Connection
 from memories.duplicates import folded
@@ -26,7 +26,7 @@ from memories.fusion import Familiarity, chance
 from memories.lexical import LexicalIndex
 from memories.memoir import memoirs
 from memories.records import Answer, Filters, Recalled, Term
-from memories.vectors import padded
+from memories.vectors import as_parameter
 
 VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 
@@ -90,7 +90,7 @@ class Question:
 class Candidate:
     """A document that may be a result: the row of it that matches best, and each term's share."""
 
-    facts: Facts
+    row: Row
     terms: dict[Term, float]
 
     @property
@@ -100,6 +100,7 @@ class Candidate:
 
 def search(
     connection: Connection,
+    beside: Connection,
     lexical: LexicalIndex,
     familiarity: Familiarity,
     query: str,
@@ -111,83 +112,36 @@ def search(
     without: Collection[Term],
     tag_weight: float,
 ) -> Answer:
-    """The best `k` memories, each with its reasons. Without `vector_of`, words and what was dreamt answer alone."""
+    """The best `k` memories, each with its reasons. Without `vector_of`, words and what was dreamt answer alone.
+
+    What `beside` is asked may be answered while `connection` is asked something else.
+    """
     lexical.catch_up(connection)
     question = _question(connection, lexical, familiarity, query, vector_of, without)
-    store = _Store(connection, question, model, filters, as_of, "tags" not in without and tag_weight > 0, k)
-    by_words = store.by_words(lexical)
-    by_meaning = store.by_meaning()
-    found = _scored(store.facts({*by_words, *by_meaning}), question, by_words, tag_weight)
+    asked = _asked(question, model, filters, as_of, "tags" not in without and tag_weight > 0)
+    nearest = None if asked.vector is None else candidates.nearest_rows(beside, asked, DENSE_ROWS)
+    by_words = _by_words(connection, lexical, question, asked, k)
+    rows = candidates.rows(connection, by_words, asked).fetchall()
+    if nearest is not None:
+        rows += _nearest(connection, nearest, asked)
+    found = _scored(rows, question, by_words, tag_weight)
+    dreamt_of_found = candidates.dreamt(beside, found)
     own = {item: candidate.relevance for item, candidate in found.items()}
-    seeds = nlargest(SEEDS, own, key=lambda item: (own[item], item))
-    edges = {
-        edge_type: found_edges
-        for edge_type, found_edges in candidates.edges(connection, seeds).items()
-        if TERM_OF_EDGES[edge_type] not in without
-    }
-    found |= _scored(store.facts(_reached(edges, own)), question, by_words, tag_weight)
-    _spread(found, edges, without)
-    _weigh(found, question, as_of or datetime.now(UTC), without)
-    ranked = sorted(found.values(), key=lambda candidate: (-candidate.relevance, candidate.facts.item_id))
+    edges = _edges(connection, own, without)
+    reached = _reached(edges, own)
+    dreamt_of_reached = candidates.dreamt(beside, reached)
+    whole = _scored(candidates.rows(connection, reached, asked), question, by_words, tag_weight) | found
+    known = {item.item_id: item for item in chain(dreamt_of_found, dreamt_of_reached)}
+    dreamt = {item: known.get(item) or Dreamt(item) for item in whole}
+    _spread(whole, dreamt, edges, without)
+    _weigh(whole, dreamt, question, as_of or datetime.now(UTC), without)
+    ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
     return Answer(
         query_id=uuid4(),
         query=query,
         results=_results(connection, ranked, k),
         method="words" if question.vector is None else "full",
     )
-
-
-class _Store:
-    """The store as one search sees it: its filters, its question."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        question: Question,
-        model: str,
-        filters: Filters,
-        as_of: datetime | None,
-        with_tags: bool,
-        k: int,
-    ) -> None:
-        self._wanted_rows = max(LEXICAL_ROWS, k)
-        self._connection, self._question, self._model = connection, question, model
-        self._condition, self._values = condition(filters, as_of)
-        self._vector = None if question.vector is None else padded(question.vector)
-        self._with_tags = with_tags
-
-    def by_words(self, lexical: LexicalIndex) -> Mapping[Key, float]:
-        """BM25 of the best rows; where there are filters, of as many as it takes to be left with enough."""
-        rows = self._wanted_rows
-        while True:
-            found = {row.bytes: bm25 for row, bm25 in lexical.search(self._question.weights, rows).items()}
-            if not self._values or len(found) < rows:
-                return found
-            left = candidates.meeting(self._connection, found, self._condition, self._values)
-            if len(left) >= self._wanted_rows:
-                return {row: found[row] for row in left}
-            rows *= WIDENING
-
-    def by_meaning(self) -> Sequence[Key]:
-        if self._vector is None:
-            return []
-        return candidates.nearest(
-            self._connection, self._vector, self._model, DENSE_ROWS, self._condition, self._values
-        )
-
-    def facts(self, rows: Collection[Key]) -> Sequence[Facts]:
-        if not rows:
-            return []
-        return candidates.facts(
-            self._connection,
-            rows,
-            self._vector,
-            self._model,
-            self._condition,
-            self._values,
-            with_people=bool(self._question.names),
-            with_tags=self._with_tags,
-        )
 
 
 def _question(
@@ -213,7 +167,7 @@ def _question(
 
 
 def _scored(
-    rows: Sequence[Facts], question: Question, by_words: Mapping[Key, float], tag_weight: float
+    rows: Iterable[Row], question: Question, by_words: Mapping[Key, float], tag_weight: float
 ) -> dict[Key, Candidate]:
     """Documents by what they are worth by themselves: that of their best row."""
     found: dict[Key, Candidate] = {}
@@ -234,6 +188,50 @@ def _scored(
     return found
 
 
+def _asked(question: Question, model: str, filters: Filters, as_of: datetime | None, with_tags: bool) -> Asked:
+    meets, values = condition(filters, as_of)
+    return Asked(
+        model=model,
+        vector=None if question.vector is None else as_parameter(question.vector),
+        condition=meets,
+        values=values,
+        with_people=bool(question.names),
+        with_tags=with_tags,
+    )
+
+
+def _by_words(
+    connection: Connection, lexical: LexicalIndex, question: Question, asked: Asked, k: int
+) -> Mapping[Key, float]:
+    """BM25 of the best rows; where there are filters, of as many as it takes to be left with enough."""
+    wanted_rows = rows = max(LEXICAL_ROWS, k)
+    while True:
+        found = {row.bytes: bm25 for row, bm25 in lexical.search(question.weights, rows).items()}
+        if not asked.values or len(found) < rows:
+            return found
+        left = candidates.meeting(connection, found, asked)
+        if len(left) >= wanted_rows:
+            return {row: found[row] for row in left}
+        rows *= WIDENING
+
+
+def _nearest(connection: Connection, nearest: Iterable[Row], asked: Asked) -> Sequence[Row]:
+    rows = list(nearest)
+    if len(rows) < DENSE_ROWS and asked.values:
+        return candidates.compared_rows(connection, asked, DENSE_ROWS)
+    return rows
+
+
+def _edges(connection: Connection, own: Mapping[Key, float], without: Collection[Term]) -> Edges:
+    """Those from the candidates that are worth most by themselves."""
+    seeds = nlargest(SEEDS, own, key=lambda item: (own[item], item))
+    return {
+        edge_type: found
+        for edge_type, found in candidates.edges(connection, seeds).items()
+        if TERM_OF_EDGES[edge_type] not in without
+    }
+
+
 def _reached(edges: Edges, own: Mapping[Key, float]) -> Sequence[Key]:
     """The documents beyond the candidates that receive most of them; the others could not come far."""
     received: defaultdict[Key, float] = defaultdict(float)
@@ -243,18 +241,20 @@ def _reached(edges: Edges, own: Mapping[Key, float]) -> Sequence[Key]:
     return nlargest(REACHED, received, key=lambda target: (received[target], target))
 
 
-def _spread(found: Mapping[Key, Candidate], edges: Edges, without: Collection[Term]) -> None:
+def _spread(
+    found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt], edges: Edges, without: Collection[Term]
+) -> None:
     """Adds what each document receives from those it is joined to; all of it from what they are worth by themselves."""
     own = {item: max(candidate.relevance, 0.0) for item, candidate in found.items()}
-    items = [candidate.facts for candidate in found.values()]
-    sessions = spread.sessions_of(items)
+    asking = {item: candidate.row.asking for item, candidate in found.items()}
+    sessions = spread.sessions_of(dreamt.values())
 
     def along(edge_type: str) -> spread.Activation:
         return spread.along(edges.get(edge_type, ()), own)
 
     received: Sequence[tuple[Term, float, spread.Activation]] = [
         ("temporal", TEMPORAL, along("temporal")),
-        ("temporal", ANSWERING, spread.to_answers(items, own) if "temporal" not in without else {}),
+        ("temporal", ANSWERING, spread.to_answers(dreamt.values(), asking, own) if "temporal" not in without else {}),
         ("episode", EPISODE, spread.within_sessions(sessions, own) if "episode" not in without else {}),
         ("entity", ENTITY, spread.divided(edges.get("entity", ()), own)),
         ("entity", NAMING, along("mention")),
@@ -268,33 +268,39 @@ def _spread(found: Mapping[Key, Candidate], edges: Edges, without: Collection[Te
                 terms[term] = terms.get(term, 0.0) + weight * value
 
 
-def _weigh(found: Mapping[Key, Candidate], question: Question, instant: datetime, without: Collection[Term]) -> None:
+def _weigh(
+    found: Mapping[Key, Candidate],
+    dreamt: Mapping[Key, Dreamt],
+    question: Question,
+    instant: datetime,
+    without: Collection[Term],
+) -> None:
     """Adds what depends on the document alone: who takes part, whether it only asks, how well it is remembered."""
     now = instant.timestamp()
-    for candidate in found.values():
-        facts, terms = candidate.facts, candidate.terms
+    for item, candidate in found.items():
+        row, terms = candidate.row, candidate.terms
         if question.names:
-            terms["people"] = PEOPLE * _share_named(facts.people or "", question.names)
+            terms["people"] = PEOPLE * _share_named(row.people or "", question.names)
         if "asking" not in without:
-            terms["asking"] = -ASKING * facts.asking
+            terms["asking"] = -ASKING * row.asking
         if "retrievability" not in without:
-            terms["retrievability"] = RETRIEVABILITY * _retrievability(facts, now)
+            terms["retrievability"] = RETRIEVABILITY * _retrievability(dreamt[item], now)
 
 
 def _share_named(people: str, names: frozenset[str]) -> float:
     return len(names & people_names(people)) / len(names)
 
 
-def _retrievability(facts: Facts, now: float) -> float:
-    if facts.stability_days is None or facts.last_reviewed_at is None:
+def _retrievability(dreamt: Dreamt, now: float) -> float:
+    if dreamt.stability_days is None or dreamt.last_reviewed_at is None:
         return 1.0
-    elapsed_days = max(now - facts.last_reviewed_at, 0.0) / SECONDS_PER_DAY
-    return float((1 + FSRS_FACTOR * elapsed_days / facts.stability_days) ** -FSRS_DECAY)
+    elapsed_days = max(now - dreamt.last_reviewed_at, 0.0) / SECONDS_PER_DAY
+    return float((1 + FSRS_FACTOR * elapsed_days / dreamt.stability_days) ** -FSRS_DECAY)
 
 
 def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Sequence[Recalled]:
     """The first `k` that are not nearly the same as one before them, whole. What was deleted meanwhile is left out."""
-    by_row = {candidate.facts.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
+    by_row = {candidate.row.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
     passages = candidates.passages(connection, list(by_row))
     groups = folded([(row, passages[row]) for row in by_row if row in passages])
     ids = {row: UUID(bytes=row) for row in list(groups)[:k]}
@@ -306,11 +312,11 @@ def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Seq
             rank=rank,
             relevance=by_row[row].relevance,
             terms=by_row[row].terms,
-            cosine_similarity=by_row[row].facts.cosine_similarity,
-            tag_similarity=by_row[row].facts.tag_similarity,
+            cosine_similarity=by_row[row].row.cosine_similarity,
+            tag_similarity=by_row[row].row.tag_similarity,
             passage=passages[row],
             passage_id=row_id,
-            duplicates=[UUID(bytes=by_row[other].facts.item_id) for other in groups[row]],
+            duplicates=[UUID(bytes=by_row[other].row.item_id) for other in groups[row]],
         )
         for rank, (row, row_id) in enumerate(shown, 1)
     ]

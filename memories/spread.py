@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
-from memories.candidates import Edge, Edges, Facts, Key
+from memories.candidates import Dreamt, Edge, Edges, Key
 
 BEST_OF_EPISODE = 3
 Activation = Mapping[Key, float]
@@ -29,12 +29,12 @@ def divided(edges: Sequence[Edge], activation: Activation) -> Activation:
     return along(edges, {source: activation.get(source, 0.0) / total for source, total in fan.items() if total})
 
 
-def to_answers(items: Iterable[Facts], activation: Activation) -> Activation:
+def to_answers(dreamt: Iterable[Dreamt], asking: Activation, activation: Activation) -> Activation:
     """What each memory receives from the one before it, as far as that one asks: an answer follows its question."""
-    asked = {item.item_id: item.asking * activation.get(item.item_id, 0.0) for item in items if item.asking}
+    asked = {item: part * activation.get(item, 0.0) for item, part in asking.items() if part}
     return {
         item.item_id: asked[item.previous_id]
-        for item in items
+        for item in dreamt
         if item.previous_id is not None and item.previous_id in asked
     }
 
@@ -53,10 +53,10 @@ def _mean_of_best(values: Sequence[float]) -> float:
     return sum(best) / len(best)
 
 
-def sessions_of(items: Iterable[Facts]) -> Mapping[Key, str | Key]:
+def sessions_of(dreamt: Iterable[Dreamt]) -> Mapping[Key, str | Key]:
     """The session of each memory's episode; one that no cycle has placed yet has a session of its own."""
     return {
-        item.item_id: item.item_id if item.episode_id is None else item.episode_id.rpartition("#")[0] for item in items
+        item.item_id: item.item_id if item.episode_id is None else item.episode_id.rpartition("#")[0] for item in dreamt
     }
 
 

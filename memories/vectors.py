@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 from numpy.typing import NDArray
+from pgvector import Vector
 
 COLUMN_DIMENSIONS = 768
 Vectors = NDArray[numpy.float32]
@@ -23,7 +24,14 @@ def as_query(model: str, text: str) -> str:
     return QUERY_PREFIXES.get(model.split(":")[0], "") + text
 
 
+def as_parameter(vector: NDArray[numpy.floating]) -> Vector:
+    """A vector as the store keeps it, for connections that know the type (`candidates.prepare`)."""
+    whole = numpy.zeros(COLUMN_DIMENSIONS, dtype=numpy.float32)
+    whole[: len(vector)] = vector / numpy.linalg.norm(vector)
+    return Vector(whole)
+
+
 def padded(vector: NDArray[numpy.floating]) -> str:
-    """A vector as the store keeps it: of length one, and zero beyond the model's own dimensions."""
+    """A vector as the store keeps it, as text: of length one, and zero beyond the model's own dimensions."""
     values = (vector / numpy.linalg.norm(vector)).astype(numpy.float32).tolist()
     return "[" + ",".join([f"{value:.9g}" for value in values]) + ",0" * (COLUMN_DIMENSIONS - len(values)) + "]"

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import numpy
 import pytest
+from pgvector import Vector
 from psycopg import sql
 
 from ingest import forgetting
@@ -25,6 +26,7 @@ from ingest.load import load
 from ingest.settings import settings as ingest_settings
 from memories import candidates, postings
 from memories.backup import backup
+from memories.candidates import Asked
 from memories.database import Connection, connect
 from memories.errors import ModelError, NotFound
 from memories.export import export
@@ -240,11 +242,11 @@ def test_nothing_is_left_of_a_deleted_memory(dreamt_url: str, dreams: Dreams, tm
         at_once = places(connection, *every_id)
         assert {place for place in at_once if not HISTORY.match(place) and not COMMUNITIES.search(place)} <= KEPT_IDS
         connection.execute("set enable_seqscan = off")
+        candidates.prepare(connection)
         for vector in vectors:
-            nearest = candidates.nearest(
-                connection, vector, settings().embedding_model, 100, *condition(Filters(), None)
-            )
-            assert not {UUID(bytes=row_id) for row_id in nearest} & set(every_id)
+            asked = Asked(settings().embedding_model, Vector.from_text(vector), *condition(Filters(), None))
+            nearest = candidates.nearest_rows(connection, asked, 100)
+            assert not {UUID(bytes=row.id) for row in nearest} & set(every_id)
             assert connection.execute(
                 "select count(*) from memories where embedding_vector = %s", (vector,)
             ).fetchone() == (0,)
