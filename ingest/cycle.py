@@ -11,6 +11,7 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from ingest import dbt, forgetting
@@ -272,7 +273,12 @@ def cycle_lock(database_url: str, wait: bool, on_step: OnStep = lambda _: None) 
                 on_step("wait")
                 waits = True
             time.sleep(LOCK_POLL_SECONDS)
-        yield connection
+        try:
+            yield connection
+        finally:
+            # By itself the server lets go of it a moment after the connection was closed.
+            if connection.info.transaction_status == TransactionStatus.IDLE:
+                connection.execute(f"select pg_advisory_unlock({CYCLE_LOCK})")
 
 
 def _try_lock(holder: Connection) -> bool:
@@ -312,9 +318,11 @@ def begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object])
 
 
 def finish(connection: Connection, cycle: Cycle) -> None:
+    # What was published last is what is visible, also where the clock was set back meanwhile.
     connection.execute(
-        "update dreams.cycles set state = 'published', published_at = clock_timestamp(), row_counts = %s,"
-        " rows_changed = %s where cycle_id = %s",
+        "update dreams.cycles set state = 'published', published_at = greatest("
+        "clock_timestamp(), (select max(published_at) + interval '1 microsecond' from dreams.cycles)),"
+        " row_counts = %s, rows_changed = %s where cycle_id = %s",
         (Jsonb(cycle.row_counts), sum(cycle.rows_changed.values()), cycle.cycle_id),
     )
     seconds = dict.fromkeys((model_run.stage for model_run in cycle.model_runs), 0.0)

@@ -44,11 +44,11 @@ def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None
             dbt.copy_cache(ingest_settings().duckdb_file, carried)
             for step, cache in (("carry on", carried), ("rebuild", rebuilt)):
                 on_step(step)
-                _compute(database_url, cache, last, full_refresh=cache == rebuilt)
+                compute(database_url, cache, last, full_refresh=cache == rebuilt)
             on_step("compare")
-            differences = _differences(carried, rebuilt, STAGES["long_term"])
-    _check(differences)
-    return differences
+            found = differences(carried, rebuilt, STAGES["long_term"])
+    _check(found)
+    return found
 
 
 def _last_cycle(connection: Connection) -> Mapping[str, object] | None:
@@ -61,7 +61,8 @@ def _last_cycle(connection: Connection) -> Mapping[str, object] | None:
     return {**parameters, "as_of": as_of.isoformat()}
 
 
-def _compute(database_url: str, cache: Path, variables: Mapping[str, object], *, full_refresh: bool) -> None:
+def compute(database_url: str, cache: Path, variables: Mapping[str, object], *, full_refresh: bool) -> None:
+    """Computes all marts in a DuckDB file, for the instant `as_of` of the variables. Raises CycleFailed."""
     dbt.run(
         database_url,
         cache,
@@ -72,16 +73,17 @@ def _compute(database_url: str, cache: Path, variables: Mapping[str, object], *,
     )
 
 
-def _differences(carried: Path, rebuilt: Path, marts: Sequence[str]) -> Mapping[str, int]:
+def differences(carried: Path, rebuilt: Path, marts: Sequence[str]) -> Mapping[str, int]:
+    """How many rows of each mart stand in one of two DuckDB files only."""
     with duckdb.connect() as connection:
         connection.execute(f"attach '{carried}' as carried (read_only)")
         connection.execute(f"attach '{rebuilt}' as rebuilt (read_only)")
         return {mart: connection.execute(DIFFERENCE.format(mart=mart)).fetchall()[0][0] for mart in marts}
 
 
-def _check(differences: Mapping[str, int]) -> None:
+def _check(found: Mapping[str, int]) -> None:
     """Raises RebuildDiffers when a mart has differing rows."""
-    told = ", ".join(f"{mart} by {count}" for mart, count in differences.items() if count)
+    told = ", ".join(f"{mart} by {count}" for mart, count in found.items() if count)
     if told:
         raise RebuildDiffers(
             f"a full rebuild differs from the DuckDB file (rows: {told}): replace it with `dreams run --full-refresh`"

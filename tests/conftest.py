@@ -176,6 +176,13 @@ def use(url: str, cache: Path, patch: pytest.MonkeyPatch) -> str:
     return url
 
 
+def carried_to(file: Path, dreamt: Path) -> Path:
+    """A DuckDB file in the state of another one."""
+    for suffix in ("", ".version"):
+        shutil.copy(f"{dreamt}{suffix}", f"{file}{suffix}")
+    return file
+
+
 @pytest.fixture
 def duckdb_file(server: str) -> Iterator[Path]:
     """Where a test's DuckDB file will lie; it is gone after the test."""
@@ -205,10 +212,8 @@ def dreamt_url(
 ) -> Iterator[str]:
     """A store of its own with the sample, dreamt once, its DuckDB file, and a sidecar; the settings point to them."""
     template, dreamt = dreamt_template
-    for suffix in ("", ".version"):
-        shutil.copy(f"{dreamt}{suffix}", f"{duckdb_file}{suffix}")
     monkeypatch.setenv("OLLAMA_URL", ollama_url)
-    yield use(new_database(server, template, OWN), duckdb_file, monkeypatch)
+    yield use(new_database(server, template, OWN), carried_to(duckdb_file, dreamt), monkeypatch)
     forget_settings()
 
 

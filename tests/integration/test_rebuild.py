@@ -67,3 +67,20 @@ def test_while_a_cycle_runs_nothing_is_compared(dreamt_url: str) -> None:
 
 def test_a_store_that_has_not_dreamt_has_nothing_to_compare(store_url: str) -> None:
     assert compare_with_rebuild() == {}
+
+
+def test_a_cycle_after_the_clock_was_set_back_is_the_one_that_is_seen(dreamt_url: str) -> None:
+    with psycopg.connect(dreamt_url) as connection:
+        connection.execute(
+            "update dreams.cycles set as_of = as_of + interval '1 day', published_at = published_at + interval '1 day'"
+        )
+    remember("The clock in the hall was a day ahead.")
+    cycle = run_cycle()
+    with psycopg.connect(dreamt_url) as connection:
+        seen = connection.execute("select as_of from dreams.visible_cycle").fetchone()
+        known = connection.execute(
+            "select count(*) from dreams.memory_states as s inner join public.memories as m on m.id = s.memory_id"
+            " where m.content like '%in the hall%'"
+        ).fetchone()
+    assert (seen, known) == ((cycle.as_of,), (1,))
+    assert compare_with_rebuild() == dict.fromkeys(STAGES["long_term"], 0)

@@ -9,6 +9,10 @@ versions as (
     select * from {{ source('dreams', 'memory_versions') }}
 ),
 
+events as (
+    select * from {{ source('dreams', 'recall_events') }}
+),
+
 created as (
     select memory_id, min(occurred_at) as created_at
     from {{ ref('stg_events') }}
@@ -22,6 +26,17 @@ then_valid as (
     qualify row_number() over (partition by memory_id order by version) = 1
 ),
 
+-- What a memory that was stored again, or edited, was given before, from the first time since.
+then_given as (
+    select memory_id, cast(details as json) as details
+    from events
+    where
+        kind in ('upserted', 'edited')
+        and greatest(occurred_at, recorded_at) > {{ as_of() }}
+        and json_exists(cast(details as json), '$.context')
+    qualify row_number() over (partition by memory_id order by recorded_at, occurred_at, event_id) = 1
+),
+
 versioned as (
     select
         memories.id as memory_id,
@@ -29,14 +44,25 @@ versioned as (
         cast(row_number() over document as integer) as chunk_index,
         coalesce(then_valid.content, memories.content) as content,
         coalesce(then_valid.content_hash, memories.content_hash) as content_hash,
-        coalesce(then_valid.context, memories.context) as context,
-        coalesce(then_valid.summary, memories.summary) as summary,
-        coalesce(if(then_valid.memory_id is null, memories.tags, then_valid.tags), []) as tags,
-        cast(if(then_valid.memory_id is null, memories.metadata, then_valid.metadata) as json) as metadata,
+        coalesce(then_given.details ->> 'context', then_valid.context, memories.context) as context,
+        coalesce(then_given.details ->> 'summary', then_valid.summary, memories.summary) as summary,
+        coalesce(
+            case
+                when then_given.memory_id is not null then cast(then_given.details -> 'tags' as varchar[])
+                when then_valid.memory_id is not null then then_valid.tags
+                else memories.tags
+            end,
+            []
+        ) as tags,
+        case
+            when json_exists(then_given.details, '$.metadata') then then_given.details -> 'metadata'
+            else cast(if(then_valid.memory_id is null, memories.metadata, then_valid.metadata) as json)
+        end as metadata,
         created.created_at
     from memories
     inner join created on memories.id = created.memory_id
     left join then_valid on memories.id = then_valid.memory_id
+    left join then_given on memories.id = then_given.memory_id
     window document as (
         partition by coalesce(memories.parent_id, memories.id) order by coalesce(memories.chunk_index, 1), memories.id
     )

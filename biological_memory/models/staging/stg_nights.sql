@@ -1,10 +1,17 @@
--- One row per agent and night whose replay is recorded.
+-- One row per agent and night whose replay an earlier cycle than this one recorded.
 with nights as (
     select * from {{ source('dreams', 'nights') }}
 ),
 
+cycles as (
+    select * from {{ source('dreams', 'cycles') }}
+),
+
 final as (
-    select agent, night, replayed_count from nights
+    select nights.agent, nights.night, nights.replayed_count
+    from nights
+    left join cycles on nights.cycle_id = cycles.cycle_id
+    where coalesce(cycles.as_of < {{ as_of() }}, true)
 )
 
 select * from final
