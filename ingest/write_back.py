@@ -51,7 +51,9 @@ select
     md5('rehearsed ' || r.agent || ' ' || r.night || ' ' || r.memory_id)::uuid, r.memory_id, 'rehearsed',
     r.occurred_at, r.replay_rank, jsonb_build_object('gain', r.gain, 'need', r.need)
 from staged_replays as r
-where exists (select 1 from public.memories as m where m.id = r.memory_id)
+where
+    exists (select 1 from public.memories as m where m.id = r.memory_id)
+    and not exists (select 1 from dreams.nights as n where n.agent = r.agent and n.night = r.night)
 on conflict (event_id) do nothing
 """
 
