@@ -23,23 +23,27 @@ select
 from dreams.cycles
 """
 
-# What stood in each row before the first change after that cycle; a row that came later had nothing.
+# What stood in each row before the first change after that cycle; a row that came later had nothing. The empty key is
+# of all rows that came when there was none.
 STAGE = """
 create temporary table {staged} on commit drop as
 with earlier as (
-    select distinct on (d.row_key) d.row_key, d.before
+    select distinct on (d.row_key) d.row_key, d.before, c.published_at
     from dreams.cycle_changes as d inner join dreams.cycles as c on c.cycle_id = d.cycle_id
     where d.relation = {relation} and c.published_at > {published_at}
     order by d.row_key, c.published_at
+),
+filled as (
+    select published_at from earlier where row_key = '{{}}'
 )
 select t.* from {target} as t
-where not exists (select 1 from earlier as e where e.row_key = {key})
+where not exists (select 1 from filled) and not exists (select 1 from earlier as e where e.row_key = {key})
 union all
 select r.*
 from earlier as e
 left join {target} as t on e.row_key = {key}
 cross join lateral jsonb_populate_record(t, e.before) as r
-where e.before is not null
+where e.before is not null and not exists (select 1 from filled as f where f.published_at <= e.published_at)
 """
 
 

@@ -171,7 +171,10 @@ def _as_text(column: str, kind: str) -> str:
 
 
 def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
-    """Deletes, updates and inserts what differs, and records each difference with what stood there before."""
+    """Deletes, updates and inserts what differs, and records each difference with what stood there before.
+
+    Where nothing stood at all, that is the one record: an insertion with the empty key.
+    """
     target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
     for column in mart.memory_columns:
         connection.execute(
@@ -202,6 +205,13 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
         "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"
         " select {cycle}, {relation}, "
     )
+    insert = "insert into {target} ({columns}) select {columns} from {staged} as s"
+    if connection.execute(sql.SQL("select 1 from {target} limit 1").format(**parts)).fetchone() is None:
+        # One record for all: of what was empty, nothing else need be known to go back.
+        filled = connection.execute(sql.SQL(insert).format(**parts)).rowcount
+        if filled:
+            connection.execute(sql.SQL(f"{record} 'insert', '{{{{}}}}', null, '{{{{}}}}'").format(**parts))
+        return filled
     gone = "not exists (select 1 from {staged} as s where {same_key})"
     differs = "{same_key} and ({old}) is distinct from ({new})"
     fresh = "not exists (select 1 from {target} as t where {same_key})"
@@ -212,7 +222,7 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
         f"{record} 'update', {{key}}, to_jsonb(t), {{memories}} from {{target}} as t, {{staged}} as s where {differs}",
         f"update {{target}} as t set {{set}} from {{staged}} as s where {differs}",  # noqa: S608
         f"{record} 'insert', {{staged_key}}, null, '{{{{}}}}' from {{staged}} as s where {fresh}",
-        f"insert into {{target}} ({{columns}}) select {{columns}} from {{staged}} as s where {fresh}",  # noqa: S608
+        f"{insert} where {fresh}",
     ):
         count = connection.execute(sql.SQL(template).format(**parts)).rowcount
         changed += 0 if template.startswith(record) else count

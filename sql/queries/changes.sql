@@ -19,7 +19,7 @@ cycles as (
     where p.state = 'published' and (p.cycle_id = c.cycle_id or p.as_of > c.as_of - make_interval(days => %(days)s))
 ),
 
-first_changes as (
+recorded as (
     select distinct on (d.relation, d.row_key)
         d.relation,
         d.row_key,
@@ -27,6 +27,57 @@ first_changes as (
     from dreams.cycle_changes as d
     inner join cycles as p on d.cycle_id = p.cycle_id
     order by d.relation asc, d.row_key asc, p.published_at asc
+),
+
+-- Where nothing stood before, all that stands there is new: one change with the empty key says so.
+filled as (
+    select relation from recorded
+    where row_key = '{}'
+),
+
+first_changes as (
+    select
+        relation,
+        row_key,
+        before
+    from recorded
+    where row_key <> '{}' and relation not in (select relation from filled)
+    union all
+    select
+        'memory_states' as relation,
+        jsonb_build_object('memory_id', memory_id) as row_key,
+        null as before
+    from dreams.memory_states
+    where exists (select 1 from filled where relation = 'memory_states')
+    union all
+    select
+        'edge_states' as relation,
+        jsonb_build_object('memory_a', memory_a, 'memory_b', memory_b, 'edge_type', edge_type) as row_key,
+        null as before
+    from dreams.edge_states
+    where exists (select 1 from filled where relation = 'edge_states')
+    union all
+    select
+        'semantic_network' as relation,
+        jsonb_build_object('concept_a', concept_a, 'concept_b', concept_b, 'association_type', association_type)
+            as row_key,
+        null as before
+    from dreams.semantic_network
+    where exists (select 1 from filled where relation = 'semantic_network')
+    union all
+    select
+        'memory_insights' as relation,
+        jsonb_build_object('insight_id', insight_id) as row_key,
+        null as before
+    from dreams.memory_insights
+    where exists (select 1 from filled where relation = 'memory_insights')
+    union all
+    select
+        'communities' as relation,
+        jsonb_build_object('community_id', community_id) as row_key,
+        null as before
+    from dreams.communities
+    where exists (select 1 from filled where relation = 'communities')
 ),
 
 changes as (

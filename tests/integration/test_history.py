@@ -79,6 +79,24 @@ def test_what_was_deleted_does_not_come_back_with_an_earlier_cycle(dreamt_url: s
     assert dreamt_of() == remembered[1:]
 
 
+def test_going_back_leaves_empty_what_was_empty(dreamt_url: str) -> None:
+    dreamt, shown = latest(), marts()
+    with connect(autocommit=True) as connection:
+        for name in MARTS:
+            connection.execute(f"delete from dreams.{name}".encode())
+    run_cycle("working_memory")
+    awake, shown_awake = latest(), marts()
+    run_cycle()
+    after = dreamt_of()
+    assert len(after) > 300 and shown_awake["attention_slots"] and not shown_awake["memory_states"]
+    run_cycle(overrides={"hebbian_learning_rate": 0.3})
+    roll_back(awake)
+    assert marts() == shown_awake
+    run_cycle()
+    assert dreamt_of() == after
+    assert {name for name in MARTS if not shown[name]} == set() and dreamt != awake
+
+
 def test_a_way_back_that_is_no_longer_kept_is_refused(dreamt_url: str) -> None:
     first, shown = latest(), marts()
     run_cycle("working_memory", overrides={"working_memory_capacity": 5})
