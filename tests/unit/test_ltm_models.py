@@ -33,6 +33,23 @@ def memories(vectors: Any, missing: Any = True) -> Mapping[str, Any]:
     }
 
 
+def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
+    """The rows that the search gives, as the model writes them."""
+    found = ltm_nearest.search_backwards(
+        numpy.stack(known["embedding"]), known["is_missing"], centroids, neighbours, threshold
+    )
+    return [
+        (
+            str(known["memory_id"][position]),
+            str(known["fingerprint"][position]),
+            None if numpy.isnan(nearest) else float(nearest),
+            [str(known["memory_id"][neighbour]) for neighbour in kept if neighbour != ltm_nearest.NOBODY],
+            [float(value) for value, neighbour in zip(values, kept, strict=True) if neighbour != ltm_nearest.NOBODY],
+        )
+        for position, nearest, kept, values in zip(*found, strict=True)
+    ]
+
+
 def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
     """What the search promises, said plainly: all earlier memories, of those in the lists probed."""
     likeness = centroids @ vectors.T
@@ -60,13 +77,13 @@ def test_nearest_is_what_a_search_one_by_one_finds(lists: int) -> None:
     """Over several batches; with forty lists some near memories lie in none of the sixteen probed."""
     vectors = unit_vectors(ltm_nearest.BATCH_MEMORIES + 500)
     centroids = unit_vectors(lists, seed=2) if lists > 1 else ONE_LIST
-    found = ltm_nearest.search_backwards(memories(vectors), centroids, neighbours=4, threshold=0.3)
+    found = searched(memories(vectors), centroids, neighbours=4, threshold=0.3)
     assert found == searched_one_by_one(vectors, centroids, neighbours=4, threshold=0.3)
 
 
 def test_the_first_memory_and_one_with_nothing_near() -> None:
     vectors = numpy.eye(16, dtype=numpy.float32)[[0, 1, 0]]
-    rows = ltm_nearest.search_backwards(memories(vectors), ONE_LIST, neighbours=2, threshold=0.5)
+    rows = searched(memories(vectors), ONE_LIST, neighbours=2, threshold=0.5)
     first, second, third = (str(UUID(int=position)) for position in range(3))
     assert rows == [
         (first, "print 0", None, [], []),
@@ -79,7 +96,7 @@ def test_a_similarity_at_the_threshold_counts() -> None:
     vectors = numpy.array([[1, 0], [0.5, 0.75**0.5]], dtype=numpy.float32)
     centroid = numpy.zeros((1, 2), dtype=numpy.float32)
     at, above = (
-        ltm_nearest.search_backwards(memories(vectors), centroid, neighbours=1, threshold=threshold)[1][4]
+        searched(memories(vectors), centroid, neighbours=1, threshold=threshold)[1][4]
         for threshold in (0.5, 0.500000001)
     )
     assert (at, above) == ([0.5], [])
@@ -87,7 +104,7 @@ def test_a_similarity_at_the_threshold_counts() -> None:
 
 def test_of_equally_near_memories_the_latest_are_kept() -> None:
     vectors = unit_vectors(1).repeat(6, axis=0)
-    rows = ltm_nearest.search_backwards(memories(vectors), ONE_LIST, neighbours=2, threshold=0.3)
+    rows = searched(memories(vectors), ONE_LIST, neighbours=2, threshold=0.3)
     assert [row[3] for row in rows[2:]] == [
         [str(UUID(int=position - 1)), str(UUID(int=position - 2))] for position in range(2, 6)
     ]
@@ -95,14 +112,20 @@ def test_of_equally_near_memories_the_latest_are_kept() -> None:
 
 def test_similarity_never_passes_one() -> None:
     """The length of a stored vector is 1 but for rounding; confidence is read off its similarity to another."""
-    rows = ltm_nearest.search_backwards(
+    rows = searched(
         memories(numpy.full((2, 4), 0.5000001, dtype=numpy.float32)), numpy.zeros((1, 4), dtype=numpy.float32), 1, 0.3
     )
     assert rows[1][2] == 1.0 and rows[1][4] == [1.0]
 
 
+def test_centroids_may_have_been_recorded_with_zeros_at_their_ends() -> None:
+    vectors, centroids = unit_vectors(300), unit_vectors(30, seed=2)
+    longer = numpy.pad(centroids, ((0, 0), (0, 16)))
+    assert search_of(vectors, longer) == search_of(vectors, centroids)
+
+
 def search_of(vectors: Any, centroids: Any, missing: Any = True) -> Sequence[Row]:
-    rows: Sequence[Row] = ltm_nearest.search_backwards(memories(vectors, missing), centroids, 6, 0.3)
+    rows: Sequence[Row] = searched(memories(vectors, missing), centroids, 6, 0.3)
     return rows
 
 
@@ -119,6 +142,18 @@ def test_an_incremental_search_finds_what_a_rebuild_finds(seed: int) -> None:
     assert [*search_of(vectors[:stop], centroids), *search_of(vectors, centroids, numpy.arange(count) >= stop)] == whole
     for position in random.integers(0, count, 4):
         assert search_of(vectors, centroids, numpy.arange(count) == position) == [whole[position]]
+
+
+def partition(members: Sequence[str], edges: Sequence[tuple[str, str, float]], resolution: float) -> Sequence[Row]:
+    """The rows of a graph: each member, its area and cluster, centrality, clustering."""
+    place = {member: position for position, member in enumerate(members)}
+    ties = numpy.array([(place[a], place[b]) for a, b, _ in edges], dtype=numpy.int64).reshape(-1, 2)
+    weights = numpy.array([weight for _, _, weight in edges])
+    found = ltm_communities.partition(len(members), ties, weights, resolution)
+    return [
+        (member, f"area:{members[area]}", f"cluster:{members[cluster]}", round(centrality, 9), round(clustering, 9))
+        for member, area, cluster, centrality, clustering in zip(members, *found, strict=True)
+    ]
 
 
 def ids(count: int) -> list[str]:
@@ -141,7 +176,7 @@ def test_two_cliques_are_two_areas_called_after_their_first_members() -> None:
         groups = [sorted(shuffled[:5]), sorted(shuffled[5:])]
         edges = [*clique(groups[0]), *clique(groups[1]), (*sorted((groups[0][0], groups[1][0])), 0.1)]
         random.shuffle(edges)
-        found = places(ltm_communities.partition(ids(12), edges, 0.5))
+        found = places(partition(ids(12), edges, 0.5))
         for group in groups:
             assert {found[member] for member in group} == {(f"area:{group[0]}", f"cluster:{group[0]}")}
 
@@ -153,34 +188,30 @@ def test_an_area_of_eight_or_more_falls_into_clusters() -> None:
     """
     large, small = ids(8), ids(6)
     tied = [(a, b, 0.25) for a, b in zip(large[:4], large[4:], strict=True)]
-    split = places(ltm_communities.partition(large, [*clique(large[:4]), *clique(large[4:]), *tied], 0.12))
+    split = places(partition(large, [*clique(large[:4]), *clique(large[4:]), *tied], 0.12))
     assert {area for area, _ in split.values()} == {f"area:{large[0]}"}
     assert [split[member][1] for member in large] == [f"cluster:{large[0]}"] * 4 + [f"cluster:{large[4]}"] * 4
     halves = [*clique(small[:3]), *clique(small[3:]), (small[0], small[3], 0.25)]
-    assert set(places(ltm_communities.partition(small, halves, 0.06)).values()) == {
-        (f"area:{small[0]}", f"cluster:{small[0]}")
-    }
+    assert set(places(partition(small, halves, 0.06)).values()) == {(f"area:{small[0]}", f"cluster:{small[0]}")}
 
 
 def test_a_memory_without_ties_is_alone() -> None:
-    """Its centrality is the least, nobody's neighbours know one another; edges to unknown memories do not count."""
+    """Its centrality is the least, nobody's neighbours know one another."""
     one, two, alone = ids(3)
-    rows = ltm_communities.partition(ids(3), [(one, two, 0.5), (alone, "unknown", 0.5)], 0.5)
+    rows = partition(ids(3), [(one, two, 0.5)], 0.5)
     assert places(rows)[alone] == (f"area:{alone}", f"cluster:{alone}")
     assert places(rows)[one] == places(rows)[two] == (f"area:{one}", f"cluster:{one}")
     centrality = {row[0]: row[3] for row in rows}
     assert centrality[alone] < centrality[one] == centrality[two]
     assert {row[4] for row in rows} == {0.0}
-    assert ltm_communities.partition([], [], 0.5) == []
-    assert places(ltm_communities.partition(ids(2), [], 0.5)) == {
-        member: (f"area:{member}", f"cluster:{member}") for member in ids(2)
-    }
+    assert partition([], [], 0.5) == []
+    assert places(partition(ids(2), [], 0.5)) == {member: (f"area:{member}", f"cluster:{member}") for member in ids(2)}
 
 
 def test_centrality_is_one_on_average_and_clustering_the_share_of_neighbours_that_are_tied() -> None:
     hub, *spokes = ids(4)
     star = [(hub, spoke, 0.5) for spoke in spokes]
-    rows = ltm_communities.partition(ids(4), [*star, (spokes[0], spokes[1], 0.5)], 0.5)
+    rows = partition(ids(4), [*star, (spokes[0], spokes[1], 0.5)], 0.5)
     assert sum(row[3] for row in rows) == pytest.approx(4, abs=1e-6)
     assert max(rows, key=lambda row: row[3])[0] == hub
     # Of the hub's three pairs of neighbours one is tied; of each tied spoke's one pair, one; the last has a single one.
@@ -192,8 +223,8 @@ def test_communities_of_a_large_graph_are_the_same_every_time() -> None:
     members = ids(400)
     pairs = {tuple(sorted(random.choice(400, 2, replace=False))) for _ in range(1500)}
     edges = [(members[a], members[b], float(random.random())) for a, b in sorted(pairs)]
-    rows = ltm_communities.partition(members, edges, 0.5)
-    assert rows == ltm_communities.partition(members, edges, 0.5)
+    rows = partition(members, edges, 0.5)
+    assert rows == partition(members, edges, 0.5)
     for prefix, column in (("area:", 1), ("cluster:", 2)):
         for name in {row[column] for row in rows}:
             assert name == prefix + min(row[0] for row in rows if row[column] == name)

@@ -9,7 +9,8 @@ import faiss
 import numpy
 
 FEWEST_MEMORIES_QUANTISED = 8192
-TRAINING_VECTORS_PER_LIST = 64
+TRAINING_VECTORS_PER_LIST = 40
+TRAINING_ROUNDS = 8
 NAME = "semantic_centroids"
 
 
@@ -80,6 +81,6 @@ def train(embeddings, embedding_model, lists):
     vectors = numpy.stack(sample).astype(numpy.float32)
     if lists == 1:
         return [numpy.zeros(vectors.shape[1]).tolist()]
-    quantiser = faiss.Kmeans(vectors.shape[1], lists, niter=10, seed=1, spherical=True)
+    quantiser = faiss.Kmeans(vectors.shape[1], lists, niter=TRAINING_ROUNDS, seed=1, spherical=True)
     quantiser.train(vectors)
     return quantiser.centroids.tolist()

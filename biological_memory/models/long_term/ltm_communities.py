@@ -5,13 +5,13 @@ canonical: a community is called after its smallest member id, so equal partitio
 PageRank times the number of memories (1 is average), clustering the local clustering coefficient. The seed is fixed.
 """
 
+import random
+
+import duckdb
 import igraph
-import leidenalg
 import numpy
 
 SEED = 1
-# Columns of a row before its numbers.
-TEXTS = 5
 FEWEST_MEMBERS_SPLIT = 8
 
 
@@ -22,42 +22,49 @@ def model(dbt, session):
     memories = dbt.ref("stg_memories")
     nights = dbt.ref("ltm_nights")
     missing = f"where agent not in (select agent from {dbt.this})" if dbt.is_incremental else ""
-    rows = []
-    for agent, fingerprint in session.sql(f"select agent, fingerprint from inputs {missing} order by agent").fetchall():
-        ids = [
-            str(row[0])
-            for row in session.sql(
-                "select m.memory_id from memories as m inner join nights as n on n.agent = m.agent and n.is_last"
-                " where m.agent = ? and m.created_at < n.night_at order by m.memory_id",
-                params=[agent],
-            ).fetchall()
-        ]
-        edges = session.sql(
-            "select memory_a::varchar, memory_b::varchar, weight from graph_edges where agent = ?"
-            " order by memory_a, memory_b",
-            params=[agent],
-        ).fetchall()
-        rows += [(agent, fingerprint, *row) for row in partition(ids, edges, resolution)]
     session.execute(
         "create or replace temp table community_rows (agent varchar, fingerprint varchar, memory_id uuid,"
         " area_id varchar, cluster_id varchar, network_centrality double, clustering_coefficient double)"
     )
-    if rows:
-        # Column by column: DuckDB takes arrays hundreds of times as fast as rows.
-        columns = enumerate(zip(*rows, strict=True))
-        found = {f"c{n}": numpy.array(column, dtype=object if n < TEXTS else float) for n, column in columns}
+    for agent, fingerprint in session.sql(f"select agent, fingerprint from inputs {missing} order by agent").fetchall():
+        # Filters, not parameters: what has parameters, DuckDB hands over value by value.
+        is_own = duckdb.ColumnExpression("agent") == duckdb.ConstantExpression(agent)
+        own_memories, own_edges = memories.filter(is_own), graph_edges.filter(is_own)
+        members = session.sql(
+            "select m.memory_id, row_number() over (order by m.memory_id) - 1 as place"
+            " from own_memories as m inner join nights as n on n.agent = m.agent and n.is_last"
+            " where m.created_at < n.night_at"
+        )
+        ties = session.sql(
+            "select a.place as one, b.place as other, g.weight from own_edges as g"
+            " inner join members as a on a.memory_id = g.memory_a inner join members as b on b.memory_id = g.memory_b"
+            " order by 1, 2"
+        ).fetchnumpy()
+        ids = session.sql("select memory_id::varchar as id from members order by place").fetchnumpy()["id"]
+        areas, clusters, centrality, clustering = partition(
+            len(ids), numpy.column_stack([ties["one"], ties["other"]]), ties["weight"], resolution
+        )
+        found = {
+            "agent": numpy.full(len(ids), agent, dtype=object),
+            "fingerprint": numpy.full(len(ids), fingerprint, dtype=object), "memory_id": ids,
+            "area": ids[areas], "cluster": ids[clusters],
+            "centrality": numpy.round(centrality, 9), "clustering": numpy.round(clustering, 9),
+        }  # fmt: skip
         # `sql` sees the variables of this function, which `execute` of dbt's session does not.
-        session.sql("insert into community_rows select * from found")
+        session.sql(
+            "insert into community_rows select agent, fingerprint, memory_id, 'area:' || area, 'cluster:' || cluster,"
+            " centrality, clustering from found"
+        )
     return session.table("community_rows")
 
 
-def partition(ids, edges, resolution):
-    """(memory id, area, cluster, centrality, clustering) of each memory; ids in order, edges as (a, b, weight)."""
-    place = {memory_id: position for position, memory_id in enumerate(ids)}
-    known = [(place[a], place[b], weight) for a, b, weight in edges if a in place and b in place]
-    graph = igraph.Graph(n=len(ids), edges=[(a, b) for a, b, _ in known])
-    graph.es["weight"] = [weight for _, _, weight in known]
-    areas = first_members(range(len(ids)), communities(graph, resolution))
+def partition(count, ties, weights, resolution):
+    """For each of so many memories, in order of their ids: the first memory of its area and of its cluster, its
+    centrality and its clustering; ties as pairs of places.
+    """
+    graph = igraph.Graph(n=count, edges=ties)
+    graph.es["weight"] = weights.tolist()
+    areas = first_members(range(count), communities(graph, resolution))
     members = {}
     for vertex, area in enumerate(areas):
         members.setdefault(area, []).append(vertex)
@@ -67,18 +74,9 @@ def partition(ids, edges, resolution):
             labels = communities(graph.induced_subgraph(within), 2 * resolution)
             for vertex, first in zip(within, first_members(within, labels), strict=True):
                 clusters[vertex] = first
-    centrality = graph.pagerank(weights="weight")
-    clustering = graph.transitivity_local_undirected(mode="zero")
-    return [
-        (
-            memory_id,
-            f"area:{ids[areas[vertex]]}",
-            f"cluster:{ids[clusters[vertex]]}",
-            round(centrality[vertex] * len(ids), 9),
-            round(clustering[vertex], 9),
-        )
-        for vertex, memory_id in enumerate(ids)
-    ]
+    centrality = numpy.array(graph.pagerank(weights="weight")) * count
+    clustering = numpy.array(graph.transitivity_local_undirected(mode="zero"))
+    return numpy.array(areas), numpy.array(clusters), centrality, clustering
 
 
 def first_members(vertices, labels):
@@ -88,11 +86,11 @@ def first_members(vertices, labels):
 
 
 def communities(graph, resolution):
-    return leidenalg.find_partition(
-        graph,
-        leidenalg.RBConfigurationVertexPartition,
+    """Modularity at a resolution, until nothing improves it."""
+    igraph.set_random_number_generator(random.Random(SEED))  # noqa: S311 - the same every time, that is all
+    return graph.community_leiden(
+        objective_function="modularity",
         weights="weight" if graph.ecount() else None,
-        resolution_parameter=resolution,
-        seed=SEED,
+        resolution=resolution,
         n_iterations=-1,
     ).membership

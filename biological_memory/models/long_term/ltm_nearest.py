@@ -5,6 +5,7 @@ a coarse quantiser (inverted file) with recorded centroids: exact within the lis
 an incremental run equals a rebuild.
 """
 
+import duckdb
 import faiss
 import numpy
 
@@ -12,6 +13,9 @@ BATCH_MEMORIES = 2048
 PROBED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
+# Rows compared in double precision at a time: so many times the candidates of each, of all dimensions, are in memory.
+COMPARED_ROWS = 256
+NOBODY = -1
 
 
 def model(dbt, session):
@@ -29,36 +33,41 @@ def model(dbt, session):
         f"select agent, embedding_model from inputs where {missing} group by all order by all"
     ).fetchall()
     for agent, embedding_model in groups:
+        # Filters, not parameters: what has parameters, DuckDB hands over value by value.
+        own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
+        quantised = centroids.filter(is_equal("embedding_model", embedding_model))
         memories = session.sql(
-            f"select i.memory_id::varchar as memory_id, i.fingerprint, e.embedding, {missing} as is_missing"
-            " from inputs as i inner join embeddings as e using (memory_id)"
-            " where i.agent = ? and i.embedding_model = ? order by i.time_position",
-            params=[agent, embedding_model],
+            f"select own.memory_id::varchar as memory_id, own.fingerprint, e.embedding, {missing} as is_missing"
+            " from own inner join embeddings as e using (memory_id) order by own.time_position"
         ).fetchnumpy()
         lists = session.sql(
-            "select vector from centroids where embedding_model = ?"
-            " qualify version = max(version) over () order by position",
-            params=[embedding_model],
+            "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
-        rows = search_backwards(memories, numpy.stack(lists).astype(numpy.float32), neighbours, threshold)
-        insert(session, rows)
+        found = search_backwards(
+            numpy.stack(memories["embedding"]), memories["is_missing"], numpy.stack(lists), neighbours, threshold
+        )
+        insert(session, memories, *found)
     return session.table("nearest_rows")
 
 
-def insert(session, rows):
+def is_equal(column, value):
+    return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
+
+
+def insert(session, memories, positions, nearest, neighbours, similarities):
     """Column by column, and the lists pair by pair: DuckDB takes arrays many times as fast as rows."""
-    memory_ids, fingerprints, nearest, neighbours, similarities = zip(*rows, strict=True) if rows else [()] * 5
+    rows, places = numpy.nonzero(neighbours != NOBODY)
     found = {
-        "number": numpy.arange(len(rows)),
-        "memory_id": numpy.array(memory_ids, dtype=object),
-        "fingerprint": numpy.array(fingerprints, dtype=object),
-        "nearest": numpy.array([numpy.nan if value is None else value for value in nearest], dtype=numpy.float64),
+        "number": numpy.arange(len(positions)),
+        "memory_id": memories["memory_id"][positions],
+        "fingerprint": memories["fingerprint"][positions],
+        "nearest": nearest,
     }
     pairs = {
-        "number": numpy.repeat(found["number"], [len(each) for each in neighbours] if rows else 0),
-        "place": numpy.array([place for each in neighbours for place in range(len(each))], dtype=numpy.int64),
-        "neighbour_id": numpy.array([neighbour for each in neighbours for neighbour in each], dtype=object),
-        "similarity": numpy.array([value for each in similarities for value in each], dtype=numpy.float64),
+        "number": rows,
+        "place": places,
+        "neighbour_id": memories["memory_id"][neighbours[rows, places]],
+        "similarity": similarities[rows, places],
     }
     # `sql` sees the variables of this function, which `execute` of dbt's session does not.
     session.sql(
@@ -78,25 +87,35 @@ def insert(session, rows):
     )
 
 
-def search_backwards(memories, centroids, neighbours, threshold):
-    """Rows for those memories (in time order) that are missing."""
-    vectors = numpy.ascontiguousarray(numpy.stack(memories["embedding"]), dtype=numpy.float32)
-    quantiser = faiss.IndexFlatIP(centroids.shape[1])
+def search_backwards(vectors, is_missing, centroids, neighbours, threshold):
+    """For those memories (in time order) that are missing: where they stand, the similarity of the nearest (NaN without
+    one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where there are fewer.
+    """
+    # Centroids may have been recorded with zeros beyond the dimensions of the model.
+    dimensions = vectors.shape[1]
+    centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
+    vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
+    centroids = numpy.ascontiguousarray(centroids, dtype=numpy.float32)
+    quantiser = faiss.IndexFlatIP(dimensions)
     quantiser.add(centroids)
-    index = faiss.IndexIVFFlat(quantiser, vectors.shape[1], len(centroids), faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexIVFFlat(quantiser, dimensions, len(centroids), faiss.METRIC_INNER_PRODUCT)
     index.nprobe = min(PROBED_LISTS, len(centroids))
-    rows = []
+    found = []
     for start in range(0, len(vectors), BATCH_MEMORIES):
         batch = vectors[start : start + BATCH_MEMORIES]
-        wanted = numpy.flatnonzero(memories["is_missing"][start : start + BATCH_MEMORIES])
+        wanted = numpy.flatnonzero(is_missing[start : start + BATCH_MEMORIES])
         if len(wanted):
             candidates = batch_candidates(index, batch, start, wanted, neighbours + SPARE_CANDIDATES)
-            rows += [
-                row_of(memories, vectors, position, found, neighbours, threshold)
-                for position, found in zip(start + wanted, candidates, strict=True)
+            found += [
+                (
+                    positions,
+                    *compared(vectors, positions, candidates[part : part + COMPARED_ROWS], neighbours, threshold),
+                )
+                for part in range(0, len(wanted), COMPARED_ROWS)
+                for positions in [start + wanted[part : part + COMPARED_ROWS]]
             ]
         index.add_with_ids(batch, numpy.arange(start, start + len(batch)))
-    return rows
+    return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
 
 
 def batch_candidates(index, batch, start, wanted, count):
@@ -109,25 +128,27 @@ def batch_candidates(index, batch, start, wanted, count):
     nearness, probes = index.quantizer.search(whole, index.nprobe)
     indexed = index.search_preassigned(batch[wanted], count, probes[wanted], nearness[wanted])[1]
     similarities = (whole @ whole.T)[wanted]
-    reachable = (probes[None, :, 0, None] == probes[wanted][:, None, :]).any(axis=2)
-    similarities[~reachable | (numpy.arange(BATCH_MEMORIES) >= wanted[:, None])] = -numpy.inf
-    best = numpy.argsort(-similarities, axis=1, kind="stable")[:, :count]
-    for row, found in enumerate(indexed):
-        nearby = [start + column for column in best[row] if similarities[row, column] > -numpy.inf]
-        yield numpy.array([position for position in found if position >= 0] + nearby, dtype=numpy.int64)
+    is_probed = numpy.zeros((len(wanted), index.nlist), dtype=bool)
+    is_probed[numpy.arange(len(wanted))[:, None], probes[wanted]] = True
+    is_reachable = is_probed[:, probes[:, 0]] & (numpy.arange(BATCH_MEMORIES) < wanted[:, None])
+    similarities[~is_reachable] = -numpy.inf
+    best = numpy.argpartition(-similarities, count, axis=1)[:, :count]
+    nearby = numpy.where(numpy.take_along_axis(is_reachable, best, axis=1), start + best, NOBODY)
+    return numpy.concatenate([indexed, nearby], axis=1)
 
 
-def row_of(memories, vectors, position, candidates, neighbours, threshold):
-    """Similarities once more in double precision; lengths are 1 but for rounding, so one could pass 1."""
-    own = vectors[position].astype(numpy.float64)
-    products = [float(own @ vectors[candidate].astype(numpy.float64)) for candidate in candidates]
-    similarities = numpy.clip(numpy.round(products, SIMILARITY_DECIMALS), -1, 1)
-    order = sorted(range(len(candidates)), key=lambda place: (-similarities[place], -candidates[place]))
-    kept = [place for place in order if similarities[place] >= threshold][:neighbours]
-    return (
-        memories["memory_id"][position],
-        memories["fingerprint"][position],
-        float(similarities[order[0]]) if order else None,
-        [memories["memory_id"][candidates[place]] for place in kept],
-        [float(similarities[place]) for place in kept],
-    )
+def compared(vectors, positions, candidates, neighbours, threshold):
+    """Similarities once more in double precision; lengths are 1 but for rounding, so one could pass 1.
+
+    Where two are equal, the later memory comes first.
+    """
+    candidates = -numpy.sort(-candidates, axis=1)
+    own, theirs = vectors[positions].astype(numpy.float64), vectors[candidates].astype(numpy.float64)
+    similarities = numpy.clip(numpy.round(numpy.einsum("rd,rcd->rc", own, theirs), SIMILARITY_DECIMALS), -1, 1)
+    similarities[candidates == NOBODY] = -numpy.inf
+    order = numpy.argsort(-similarities, axis=1, kind="stable")
+    candidates = numpy.take_along_axis(candidates, order, axis=1)
+    similarities = numpy.take_along_axis(similarities, order, axis=1)
+    nearest = numpy.where(candidates[:, 0] == NOBODY, numpy.nan, similarities[:, 0])
+    kept = numpy.where(similarities >= threshold, candidates, NOBODY)
+    return nearest, kept[:, :neighbours], similarities[:, :neighbours]
