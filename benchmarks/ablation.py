@@ -4,10 +4,11 @@
     make bench-ablation LOCOMO=locomo10.json
 
 Each conversation of LoCoMo becomes a life that is asked about: it ends four weeks ago, every other question has been
-asked since, at its own hour, its results were shown and its evidence cited. Then the store dreams once, and the other
-questions are put to it. Each mechanism is switched off alone, and all is dreamt anew. Predictions are those that the
-cycle makes of what will be needed, scored at their horizon. How well forgetting foretells real reviews is told beside:
-the curve against the base rate, on the review log of the evaluation data (DREAMS_EVAL_DATA).
+asked since, at its own hour, its results were shown and its evidence cited. Then the store dreams, twice, so that what
+is replayed takes effect, and the other questions are put to it. Each mechanism is switched off alone, and all is dreamt
+anew. Predictions are those that the cycle makes of what will be needed, scored at their horizon. How well forgetting
+foretells real reviews is told beside: the curve against the base rate, on the review log of the evaluation data
+(DREAMS_EVAL_DATA).
 """
 
 import os
@@ -143,7 +144,9 @@ def measure(lives: Sequence[Collected], now: datetime, embed: Embed) -> None:
         put = Collected(life.name, life.documents, life.questions[1::2])
         for mechanism in MECHANISMS:
             use("ablation", base)
-            run_cycle(overrides=mechanism.parameters)
+            # What one night replays, the next cycle sees.
+            for _ in range(2):
+                run_cycle(overrides=mechanism.parameters)
             scored[mechanism.name] += predictions()
             with Memory(embed=embed) as memory:
                 ranked = rankings(memory, put, mechanism.terms)

@@ -9,7 +9,7 @@ import duckdb
 import faiss
 import numpy
 
-BATCH_MEMORIES = 2048
+BATCH_MEMORIES = 1024
 PROBED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9

@@ -6,8 +6,6 @@ has drifted away and an episode begins with that item's own context. An item wit
 nor ends an episode.
 """
 
-from math import sqrt
-
 import numpy
 
 
@@ -43,25 +41,37 @@ def model(dbt, session):
 
 
 def follow_context(session_ids, vectors, beta, boundary):
-    """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time."""
-    similarities = numpy.full(len(session_ids), numpy.nan)
-    episodes = numpy.ones(len(session_ids), dtype=numpy.int32)
-    context, episode = None, 1
-    for position, (session_id, vector) in enumerate(zip(session_ids, vectors, strict=True)):
-        if position == 0 or session_id != session_ids[position - 1]:
-            context, episode = None, 1
-        if vector is not None and vector is not numpy.ma.masked:
-            item = numpy.asarray(vector, dtype=numpy.float64)
-            if context is None:
-                context = item
-            else:
-                similarity = float(context @ item)
-                similarities[position] = similarity
-                if similarity < boundary:
-                    episode += 1
-                    context = item
-                else:
-                    rho = sqrt(1 + beta**2 * (similarity**2 - 1)) - beta * similarity
-                    context = rho * context + beta * item
-        episodes[position] = episode
+    """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time.
+
+    All sessions go on together: the first item of each, then the second.
+    """
+    count = len(session_ids)
+    similarities, episodes = numpy.full(count, numpy.nan), numpy.ones(count, dtype=numpy.int32)
+    has_vector = numpy.array([vector is not None and vector is not numpy.ma.masked for vector in vectors], dtype=bool)
+    if not has_vector.any():
+        return similarities, episodes
+    items = numpy.stack([vector for vector, has in zip(vectors, has_vector, strict=True) if has])
+    item = numpy.cumsum(has_vector) - 1
+    session_ids = numpy.asarray(session_ids)
+    begins = numpy.append(True, session_ids[1:] != session_ids[:-1])
+    session = numpy.cumsum(begins) - 1
+    place = numpy.arange(count) - numpy.flatnonzero(begins)[session]
+    contexts = numpy.zeros((session[-1] + 1, items.shape[1]))
+    has_context, episode = numpy.zeros(len(contexts), dtype=bool), numpy.ones(len(contexts), dtype=numpy.int32)
+    in_turn = numpy.argsort(place, kind="stable")
+    for rows in numpy.split(in_turn, numpy.flatnonzero(numpy.diff(place[in_turn])) + 1):
+        moving = rows[has_vector[rows]]
+        of, new = session[moving], items[item[moving]].astype(numpy.float64)
+        similarity = numpy.einsum("rd,rd->r", contexts[of], new)
+        drifts = has_context[of]
+        similarities[moving[drifts]] = similarity[drifts]
+        ends = drifts & (similarity < boundary)
+        episode[of[ends]] += 1
+        stays = drifts & ~ends
+        still, similarity = of[stays], similarity[stays]
+        rho = numpy.sqrt(1 + beta**2 * (similarity**2 - 1)) - beta * similarity
+        contexts[still] = rho[:, None] * contexts[still] + beta * new[stays]
+        contexts[of[~stays]] = new[~stays]
+        has_context[of] = True
+        episodes[rows] = episode[session[rows]]
     return similarities, episodes
