@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
-from ingest import dbt, forgetting
+from ingest import dbt, forgetting, published
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.embed import count_waiting, embed
 from ingest.embed_tags import embed_tags
@@ -212,6 +212,7 @@ def dream(opened: OpenCycle) -> None:
             settings=ingest_settings(),
         )
     if cycle.gone:
+        published.drop(opened.cache)
         forgetting.rewrite(opened.cache)
     cycle.row_counts = row_counts(opened.cache, STAGES[cycle.stage])
 
@@ -219,6 +220,7 @@ def dream(opened: OpenCycle) -> None:
 def write_back(opened: OpenCycle) -> None:
     """Publishes what dbt computed, in one transaction; a cycle that does not publish only counts what would change."""
     connection, cycle = opened.connection, opened.cycle
+    before = published.last_cycle(connection)
     with (
         _timed(cycle, "write_back", opened.on_step),
         connection.transaction(force_rollback=not opened.publishes),
@@ -228,6 +230,8 @@ def write_back(opened: OpenCycle) -> None:
         cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
         if opened.publishes:
             finish(connection, cycle)
+    if opened.publishes:
+        published.note(opened.cache, before, cycle.cycle_id, STAGES[cycle.stage])
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes

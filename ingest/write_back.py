@@ -11,6 +11,7 @@ from uuid import UUID
 import duckdb
 from psycopg import sql
 
+from ingest import published
 from memories.database import Connection
 from memories.errors import InputError
 
@@ -93,9 +94,14 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     connection.execute("select dreams.hold_what_was_dreamt()")
     with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
         for name in names:
-            _stage(connection, source, name, Path(folder))
+            differs = name == published.LARGEST and published.is_known(connection, source)
+            if differs:
+                _stage(connection, source, name, Path(folder), f"(from {name} except from published.{name})")
+                _stage_gone(connection, source, name, Path(folder))
+            else:
+                _stage(connection, source, name, Path(folder))
             if name in MARTS:
-                changed[name] = merge(connection, name, MARTS[name], cycle_id)
+                changed[name] = merge(connection, name, MARTS[name], cycle_id, by_differences=differs)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
@@ -127,20 +133,42 @@ def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
     return datetime.fromtimestamp(as_of / 1_000_000, UTC), json.loads(variables)
 
 
-def _stage(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
-    """Copies a mart into a temporary table, as text both sides write: nothing passes through Python objects."""
-    staged = sql.Identifier(f"staged_{name}")
-    described = source.sql(f'describe "{name}"').fetchall()
-    columns = [(str(row[0]), str(row[1])) for row in described]
+def _stage(
+    connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path, rows: str | None = None
+) -> None:
+    """Copies a mart, or some rows of it, into a temporary table."""
+    columns = [(str(row[0]), str(row[1])) for row in source.sql(f'describe "{name}"').fetchall()]
+    _copy(connection, source, name, f"staged_{name}", columns, rows or f'"{name}"', folder)
+
+
+def _stage_gone(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    """Copies the keys of a mart that were published and are no more."""
+    key = MARTS[name].key
+    columns = [row for row in source.sql(f'describe "{name}"').fetchall() if row[0] in key]
+    rows = f"(from published.{name} anti join {name} using ({', '.join(key)}))"
+    _copy(connection, source, name, f"gone_{name}", [(str(row[0]), str(row[1])) for row in columns], rows, folder)
+
+
+def _copy(
+    connection: Connection,
+    source: duckdb.DuckDBPyConnection,
+    name: str,
+    into: str,
+    columns: Sequence[tuple[str, str]],
+    rows: str,
+    folder: Path,
+) -> None:
+    """As text both sides write: nothing passes through Python objects."""
+    staged = sql.Identifier(into)
     connection.execute(
         sql.SQL("create temporary table {} ({}) on commit drop").format(
             staged, sql.SQL(", ").join(_postgres_column(connection, name, column, kind) for column, kind in columns)
         )
     )
-    file = folder / f"{name}.csv"
+    file = folder / f"{into}.csv"
     selected = ", ".join(_as_text(column, kind) for column, kind in columns)
     source.execute("set TimeZone = 'UTC'")
-    source.execute(f"copy (select {selected} from \"{name}\") to '{file}' (format csv, header false, nullstr '\\N')")  # noqa: S608 - names of our own
+    source.execute(f"copy (select {selected} from {rows}) to '{file}' (format csv, header false, nullstr '\\N')")  # noqa: S608 - names of our own
     with (
         connection.cursor().copy(sql.SQL("copy {} from stdin (format csv, null '\\N')").format(staged)) as copy,
         file.open("rb") as data,
@@ -170,10 +198,11 @@ def _as_text(column: str, kind: str) -> str:
     return f"'{{' || array_to_string(list_transform(\"{column}\", lambda e: {element}), ',') || '}}' as \"{column}\""
 
 
-def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
+def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_differences: bool = False) -> int:
     """Deletes, updates and inserts what differs, and records each difference with what stood there before.
 
-    Where nothing stood at all, that is the one record: an insertion with the empty key.
+    What is staged is the whole mart, or what differs of it, with the keys that are gone in a table of their own. Where
+    nothing stood at all, that is the one record: an insertion with the empty key.
     """
     target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
     for column in mart.memory_columns:
@@ -190,6 +219,7 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
     parts = {
         "target": target,
         "staged": staged,
+        "gone": sql.Identifier(f"gone_{name}"),
         "same_key": sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(k)) for k in mart.key),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
         "old": sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in rest),
@@ -212,7 +242,10 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> int:
         if filled:
             connection.execute(sql.SQL(f"{record} 'insert', '{{{{}}}}', null, '{{{{}}}}'").format(**parts))
         return filled
-    gone = "not exists (select 1 from {staged} as s where {same_key})"
+    if by_differences:
+        gone = "exists (select 1 from {gone} as s where {same_key})"
+    else:
+        gone = "not exists (select 1 from {staged} as s where {same_key})"
     differs = "{same_key} and ({old}) is distinct from ({new})"
     fresh = "not exists (select 1 from {target} as t where {same_key})"
     changed = 0

@@ -1,0 +1,81 @@
+"""The largest mart is published by its differences, and whole where Postgres may hold something else."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import duckdb
+import pytest
+
+from ingest import published
+from ingest.cycle import run_cycle
+from ingest.settings import settings
+from memories.database import Connection, connect
+from memories.records import Document
+from memories.write import forget, store
+
+EDGES = "select memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count from {}edge_states"
+
+
+def shown(connection: Connection) -> set[tuple[object, ...]]:
+    return set(connection.execute(EDGES.format("dreams.").encode()).fetchall())
+
+
+def computed() -> set[tuple[object, ...]]:
+    with duckdb.connect(str(settings().duckdb_file), read_only=True) as cache:
+        return set(cache.execute(EDGES.format("")).fetchall())
+
+
+def is_known(connection: Connection) -> bool:
+    with duckdb.connect(str(settings().duckdb_file), read_only=True) as cache:
+        return published.is_known(connection, cache)
+
+
+def remember(content: str) -> UUID:
+    with connect(autocommit=True) as connection:
+        return store(connection, Document("test", content, content, created_at=datetime.now(UTC)))
+
+
+def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:
+    with connect(autocommit=True) as connection:
+        assert is_known(connection)
+        before = shown(connection)
+        # Were the mart compared whole, this one would be put right.
+        connection.execute(
+            "update dreams.edge_states set evidence_count = 99 where (memory_a, memory_b, edge_type) ="
+            " (select memory_a, memory_b, edge_type from dreams.edge_states where edge_type = 'semantic' limit 1)"
+        )
+        remember("Ola checked the keel bolts of the boat in the harbour before the storm.")
+        # A rarer associate and another rate: new edges, changed ones, some gone.
+        changed = run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2}).rows_changed
+        assert len({row for row in shown(connection) if row[5] == 99}) <= 1
+        connection.execute("delete from dreams.edge_states where evidence_count = 99")
+        assert not is_known(connection)
+        run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2})
+        assert shown(connection) == computed() != before
+        assert changed["edge_states"] > 100
+
+
+@pytest.mark.parametrize("stage", ["working_memory", "long_term"])
+def test_after_each_stage_the_next_cycle_knows_what_is_there(dreamt_url: str, stage: str) -> None:
+    remember("One more thing about the boat.")
+    run_cycle(stage)
+    with connect() as connection:
+        assert is_known(connection)
+    run_cycle()
+    with connect() as connection:
+        assert shown(connection) == computed()
+
+
+def test_where_something_else_happened_all_is_compared(dreamt_url: str) -> None:
+    with connect(autocommit=True) as connection:
+        memory_id = UUID(str(next(iter(shown(connection)))[0]))
+        forget(connection, memory_id)
+        assert not is_known(connection)
+        run_cycle()
+        assert is_known(connection) and shown(connection) == computed()
+        connection.execute(
+            "insert into dreams.cycles (cycle_id, as_of, stages, state, parameters, code_version, published_at) values"
+            " (%s, now(), '{}', 'published', '{}', '', now() + interval '1 second')",
+            (uuid4(),),
+        )
+        assert not is_known(connection)
