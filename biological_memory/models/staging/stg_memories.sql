@@ -5,12 +5,8 @@ with memories as (
     select * from {{ source('store', 'memories') }}
 ),
 
-versions as (
-    select * from {{ source('dreams', 'memory_versions') }}
-),
-
-events as (
-    select * from {{ source('dreams', 'recall_events') }}
+past as (
+    select * from {{ ref('stg_past') }}
 ),
 
 created as (
@@ -20,49 +16,21 @@ created as (
     group by memory_id
 ),
 
-then_valid as (
-    select * from versions
-    where greatest(valid_until, recorded_at) > {{ as_of() }}
-    qualify row_number() over (partition by memory_id order by version) = 1
-),
-
--- What a memory that was stored again, or edited, was given before, from the first time since.
-then_given as (
-    select memory_id, cast(details as json) as details
-    from events
-    where
-        kind in ('upserted', 'edited')
-        and greatest(occurred_at, recorded_at) > {{ as_of() }}
-        and json_exists(cast(details as json), '$.context')
-    qualify row_number() over (partition by memory_id order by recorded_at, occurred_at, event_id) = 1
-),
-
 versioned as (
     select
         memories.id as memory_id,
         first_value(memories.id) over document as item_id,
         cast(row_number() over document as integer) as chunk_index,
-        coalesce(then_valid.content, memories.content) as content,
-        coalesce(then_valid.content_hash, memories.content_hash) as content_hash,
-        coalesce(then_given.details ->> 'context', then_valid.context, memories.context) as context,
-        coalesce(then_given.details ->> 'summary', then_valid.summary, memories.summary) as summary,
-        coalesce(
-            case
-                when then_given.memory_id is not null then cast(then_given.details -> 'tags' as varchar[])
-                when then_valid.memory_id is not null then then_valid.tags
-                else memories.tags
-            end,
-            []
-        ) as tags,
-        case
-            when json_exists(then_given.details, '$.metadata') then then_given.details -> 'metadata'
-            else cast(if(then_valid.memory_id is null, memories.metadata, then_valid.metadata) as json)
-        end as metadata,
+        coalesce(past.content, memories.content) as content,
+        coalesce(past.content_hash, memories.content_hash) as content_hash,
+        coalesce(past.context, memories.context) as context,
+        coalesce(past.summary, memories.summary) as summary,
+        coalesce(past.tags, memories.tags, []) as tags,
+        coalesce(past.metadata, cast(memories.metadata as json)) as metadata,
         created.created_at
     from memories
     inner join created on memories.id = created.memory_id
-    left join then_valid on memories.id = then_valid.memory_id
-    left join then_given on memories.id = then_given.memory_id
+    left join past on memories.id = past.memory_id
     window document as (
         partition by coalesce(memories.parent_id, memories.id) order by coalesce(memories.chunk_index, 1), memories.id
     )
