@@ -188,13 +188,13 @@ def test_deleting_a_memory_is_seen_at_once_and_gone_with_the_next_cycle(dreamt_u
         assert one(connection, "select count(*) from dreams.long_term_memories where memory_id = %s", victim) == 0
     run_cycle()
     with duckdb.connect(str(cache_file()), read_only=True) as cache:
-        tables = [row[0] for row in cache.execute("select table_name from duckdb_tables()").fetchall()]
+        tables = [
+            row[0] for row in cache.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        ]
         held = [
             name
             for name in tables
-            if cache.execute(f'select count(*) from "{name}" as t where t::varchar like ?', [f"%{victim}%"]).fetchone()[
-                0
-            ]
+            if cache.execute(f"select count(*) from {name} as t where t::varchar like ?", [f"%{victim}%"]).fetchone()[0]
         ]
         assert held == []
 
