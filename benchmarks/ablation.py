@@ -12,6 +12,7 @@ foretells real reviews is told beside: the curve against the base rate, on the r
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -182,7 +183,11 @@ def main() -> None:
         foretold(DATA.parent / "human_memory")
     finally:
         os.environ.pop("POSTGRES_DB_URL", None)
-        database.stop(memories.settings.StoreSettings(postgres_db_url=None))
+        settings = memories.settings.StoreSettings(postgres_db_url=None)
+        database.stop(settings)
+        if "KEEP" not in os.environ:
+            shutil.rmtree(settings.postgres_folder.parent, ignore_errors=True)
+            shutil.rmtree(HOME, ignore_errors=True)
 
 
 if __name__ == "__main__":

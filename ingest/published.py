@@ -4,6 +4,7 @@ Called by the cycle and by write-back. Where Postgres may hold anything else (an
 rows were deleted), the whole mart is compared there, as all others are.
 """
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +16,7 @@ from memories.database import Connection
 LARGEST = "edge_states"
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
 NOTED = "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'cycle'"
+logger = logging.getLogger(__name__)
 
 
 def last_cycle(connection: Connection) -> UUID | None:
@@ -34,14 +36,24 @@ def is_known(connection: Connection, source: duckdb.DuckDBPyConnection) -> bool:
 
 
 def note(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
-    """Keeps what a cycle, which came after another, has published of the marts named."""
-    with duckdb.connect(str(cache)) as connection:
-        if LARGEST in names:
-            connection.execute("create schema if not exists published")
-            connection.execute(f"create or replace table published.{LARGEST} as from main.{LARGEST}")
-            connection.execute("create or replace table published.cycle as select ?::uuid as cycle_id", [cycle_id])
-        elif connection.execute(NOTED).fetchall():
-            connection.execute("update published.cycle set cycle_id = ? where cycle_id = ?", [cycle_id, before])
+    """Keeps what a cycle, which came after another, has published of the marts named.
+
+    Where the file cannot be written the cycle stands nevertheless: the next one compares the whole mart.
+    """
+    try:
+        with duckdb.connect(str(cache)) as connection:
+            _note(connection, before, cycle_id, names)
+    except duckdb.IOException as error:
+        logger.warning("the next cycle will compare all edges, for what was published could not be kept: %s", error)
+
+
+def _note(connection: duckdb.DuckDBPyConnection, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
+    if LARGEST in names:
+        connection.execute("create schema if not exists published")
+        connection.execute(f"create or replace table published.{LARGEST} as from main.{LARGEST}")
+        connection.execute("create or replace table published.cycle as select ?::uuid as cycle_id", [cycle_id])
+    elif connection.execute(NOTED).fetchall():
+        connection.execute("update published.cycle set cycle_id = ? where cycle_id = ?", [cycle_id, before])
 
 
 def drop(cache: Path) -> None:

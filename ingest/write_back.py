@@ -204,33 +204,13 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_d
     What is staged is the whole mart, or what differs of it, with the keys that are gone in a table of their own. Where
     nothing stood at all, that is the one record: an insertion with the empty key.
     """
-    target, staged = sql.Identifier("dreams", name), sql.Identifier(f"staged_{name}")
     for column in mart.memory_columns:
         connection.execute(
             sql.SQL(
                 "delete from {} as s where not exists (select 1 from public.memories as m where m.id = s.{})"
-            ).format(staged, sql.Identifier(column))
+            ).format(sql.Identifier(f"staged_{name}"), sql.Identifier(column))
         )
-    columns = [str(row[0]) for row in connection.execute(
-        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
-        " order by attnum", (f"dreams.{name}",)
-    )]  # fmt: skip
-    rest = [column for column in columns if column not in mart.key]
-    parts = {
-        "target": target,
-        "staged": staged,
-        "gone": sql.Identifier(f"gone_{name}"),
-        "same_key": sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(k)) for k in mart.key),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "old": sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in rest),
-        "new": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(c)) for c in rest),
-        "set": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in rest),
-        "key": key_object("t", mart.key),
-        "staged_key": key_object("s", mart.key),
-        "memories": _memories_of(mart),
-        "relation": sql.Literal(name),
-        "cycle": sql.Literal(cycle_id),
-    }
+    parts = _parts(connection, name, mart, cycle_id)
     record = (
         "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"
         " select {cycle}, {relation}, "
@@ -260,6 +240,30 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_d
         count = connection.execute(sql.SQL(template).format(**parts)).rowcount
         changed += 0 if template.startswith(record) else count
     return changed
+
+
+def _parts(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> Mapping[str, sql.Composable]:
+    """What the statements of a merge are made of: t is the table, s what is staged."""
+    columns = [str(row[0]) for row in connection.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+        " order by attnum", (f"dreams.{name}",)
+    )]  # fmt: skip
+    rest = [column for column in columns if column not in mart.key]
+    return {
+        "target": sql.Identifier("dreams", name),
+        "staged": sql.Identifier(f"staged_{name}"),
+        "gone": sql.Identifier(f"gone_{name}"),
+        "same_key": sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(k)) for k in mart.key),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "old": sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in rest),
+        "new": sql.SQL(", ").join(sql.SQL("s.{}").format(sql.Identifier(c)) for c in rest),
+        "set": sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in rest),
+        "key": key_object("t", mart.key),
+        "staged_key": key_object("s", mart.key),
+        "memories": _memories_of(mart),
+        "relation": sql.Literal(name),
+        "cycle": sql.Literal(cycle_id),
+    }
 
 
 def key_object(alias: str, key: Sequence[str]) -> sql.Composable:

@@ -80,7 +80,6 @@ def test_what_was_deleted_does_not_come_back_with_an_earlier_cycle(dreamt_url: s
 
 
 def test_going_back_leaves_empty_what_was_empty(dreamt_url: str) -> None:
-    dreamt, shown = latest(), marts()
     with connect(autocommit=True) as connection:
         for name in MARTS:
             connection.execute(f"delete from dreams.{name}".encode())
@@ -94,7 +93,6 @@ def test_going_back_leaves_empty_what_was_empty(dreamt_url: str) -> None:
     assert marts() == shown_awake
     run_cycle()
     assert dreamt_of() == after
-    assert {name for name in MARTS if not shown[name]} == set() and dreamt != awake
 
 
 def test_a_way_back_that_is_no_longer_kept_is_refused(dreamt_url: str) -> None:
