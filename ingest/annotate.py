@@ -1,17 +1,28 @@
 """Says what memories are about: by rule for all of them, by a chat model where one is set. Once for each content."""
 
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import ollama
 from psycopg.types.json import Jsonb
 
 from ingest.annotation import Annotation
 from ingest.chat_annotator import CHAT_VERSION, InvalidAnnotation, annotate_by_chat
+from ingest.child import end_with_starter
 from ingest.rules import RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule
 from memories.database import Connection
+from memories.errors import CycleFailed
 
 PAGE = 1000
+# So many contents go to a process at a time.
+SHARE = 50
+MOST_PROCESSES = 8
 
 # A content is annotated once for each annotator and version; one whose answer was invalid is not asked again.
 WAITING = """
@@ -49,23 +60,37 @@ class Annotated:
 
 
 def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lambda _: None) -> Annotated:
-    """Annotates by rule every content that has no such annotation."""
+    """Annotates by rule every content that has no such annotation, many of them on all processors.
+
+    Raises CycleFailed when a process that annotates was ended from outside; what was annotated so far is kept.
+    """
     outcome = Annotated()
-    for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
-        rows = [
-            _row(
-                str(content_hash),
-                RULES_ANNOTATOR,
-                RULES_VERSION,
-                annotate_by_rule(str(content), str(context), tags if isinstance(tags, list) else ()),
-            )
-            for content_hash, content, context, tags in page
-        ]
-        with connection.transaction():
-            connection.cursor().executemany(INSERT, rows)
-        outcome.annotated += len(rows)
-        on_batch(len(rows))
+    with _processes() as pool:
+        for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
+            read = partial(pool.map, chunksize=SHARE) if len(page) == PAGE else map
+            hashes, contents, contexts, tags = zip(*page, strict=True)
+            found = read(annotate_by_rule, contents, contexts, [each or () for each in tags])
+            rows = [
+                _row(str(content_hash), RULES_ANNOTATOR, RULES_VERSION, annotation)
+                for content_hash, annotation in zip(hashes, found, strict=True)
+            ]
+            with connection.transaction():
+                connection.cursor().executemany(INSERT, rows)
+            outcome.annotated += len(rows)
+            on_batch(len(rows))
     return outcome
+
+
+@contextmanager
+def _processes() -> Iterator[ProcessPoolExecutor]:
+    """Started with the first work they get. Not forked: other threads may hold locks."""
+    context = multiprocessing.get_context("spawn")
+    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    with ProcessPoolExecutor(count, context, initializer=end_with_starter) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise CycleFailed("a process that annotates was ended from outside: run again") from error
 
 
 def annotate_chat(

@@ -211,8 +211,9 @@ def dream(opened: OpenCycle) -> None:
             full_refresh=opened.full_refresh or not opened.publishes,
             settings=ingest_settings(),
         )
-    if cycle.gone:
+    if cycle.gone or opened.full_refresh:
         published.drop(opened.cache)
+    if cycle.gone:
         forgetting.rewrite(opened.cache)
     cycle.row_counts = row_counts(opened.cache, STAGES[cycle.stage])
 
@@ -231,7 +232,8 @@ def write_back(opened: OpenCycle) -> None:
         if opened.publishes:
             finish(connection, cycle)
     if opened.publishes:
-        published.note(opened.cache, before, cycle.cycle_id, STAGES[cycle.stage])
+        changed = {name: cycle.rows_changed[name] for name in STAGES[cycle.stage] if name in MARTS}
+        published.keep(opened.cache, before, cycle.cycle_id, changed)
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes

@@ -1,11 +1,11 @@
-"""What Postgres has of the largest mart, kept in the DuckDB file beside it: the next cycle publishes what differs.
+"""What Postgres has of each mart, kept in the DuckDB file beside it: the next cycle publishes what differs.
 
 Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
-rows were deleted), the whole mart is compared there, as all others are.
+rows were deleted), the whole mart is compared there.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -13,9 +13,8 @@ import duckdb
 
 from memories.database import Connection
 
-LARGEST = "edge_states"
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
-NOTED = "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'cycle'"
+IS_KEPT = "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'marts'"
 logger = logging.getLogger(__name__)
 
 
@@ -24,36 +23,54 @@ def last_cycle(connection: Connection) -> UUID | None:
     return None if row is None else UUID(str(row[0]))
 
 
-def is_known(connection: Connection, source: duckdb.DuckDBPyConnection) -> bool:
-    """Whether `published.edge_states` of a DuckDB file is what Postgres holds."""
-    if not source.execute(NOTED).fetchall():
+def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the mart of that name in schema `published` of a DuckDB file is what Postgres holds."""
+    kept_with = _cycle_of(source, name)
+    if kept_with is None or kept_with != last_cycle(connection):
         return False
-    noted, rows = source.execute(
-        f"select cycle_id, (select count(*) from published.{LARGEST}) from published.cycle"  # noqa: S608 - a name of our own
-    ).fetchall()[0]
-    held = connection.execute(f"select count(*) from dreams.{LARGEST}".encode()).fetchone()  # noqa: S608
-    return noted == last_cycle(connection) and held == (rows,)
+    held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
+    return held == (_count(source, f"published.{name}"),)
 
 
-def note(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
-    """Keeps what a cycle, which came after another, has published of the marts named.
+def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(source.execute(f"select count(*) from {relation}").fetchall()[0][0])  # noqa: S608 - a name of our own
 
-    Where the file cannot be written the cycle stands nevertheless: the next one compares the whole mart.
+
+def _cycle_of(source: duckdb.DuckDBPyConnection, name: str) -> UUID | None:
+    if not source.execute(IS_KEPT).fetchall():
+        return None
+    row = source.execute("select cycle_id from published.marts where name = ?", [name]).fetchone()
+    return None if row is None else UUID(str(row[0]))
+
+
+def keep(cache: Path, before: UUID | None, cycle_id: UUID, rows_changed: Mapping[str, int]) -> None:
+    """Keeps what a cycle, which came after another, has published: of each mart so many rows that were not there.
+
+    Where the file cannot be written the cycle stands nevertheless: the next one compares whole marts.
     """
     try:
-        with duckdb.connect(str(cache)) as connection:
-            _note(connection, before, cycle_id, names)
+        with duckdb.connect(str(cache)) as source:
+            source.execute("create schema if not exists published")
+            source.execute("create table if not exists published.marts (name varchar, cycle_id uuid)")
+            for name, changed in rows_changed.items():
+                if not changed and _is_kept(source, name, before):
+                    continue
+                source.execute(f"create or replace table published.{name} as from main.{name}")
+                source.execute("delete from published.marts where name = ?", [name])
+                source.execute("insert into published.marts values (?, ?)", [name, cycle_id])
+            source.execute("update published.marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
     except duckdb.IOException as error:
-        logger.warning("the next cycle will compare all edges, for what was published could not be kept: %s", error)
+        logger.warning("the next cycle will compare whole marts, for what was published could not be kept: %s", error)
 
 
-def _note(connection: duckdb.DuckDBPyConnection, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
-    if LARGEST in names:
-        connection.execute("create schema if not exists published")
-        connection.execute(f"create or replace table published.{LARGEST} as from main.{LARGEST}")
-        connection.execute("create or replace table published.cycle as select ?::uuid as cycle_id", [cycle_id])
-    elif connection.execute(NOTED).fetchall():
-        connection.execute("update published.cycle set cycle_id = ? where cycle_id = ?", [cycle_id, before])
+def _is_kept(source: duckdb.DuckDBPyConnection, name: str, before: UUID | None) -> bool:
+    """Whether what was kept with the cycle before is as much as there is; what changed is known to the caller."""
+    kept_with = _cycle_of(source, name)
+    return (
+        kept_with is not None
+        and kept_with == before
+        and _count(source, f"published.{name}") == _count(source, f"main.{name}")
+    )
 
 
 def drop(cache: Path) -> None:

@@ -94,7 +94,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     connection.execute("select dreams.hold_what_was_dreamt()")
     with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
         for name in names:
-            differs = name == published.LARGEST and published.is_known(connection, source)
+            differs = name in MARTS and published.is_known(connection, source, name)
             if differs:
                 _stage(connection, source, name, Path(folder), f"(from {name} except from published.{name})")
                 _stage_gone(connection, source, name, Path(folder))

@@ -18,3 +18,18 @@
         where {{ key }} not in (select {{ key }} from {{ this }})
     {%- endif -%}
 {%- endmacro %}
+
+{# The keys that an incremental run has to compute, known before it does; none where they are too many, or all. #}
+{% macro few_missing(inputs, key, most) -%}
+    {%- if execute and is_incremental() -%}
+        {%- set missing = run_query(
+            "select " ~ key ~ " from " ~ inputs
+            ~ " where (" ~ key ~ ", fingerprint) not in (select (" ~ key ~ ", fingerprint) from " ~ this ~ ")"
+            ~ " limit " ~ (most + 1)
+        ).columns[0].values() -%}
+        {%- if missing | length <= most -%}
+            {{ return(missing) }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}

@@ -1,19 +1,25 @@
 """A content is annotated once; a chat model's answers stand beside the rules', the invalid ones in quarantine."""
 
 import json
+import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import ollama
+import psutil
 import pytest
 
+from ingest import annotate
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.load import load
-from ingest.rules import RULES_VERSION
+from ingest.rules import RULES_VERSION, annotate_by_rule
 from memories.database import Connection, connect
+from memories.errors import CycleFailed
 from memories.records import Document
-from tests.conftest import ollama_server
+from tests.conftest import eventually, ollama_server
 
 VALID = {"entities": [], "topics": ["tide"], "sentiment": 0.5, "task_type": "goal", "gist": "tide", "revises": False}
 
@@ -44,6 +50,56 @@ def test_every_content_is_annotated_once(connection: Connection) -> None:
     assert annotate_rules(connection).annotated == 0
     rows = connection.execute("select distinct annotator, annotator_version from dreams.annotations").fetchall()
     assert rows == [("rules", RULES_VERSION)]
+
+
+def test_many_are_annotated_as_few_are(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotate, "PAGE", 2)
+    monkeypatch.setattr(annotate, "SHARE", 1)
+    assert annotate_rules(connection).annotated == 3
+    for content, topics, gist in connection.execute(
+        "select content, topics, gist from public.memories inner join dreams.annotations using (content_hash)"
+    ):
+        expected = annotate_by_rule(str(content))
+        assert (topics, gist) == (expected.topics, expected.gist)
+    assert multiprocessing.active_children() == []
+
+
+def test_where_a_process_that_annotates_ends_the_rest_is_done_next_time(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(connection, [Document("test", str(number), f"The tide table {number} is wrong.") for number in range(3, 9)])
+    monkeypatch.setattr(annotate, "PAGE", 2)
+
+    def end_them(_: int) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+
+    with pytest.raises(CycleFailed, match="run again"):
+        annotate_rules(connection, end_them)
+    assert annotate_rules(connection).annotated == 7
+
+
+def test_processes_that_annotate_end_with_the_one_that_started_them() -> None:
+    command = """
+import os, sys, signal
+from multiprocessing import get_context
+from concurrent.futures import ProcessPoolExecutor
+from ingest.child import end_with_starter
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_starter) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False).stdout
+    assert eventually(lambda: not is_running(int(said)))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_new_content_is_annotated_anew(connection: Connection) -> None:

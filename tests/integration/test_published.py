@@ -1,4 +1,4 @@
-"""The largest mart is published by its differences, and whole where Postgres may hold something else."""
+"""Marts are published by their differences, and whole where Postgres may hold something else."""
 
 import subprocess
 import sys
@@ -11,11 +11,17 @@ import pytest
 from ingest import published
 from ingest.cycle import run_cycle
 from ingest.settings import settings
+from ingest.write_back import MARTS
 from memories.database import Connection, connect
 from memories.records import Document
 from memories.write import forget, store
 
 EDGES = "select memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count from {}edge_states"
+
+CHANGED_BY_HAND = {"memory_states": "semantic_gist = 'by hand'", "edge_states": "evidence_count = 99"}
+BY_HAND = " union ".join(
+    f"select exists (select 1 from dreams.{mart} where {changed})" for mart, changed in CHANGED_BY_HAND.items()
+)
 
 
 def shown(connection: Connection) -> set[tuple[object, ...]]:
@@ -27,9 +33,10 @@ def computed() -> set[tuple[object, ...]]:
         return set(cache.execute(EDGES.format("")).fetchall())
 
 
-def is_known(connection: Connection) -> bool:
+def known(connection: Connection) -> set[str]:
+    """The marts of which the DuckDB file knows what Postgres holds."""
     with duckdb.connect(str(settings().duckdb_file), read_only=True) as cache:
-        return published.is_known(connection, cache)
+        return {name for name in MARTS if published.is_known(connection, cache, name)}
 
 
 def remember(content: str) -> UUID:
@@ -39,7 +46,7 @@ def remember(content: str) -> UUID:
 
 def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
-        assert is_known(connection)
+        assert known(connection) == set(MARTS)
         before = shown(connection)
         # Were the mart compared whole, this one would be put right.
         connection.execute(
@@ -51,10 +58,20 @@ def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:
         changed = run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2}).rows_changed
         assert len({row for row in shown(connection) if row[5] == 99}) == 1
         connection.execute("delete from dreams.edge_states where evidence_count = 99")
-        assert not is_known(connection)
+        assert known(connection) == set(MARTS) - {"edge_states"}
         run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2})
         assert shown(connection) == computed() != before
         assert changed["edge_states"] > 100
+
+
+def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:
+    with connect(autocommit=True) as connection:
+        for mart in ("memory_states", "edge_states"):
+            connection.execute(f"update dreams.{mart} set {CHANGED_BY_HAND[mart]}".encode())
+        run_cycle()
+        assert connection.execute(BY_HAND.encode()).fetchone() == (True,)
+        run_cycle(full_refresh=True)
+        assert connection.execute(BY_HAND.encode()).fetchone() == (False,)
 
 
 @pytest.mark.parametrize("stage", ["working_memory", "long_term"])
@@ -62,7 +79,7 @@ def test_after_each_stage_the_next_cycle_knows_what_is_there(dreamt_url: str, st
     remember("One more thing about the boat.")
     run_cycle(stage)
     with connect() as connection:
-        assert is_known(connection)
+        assert known(connection) == set(MARTS)
     run_cycle()
     with connect() as connection:
         assert shown(connection) == computed()
@@ -70,7 +87,7 @@ def test_after_each_stage_the_next_cycle_knows_what_is_there(dreamt_url: str, st
 
 def test_a_cycle_stands_whose_copy_cannot_be_kept(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     remember("Somebody opened the file in the meantime.")
-    noted = published.note
+    kept = published.keep
 
     def while_it_is_open(*arguments: object) -> None:
         command = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
@@ -78,13 +95,13 @@ def test_a_cycle_stands_whose_copy_cannot_be_kept(dreamt_url: str, monkeypatch: 
             [sys.executable, "-c", command, str(settings().duckdb_file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as other:
             assert other.stdout is not None and other.stdout.readline()
-            noted(*arguments)  # type: ignore[arg-type]
+            kept(*arguments)  # type: ignore[arg-type]
             other.kill()
 
-    monkeypatch.setattr(published, "note", while_it_is_open)
+    monkeypatch.setattr(published, "keep", while_it_is_open)
     assert run_cycle().published
     with connect() as connection:
-        assert not is_known(connection)
+        assert known(connection) == set()
         assert shown(connection) == computed()
 
 
@@ -92,12 +109,12 @@ def test_where_something_else_happened_all_is_compared(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
         memory_id = UUID(str(next(iter(shown(connection)))[0]))
         forget(connection, memory_id)
-        assert not is_known(connection)
+        assert {"edge_states", "memory_states", "episode_members"}.isdisjoint(known(connection))
         run_cycle()
-        assert is_known(connection) and shown(connection) == computed()
+        assert known(connection) == set(MARTS) and shown(connection) == computed()
         connection.execute(
             "insert into dreams.cycles (cycle_id, as_of, stages, state, parameters, code_version, published_at) values"
             " (%s, now(), '{}', 'published', '{}', '', now() + interval '1 second')",
             (uuid4(),),
         )
-        assert not is_known(connection)
+        assert known(connection) == set()

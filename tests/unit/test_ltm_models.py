@@ -28,16 +28,17 @@ def memories(vectors: Any, missing: Any = True) -> Mapping[str, Any]:
     return {
         "memory_id": numpy.array([str(UUID(int=position)) for position in range(count)]),
         "fingerprint": numpy.array([f"print {position}" for position in range(count)]),
-        "embedding": list(vectors),
+        "embedding": vectors,
         "is_missing": numpy.broadcast_to(missing, count),
     }
 
 
 def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
     """The rows that the search gives, as the model writes them."""
-    found = ltm_nearest.search_backwards(
-        numpy.stack(known["embedding"]), known["is_missing"], centroids, neighbours, threshold
-    )
+    vectors = known["embedding"]
+    lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
+    lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
+    found = ltm_nearest.search_backwards(vectors, lists, centroids, neighbours, threshold)
     return [
         (
             str(known["memory_id"][position]),
@@ -46,7 +47,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
             [str(known["memory_id"][neighbour]) for neighbour in kept if neighbour != ltm_nearest.NOBODY],
             [float(value) for value, neighbour in zip(values, kept, strict=True) if neighbour != ltm_nearest.NOBODY],
         )
-        for position, nearest, kept, values in zip(*found, strict=True)
+        for position, _, nearest, kept, values in zip(*found, strict=True)
     ]
 
 
@@ -72,10 +73,17 @@ def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold
     return rows
 
 
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ltm_nearest, "BATCH_MEMORIES", 128)
+    monkeypatch.setattr(ltm_nearest, "BLOCK_BATCHES", 3)
+
+
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("lists", [1, 5, 40])
 def test_nearest_is_what_a_search_one_by_one_finds(lists: int) -> None:
-    """Over several batches; with forty lists some near memories lie in none of the sixteen probed."""
-    vectors = unit_vectors(ltm_nearest.BATCH_MEMORIES + 500)
+    """Over several blocks; with forty lists some near memories lie in none of the sixteen probed."""
+    vectors = unit_vectors(1500)
     centroids = unit_vectors(lists, seed=2) if lists > 1 else ONE_LIST
     found = searched(memories(vectors), centroids, neighbours=4, threshold=0.3)
     assert found == searched_one_by_one(vectors, centroids, neighbours=4, threshold=0.3)
@@ -129,11 +137,12 @@ def search_of(vectors: Any, centroids: Any, missing: Any = True) -> Sequence[Row
     return rows
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("seed", range(4))
 def test_an_incremental_search_finds_what_a_rebuild_finds(seed: int) -> None:
     """For any split, with crowds of near-duplicates, among which rounding would decide."""
     random = numpy.random.default_rng(seed)
-    count = ltm_nearest.BATCH_MEMORIES + 200
+    count = 1200
     vectors = unit_vectors(40, 384, seed)[random.integers(0, 40, count)]
     vectors += random.normal(scale=1e-7, size=vectors.shape).astype(numpy.float32)
     centroids = unit_vectors(20, 384, seed + 100)

@@ -1,10 +1,11 @@
 """The running context of a session, as the dbt Python model stm_context follows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from math import sqrt
 from pathlib import Path
 from types import ModuleType
+from uuid import UUID
 
 import duckdb
 import numpy
@@ -32,7 +33,11 @@ def follow(
     beta: float = DRIFT,
     boundary: float = BOUNDARY,
 ) -> tuple[list[object], list[int]]:
-    similarities, episodes = stm_context.follow_context(sessions or ["s"] * len(vectors), vectors, beta, boundary)
+    has_vector = numpy.array([vector is not None for vector in vectors], dtype=bool)
+    items = numpy.array([vector for vector in vectors if vector is not None], dtype=numpy.float32)
+    similarities, episodes = stm_context.follow_context(
+        sessions or ["s"] * len(vectors), has_vector, items, beta, boundary
+    )
     return [None if numpy.isnan(each) else pytest.approx(each) for each in similarities], episodes.tolist()
 
 
@@ -78,11 +83,8 @@ def test_what_points_away_ends_an_episode_too(stm_context: ModuleType) -> None:
     assert follow(stm_context, [EAST, WEST]) == ([None, -1.0], [1, 2])
 
 
-@pytest.mark.parametrize("missing", [None, numpy.ma.masked])
-def test_an_item_without_a_vector_neither_ends_an_episode_nor_moves_the_context(
-    stm_context: ModuleType, missing: object
-) -> None:
-    similarities, episodes = follow(stm_context, [missing, EAST, missing, EAST, NORTH, missing])
+def test_an_item_without_a_vector_neither_ends_an_episode_nor_moves_the_context(stm_context: ModuleType) -> None:
+    similarities, episodes = follow(stm_context, [None, EAST, None, EAST, NORTH, None])
     assert similarities == [None, None, None, 1.0, 0.0, None]
     assert episodes == [1, 1, 1, 1, 2, 2]
 
@@ -97,18 +99,34 @@ def test_each_session_has_a_context_and_numbers_of_its_own(stm_context: ModuleTy
     assert episodes == [1, 2, 1, 1]
 
 
-def test_null_vectors_as_duckdb_hands_them_over(stm_context: ModuleType) -> None:
-    columns = duckdb.sql(
-        "select session_id, embedding::float[] as embedding from (values (1, 's', null), (2, 's', [1, 0]),"
-        " (3, 's', null), (4, 's', [0, 1])) as items (position, session_id, embedding) order by position"
-    ).fetchnumpy()
-    similarities, episodes = stm_context.follow_context(columns["session_id"], columns["embedding"], DRIFT, BOUNDARY)
-    assert numpy.isnan(similarities[[0, 1, 2]]).all()
-    assert similarities[3] == 0
-    assert episodes.tolist() == [1, 1, 1, 2]
+class Project:
+    """The relations the model reads, as dbt hands them over, and its parameters."""
+
+    is_incremental = False
+    config: Mapping[str, float] = {"context_drift_rate": DRIFT, "episode_boundary_similarity": BOUNDARY}
+
+    def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
+        self.session = session
+
+    def ref(self, name: str) -> duckdb.DuckDBPyRelation:
+        return self.session.table(name)
 
 
-def test_without_any_vector_as_duckdb_hands_them_over(stm_context: ModuleType) -> None:
-    columns = duckdb.sql("select 's' as session_id, null::float[] as embedding from range(2)").fetchnumpy()
-    _, episodes = stm_context.follow_context(columns["session_id"], columns["embedding"], DRIFT, BOUNDARY)
-    assert episodes.tolist() == [1, 1]
+@pytest.mark.parametrize("vectors", [[None, [1, 0], None, [0, 1]], [None, [1, 0, 0, 0], None, [0, 1]], [None] * 4])
+def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Sequence[Sequence[int] | None]) -> None:
+    """Where an item has none, and where another model has made some of them."""
+    ids = [str(UUID(int=number)) for number in range(len(vectors))]
+    with duckdb.connect() as session:
+        session.execute("create table stm_sessions (session_id varchar, session_position integer, item_id uuid)")
+        session.execute("create table stm_session_inputs as select 's' as session_id, 'print' as fingerprint")
+        session.execute("create table stg_embeddings (memory_id uuid, embedding float[])")
+        for position, (memory_id, vector) in enumerate(zip(ids, vectors, strict=True)):
+            session.execute("insert into stm_sessions values ('s', ?, ?)", [position, memory_id])
+            if vector is not None:
+                session.execute("insert into stg_embeddings values (?, ?)", [memory_id, vector])
+        rows = stm_context.model(Project(session), session).order("item_id").fetchall()
+    split = vectors[3] is not None
+    assert [row[1:] for row in rows] == [
+        ("s", "print", 1, None), ("s", "print", 1, None), ("s", "print", 1, None),
+        ("s", "print", 2 if split else 1, 0.0 if split else None),
+    ]  # fmt: skip

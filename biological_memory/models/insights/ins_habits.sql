@@ -1,6 +1,7 @@
 -- One row per concept and weekday (or hour) at which it comes up far more often than memories do in general.
 with concepts as (
-    select distinct item_id, agent, concept, created_at from {{ ref('ltm_concepts') }}
+    select item_id, agent, concept, min(created_at) as created_at from {{ ref('ltm_concepts') }}
+    group by item_id, agent, concept
 ),
 
 nights as (
@@ -9,14 +10,12 @@ nights as (
 ),
 
 local as (
-    select
-        concepts.*,
-        nights.night_at,
-        timezone('{{ var("timezone") }}', concepts.created_at) as local_at
+    select concepts.*, nights.night_at, timezone('{{ var("timezone") }}', concepts.created_at) as local_at
     from concepts
     inner join nights on nights.agent = concepts.agent and concepts.created_at < nights.night_at
 ),
 
+-- An item has a concept once, and stands in one slot of each rhythm.
 slots as (
     select *, 'weekday' as rhythm, dayname(local_at) as slot, cast(local_at as date) as local_date from local
     union all by name
@@ -27,51 +26,54 @@ slots as (
 
 general as (
     select
-        agent, rhythm, slot, count(distinct item_id) / sum(count(distinct item_id)) over (
-            partition by agent, rhythm
-        ) as share
-    from slots
+        agent, rhythm, slot, count(*) / sum(count(*)) over (partition by agent, rhythm) as share
+    from (select distinct agent, rhythm, slot, item_id from slots) as items
     group by agent, rhythm, slot
 ),
 
 counted as (
     select
-        agent,
-        concept,
-        rhythm,
-        slot,
+        agent, concept, rhythm, slot,
         any_value(night_at) as night_at,
-        count(distinct item_id) as slot_count,
-        sum(count(distinct item_id)) over (partition by agent, concept, rhythm) as total_count,
-        count(distinct local_date) as date_count,
-        list(distinct item_id) as memory_ids
+        count(*) as slot_count,
+        sum(count(*)) over (partition by agent, concept, rhythm) as total_count
     from slots
+    group by agent, concept, rhythm, slot
+),
+
+frequent as (
+    select
+        counted.*,
+        counted.slot_count / counted.total_count / general.share as lift
+    from counted
+    inner join general using (agent, rhythm, slot)
+    where
+        counted.slot_count >= 4
+        and counted.slot_count * 2 > counted.total_count
+        and counted.slot_count / counted.total_count / general.share >= {{ var('habit_lift') }}
+),
+
+supported as (
+    select
+        agent, concept, rhythm, slot,
+        count(distinct slots.local_date) as date_count, list(slots.item_id order by slots.item_id) as memory_ids
+    from frequent
+    inner join slots using (agent, concept, rhythm, slot)
     group by agent, concept, rhythm, slot
 ),
 
 final as (
     select
-        counted.agent,
-        counted.concept,
-        counted.rhythm,
-        counted.slot,
-        counted.night_at,
-        counted.slot_count,
-        counted.total_count,
-        counted.date_count,
-        list_sort(counted.memory_ids) as memory_ids,
-        counted.slot_count / counted.total_count / general.share as lift,
-        (counted.slot_count + 1) / (counted.total_count + 2) as confidence
-    from counted
-    inner join general using (agent, rhythm, slot)
-    where
-        counted.date_count >= 3
-        and counted.slot_count >= 4
-        and counted.slot_count / counted.total_count / general.share >= {{ var('habit_lift') }}
-        and counted.slot_count * 2 > counted.total_count
+        frequent.*,
+        supported.date_count,
+        supported.memory_ids,
+        (frequent.slot_count + 1) / (frequent.total_count + 2) as confidence
+    from frequent
+    inner join supported using (agent, concept, rhythm, slot)
+    where supported.date_count >= 3
     qualify row_number() over (
-        partition by counted.agent, counted.concept
-        order by counted.slot_count / counted.total_count desc, counted.rhythm
+        partition by frequent.agent, frequent.concept
+        order by frequent.slot_count / frequent.total_count desc, frequent.rhythm
     ) = 1
 )
 

@@ -1,8 +1,9 @@
 -- One row per pair of concepts that share enough memories. Strength is normalised pointwise mutual information (Bouma
 -- 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs grow linearly.
 with concepts as (
-    select distinct item_id, concept, created_at from {{ ref('ltm_concepts') }}
+    select item_id, concept, max(created_at) as created_at from {{ ref('ltm_concepts') }}
     where place <= 10
+    group by item_id, concept
 ),
 
 totals as (
@@ -10,7 +11,7 @@ totals as (
 ),
 
 frequencies as (
-    select concept, count(distinct item_id) as item_count from concepts
+    select concept, count(*) as item_count from concepts
     group by concept
 ),
 
@@ -18,12 +19,12 @@ pairs as (
     select
         a.concept as concept_a,
         b.concept as concept_b,
-        count(distinct a.item_id) as co_activation_count,
+        count(*) as co_activation_count,
         max(a.created_at) as last_activation
     from concepts as a
     inner join concepts as b on b.item_id = a.item_id and b.concept > a.concept
     group by a.concept, b.concept
-    having count(distinct a.item_id) >= {{ var('concept_support') }}
+    having count(*) >= {{ var('concept_support') }}
 ),
 
 final as (

@@ -10,9 +10,13 @@ import faiss
 import numpy
 
 BATCH_MEMORIES = 1024
+# So many batches are searched for together in what came before them: neighbours in meaning read the same lists.
+BLOCK_BATCHES = 16
 PROBED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
+# Candidates that differ by less are equally near, and the later one is kept.
+CANDIDATE_DECIMALS = 6
 # Rows compared in double precision at a time: so many times the candidates of each, of all dimensions, are in memory.
 COMPARED_ROWS = 256
 NOBODY = -1
@@ -24,29 +28,40 @@ def model(dbt, session):
     inputs = dbt.ref("ltm_nearest_inputs")
     embeddings = dbt.ref("stg_embeddings")
     centroids = dbt.ref("ltm_centroids")
-    missing = f"memory_id not in (select memory_id from {dbt.this})" if dbt.is_incremental else "true"
+    known = f"(select memory_id, list_position from {dbt.this})"
+    if not dbt.is_incremental:
+        known = "(select null::uuid as memory_id, null::integer as list_position limit 0)"
     session.execute(
-        "create or replace temp table nearest_rows (memory_id uuid, fingerprint varchar,"
+        "create or replace temp table nearest_rows (memory_id uuid, fingerprint varchar, list_position integer,"
         " nearest_similarity double, neighbour_ids uuid[], similarities double[])"
     )
     groups = session.sql(
-        f"select agent, embedding_model from inputs where {missing} group by all order by all"
+        f"select agent, embedding_model from inputs anti join {known} as known using (memory_id)"
+        " group by all order by all"
     ).fetchall()
     for agent, embedding_model in groups:
         # Filters, not parameters: what has parameters, DuckDB hands over value by value.
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         quantised = centroids.filter(is_equal("embedding_model", embedding_model))
         memories = session.sql(
-            f"select own.memory_id::varchar as memory_id, own.fingerprint, e.embedding, {missing} as is_missing"
-            " from own inner join embeddings as e using (memory_id) order by own.time_position"
+            "select own.memory_id::varchar as memory_id, own.fingerprint,"
+            f" coalesce(known.list_position, {NOBODY}) as list_position"
+            f" from own left join {known} as known using (memory_id) order by own.time_position"
         ).fetchnumpy()
+        # Number by number: an array of arrays takes several times as long.
+        numbers = session.sql(
+            "select unnest(embedding) as number from"
+            " (select e.embedding from own inner join embeddings as e using (memory_id) order by own.time_position)"
+        ).fetchnumpy()["number"]
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
-        found = search_backwards(
-            numpy.stack(memories["embedding"]), memories["is_missing"], numpy.stack(lists), neighbours, threshold
+        vectors = numbers.reshape(len(memories["memory_id"]), -1)
+        insert(
+            session,
+            memories,
+            *search_backwards(vectors, memories["list_position"], numpy.stack(lists), neighbours, threshold),
         )
-        insert(session, memories, *found)
     return session.table("nearest_rows")
 
 
@@ -54,13 +69,14 @@ def is_equal(column, value):
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 
 
-def insert(session, memories, positions, nearest, neighbours, similarities):
+def insert(session, memories, positions, list_positions, nearest, neighbours, similarities):
     """Column by column, and the lists pair by pair: DuckDB takes arrays many times as fast as rows."""
     rows, places = numpy.nonzero(neighbours != NOBODY)
     found = {
         "number": numpy.arange(len(positions)),
         "memory_id": memories["memory_id"][positions],
         "fingerprint": memories["fingerprint"][positions],
+        "list_position": list_positions,
         "nearest": nearest,
     }
     pairs = {
@@ -80,71 +96,139 @@ def insert(session, memories, positions, nearest, neighbours, similarities):
             from pairs group by number
         )
         select
-            memory_id::uuid, fingerprint::varchar, if(isnan(nearest), null, nearest), coalesce(neighbour_ids, []),
-            coalesce(similarities, [])
+            memory_id::uuid, fingerprint::varchar, list_position::integer, if(isnan(nearest), null, nearest),
+            coalesce(neighbour_ids, []), coalesce(similarities, [])
         from found left join listed using (number)
         """
     )
 
 
-def search_backwards(vectors, is_missing, centroids, neighbours, threshold):
-    """For those memories (in time order) that are missing: where they stand, the similarity of the nearest (NaN without
-    one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where there are fewer.
+def search_backwards(vectors, list_positions, centroids, neighbours, threshold):
+    """For those memories (in time order) whose list is not known: where they stand, their list, the similarity of the
+    nearest (NaN without one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where
+    there are fewer.
     """
     # Centroids may have been recorded with zeros beyond the dimensions of the model.
     dimensions = vectors.shape[1]
     centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
     vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
-    centroids = numpy.ascontiguousarray(centroids, dtype=numpy.float32)
+    list_positions = numpy.array(list_positions, dtype=numpy.int64)
     quantiser = faiss.IndexFlatIP(dimensions)
-    quantiser.add(centroids)
-    index = faiss.IndexIVFFlat(quantiser, dimensions, len(centroids), faiss.METRIC_INNER_PRODUCT)
-    index.nprobe = min(PROBED_LISTS, len(centroids))
+    quantiser.add(numpy.ascontiguousarray(centroids, dtype=numpy.float32))
+    # All memories of the blocks before, and those of the block that came before the batch.
+    earlier, recent = inverted_lists(quantiser), inverted_lists(quantiser)
+    count = neighbours + SPARE_CANDIDATES
     found = []
-    for start in range(0, len(vectors), BATCH_MEMORIES):
-        batch = vectors[start : start + BATCH_MEMORIES]
-        wanted = numpy.flatnonzero(is_missing[start : start + BATCH_MEMORIES])
-        if len(wanted):
-            candidates = batch_candidates(index, batch, start, wanted, neighbours + SPARE_CANDIDATES)
-            found += [
-                (
-                    positions,
-                    *compared(vectors, positions, candidates[part : part + COMPARED_ROWS], neighbours, threshold),
-                )
-                for part in range(0, len(wanted), COMPARED_ROWS)
-                for positions in [start + wanted[part : part + COMPARED_ROWS]]
-            ]
-        index.add_with_ids(batch, numpy.arange(start, start + len(batch)))
+    for block in ranges(0, len(vectors), BLOCK_BATCHES * BATCH_MEMORIES):
+        wanted = block.start + numpy.flatnonzero(list_positions[block] == NOBODY)
+        if not len(wanted):
+            add(earlier, vectors, list_positions, block)
+            continue
+        probes = probe(quantiser, vectors, block, wanted)
+        list_positions[wanted] = probes[0][:, 0]
+        in_earlier = candidates_in(earlier, vectors[wanted], probes, count)
+        for batch in ranges(block.start, block.stop, BATCH_MEMORIES):
+            part = slice(*numpy.searchsorted(wanted, [batch.start, batch.stop]))
+            own, own_probes = wanted[part], [each[part] for each in probes]
+            if len(own):
+                sources = [
+                    [each[part] for each in in_earlier],
+                    candidates_in(recent, vectors[own], own_probes, count),
+                    candidates_beside(vectors, list_positions, batch, own, own_probes, count),
+                ]
+                columns = compared(vectors, own, most_likely(sources, count), neighbours, threshold)
+                found.append((own, list_positions[own], *columns))
+            add(recent, vectors, list_positions, batch)
+        earlier.merge_from(recent, 0)
     return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
 
 
-def batch_candidates(index, batch, start, wanted, count):
-    """Positions of the likely nearest among all earlier memories: those indexed, and those earlier in the batch.
-
-    A product of matrices varies in its last digits with their shape, so it is always that of a whole batch.
-    """
-    whole = numpy.zeros((BATCH_MEMORIES, batch.shape[1]), dtype=numpy.float32)
-    whole[: len(batch)] = batch
-    nearness, probes = index.quantizer.search(whole, index.nprobe)
-    indexed = index.search_preassigned(batch[wanted], count, probes[wanted], nearness[wanted])[1]
-    similarities = (whole @ whole.T)[wanted]
-    is_probed = numpy.zeros((len(wanted), index.nlist), dtype=bool)
-    is_probed[numpy.arange(len(wanted))[:, None], probes[wanted]] = True
-    is_reachable = is_probed[:, probes[:, 0]] & (numpy.arange(BATCH_MEMORIES) < wanted[:, None])
-    similarities[~is_reachable] = -numpy.inf
-    best = numpy.argpartition(-similarities, count, axis=1)[:, :count]
-    nearby = numpy.where(numpy.take_along_axis(is_reachable, best, axis=1), start + best, NOBODY)
-    return numpy.concatenate([indexed, nearby], axis=1)
+def ranges(start, stop, step):
+    return [slice(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
-def compared(vectors, positions, candidates, neighbours, threshold):
-    """Similarities once more in double precision; lengths are 1 but for rounding, so one could pass 1.
+def inverted_lists(quantiser):
+    index = faiss.IndexIVFFlat(quantiser, quantiser.d, quantiser.ntotal, faiss.METRIC_INNER_PRODUCT)
+    index.nprobe = min(PROBED_LISTS, quantiser.ntotal)
+    return index
 
-    Where two are equal, the later memory comes first.
+
+def add(index, vectors, list_positions, part):
+    """Each memory to its list, which is known."""
+    positions = numpy.arange(part.start, part.stop)
+    index.add_core(
+        len(positions), *map(faiss.swig_ptr, (vectors[part], positions, numpy.ascontiguousarray(list_positions[part])))
+    )
+
+
+def probe(quantiser, vectors, block, wanted):
+    """The lists nearest to each memory wanted, its own the first, and how near they are."""
+    found = []
+    for batch in ranges(block.start, block.stop, BATCH_MEMORIES):
+        rows = wanted[slice(*numpy.searchsorted(wanted, [batch.start, batch.stop]))] - batch.start
+        if len(rows):
+            nearness, lists = quantiser.search(whole_batch(vectors[batch]), min(PROBED_LISTS, quantiser.ntotal))
+            found.append((lists[rows], nearness[rows]))
+    return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
+
+
+def whole_batch(vectors):
+    """A product of matrices varies in its last digits with their shape, so it is always that of a whole batch."""
+    whole = numpy.zeros((BATCH_MEMORIES, vectors.shape[1]), dtype=numpy.float32)
+    whole[: len(vectors)] = vectors
+    return whole
+
+
+def candidates_in(index, vectors, probes, count):
+    """Positions of the likely nearest in the lists probed, and how similar they are."""
+    lists, nearness = probes
+    # Those that read the same lists follow one another, so that these are read once.
+    order = numpy.argsort(lists[:, 0], kind="stable")
+    similarities, positions = index.search_preassigned(vectors[order], count, lists[order], nearness[order])
+    back = numpy.argsort(order)
+    return positions[back], similarities[back]
+
+
+def candidates_beside(vectors, list_positions, batch, own, probes, count):
+    """The same, among those of the batch that came before."""
+    whole = whole_batch(vectors[batch])
+    similarities = (whole @ whole.T)[own - batch.start, : batch.stop - batch.start]
+    home = list_positions[batch]
+    is_probed = numpy.zeros((len(own), 1 + max(probes[0].max(), home.max())), dtype=bool)
+    is_probed[numpy.arange(len(own))[:, None], probes[0]] = True
+    is_reachable = is_probed[:, home] & (numpy.arange(batch.start, batch.stop) < own[:, None])
+    rows, places = numpy.nonzero(is_reachable)
+    found = similarities[rows, places]
+    order = numpy.lexsort((-places, -found.round(CANDIDATE_DECIMALS), rows))
+    rank = numpy.arange(len(rows)) - numpy.searchsorted(rows, rows)
+    order, rank = order[rank < count], rank[rank < count]
+    positions = numpy.full((len(own), count), NOBODY)
+    nearness = numpy.zeros((len(own), count), dtype=numpy.float32)
+    positions[rows[order], rank], nearness[rows[order], rank] = batch.start + places[order], found[order]
+    return positions, nearness
+
+
+def most_likely(sources, count):
+    """Of the candidates of all sources the most similar; where two are equal, the later memories."""
+    positions, similarities = (numpy.concatenate(columns, axis=1) for columns in zip(*sources, strict=True))
+    similarities = numpy.where(positions == NOBODY, -2, similarities).round(CANDIDATE_DECIMALS)
+    best = numpy.lexsort((-positions, -similarities), axis=1)[:, :count]
+    return numpy.take_along_axis(positions, best, axis=1)
+
+
+def compared(vectors, own, candidates, neighbours, threshold):
+    """The similarity of the nearest candidate of each, and the neighbours with theirs, in double precision.
+
+    Lengths are 1 but for rounding, so a similarity could pass 1. Where two are equal, the later memory comes first.
     """
     candidates = -numpy.sort(-candidates, axis=1)
-    own, theirs = vectors[positions].astype(numpy.float64), vectors[candidates].astype(numpy.float64)
-    similarities = numpy.clip(numpy.round(numpy.einsum("rd,rcd->rc", own, theirs), SIMILARITY_DECIMALS), -1, 1)
+    similarities = numpy.concatenate([
+        numpy.einsum(
+            "rd,rcd->rc", vectors[own[part]].astype(numpy.float64), vectors[candidates[part]].astype(numpy.float64)
+        )
+        for part in ranges(0, len(own), COMPARED_ROWS)
+    ])  # fmt: skip
+    similarities = numpy.clip(numpy.round(similarities, SIMILARITY_DECIMALS), -1, 1)
     similarities[candidates == NOBODY] = -numpy.inf
     order = numpy.argsort(-similarities, axis=1, kind="stable")
     candidates = numpy.take_along_axis(candidates, order, axis=1)

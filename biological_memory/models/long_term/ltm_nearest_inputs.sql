@@ -1,7 +1,7 @@
 -- One row per memory with a vector: its place in time, and a fingerprint of everything up to it (an exclusive or of the
 -- hashes of all memories so far), so that a late, edited or deleted memory touches those after it and no others.
 with embeddings as (
-    select * from {{ ref('stg_embeddings') }}
+    select memory_id, embedding_model, embedding_hash from {{ ref('stg_embeddings') }}
 ),
 
 memories as (
@@ -21,7 +21,7 @@ final as (
         embeddings.embedding_model,
         cast(row_number() over up_to as integer) as time_position,
         md5(
-            bit_xor(hash(embeddings.memory_id, embeddings.embedding)) over up_to
+            bit_xor(hash(embeddings.memory_id, embeddings.embedding_hash)) over up_to
             || ' ' || centroids.version
             || ' {{ var("semantic_neighbours") }} {{ var("semantic_similarity") }}'
         ) as fingerprint

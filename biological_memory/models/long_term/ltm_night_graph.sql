@@ -32,7 +32,7 @@ final as (
         memories.agent,
         least(ties.earlier_id, ties.later_id) as memory_a,
         greatest(ties.earlier_id, ties.later_id) as memory_b,
-        round(1 - exp(sum(ln(1 - ties.weight) order by ties.created_at, ties.weight)), 9) as weight
+        round(1 - exp({{ exact_sum('ln(1 - ties.weight)') }}), 9) as weight
     from ties
     inner join memories on memories.memory_id = ties.earlier_id
     inner join nights on nights.agent = memories.agent and ties.created_at < nights.night_at

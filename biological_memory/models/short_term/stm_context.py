@@ -16,16 +16,25 @@ def model(dbt, session):
     inputs = dbt.ref("stm_session_inputs")
     embeddings = dbt.ref("stg_embeddings")
     missing = f"where session_id not in (select session_id from {dbt.this})" if dbt.is_incremental else ""
-    columns = session.sql(
+    items = session.sql(
         f"""
-        select s.session_id, i.fingerprint, s.item_id::varchar as item_id, e.embedding
+        select s.session_id, s.session_position, i.fingerprint, s.item_id, e.embedding
         from sessions as s
         inner join (select * from inputs {missing}) as i using (session_id)
         left join embeddings as e on e.memory_id = s.item_id
-        order by s.session_id, s.session_position
         """
+    )
+    columns = session.sql(
+        "select session_id, fingerprint, item_id::varchar as item_id, embedding is not null as has_vector from items"
+        " order by session_id, session_position"
     ).fetchnumpy()
-    similarities, episodes = follow_context(columns["session_id"], columns["embedding"], beta, boundary)
+    # Number by number: an array of arrays takes several times as long. While models change, there are two lengths.
+    numbers = session.sql(
+        "select unnest(list_resize(embedding, (select max(len(embedding)) from items), 0)) as number"
+        " from (select embedding from items where embedding is not null order by session_id, session_position)"
+    ).fetchnumpy()["number"]
+    vectors = numbers.reshape(columns["has_vector"].sum(), -1) if len(numbers) else numbers.reshape(0, 0)
+    similarities, episodes = follow_context(columns["session_id"], columns["has_vector"], vectors, beta, boundary)
     rows = {
         "item_id": columns["item_id"],
         "session_id": columns["session_id"],
@@ -40,17 +49,15 @@ def model(dbt, session):
     )
 
 
-def follow_context(session_ids, vectors, beta, boundary):
+def follow_context(session_ids, has_vector, items, beta, boundary):
     """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time.
 
-    All sessions go on together: the first item of each, then the second.
+    Vectors are those of the items that have one. All sessions go on together: the first item of each, then the second.
     """
     count = len(session_ids)
     similarities, episodes = numpy.full(count, numpy.nan), numpy.ones(count, dtype=numpy.int32)
-    has_vector = numpy.array([vector is not None and vector is not numpy.ma.masked for vector in vectors], dtype=bool)
     if not has_vector.any():
         return similarities, episodes
-    items = numpy.stack([vector for vector, has in zip(vectors, has_vector, strict=True) if has])
     item = numpy.cumsum(has_vector) - 1
     session_ids = numpy.asarray(session_ids)
     begins = numpy.append(True, session_ids[1:] != session_ids[:-1])

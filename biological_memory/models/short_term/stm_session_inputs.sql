@@ -4,7 +4,7 @@ with sessions as (
 ),
 
 embeddings as (
-    select memory_id as item_id, hash(embedding) as embedding_hash from {{ ref('stg_embeddings') }}
+    select memory_id as item_id, embedding_hash from {{ ref('stg_embeddings') }}
 ),
 
 final as (

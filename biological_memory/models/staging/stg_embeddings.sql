@@ -1,26 +1,28 @@
--- One row per memory that has a vector of the content it shows at as_of; read as real[], which is fastest. Vectors of a
--- model have as many dimensions as the longest of them.
-with vectors as materialized (
-    select * from {{ stored_vectors() }}
+-- One row per memory that has a vector of the content it shows at as_of; read as real[], which is fastest, and once.
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale(ref('stg_embedding_inputs'), 'memory_id') }}", post_hook="{{ pad_vectors() }}"
+) }}
+{% set most_asked_for = 5000 %}
+
+with vectors as (
+    select * from {{ stored_vectors(few_missing(ref('stg_embedding_inputs'), 'memory_id', most_asked_for)) }}
 ),
 
-memories as (
-    select memory_id, content_hash from {{ ref('stg_memories') }}
-),
-
-models as (
-    select embedding_model, max(len(embedding)) as dimensions from vectors
-    group by embedding_model
+inputs as (
+    select * from {{ ref('stg_embedding_inputs') }}
+    {{ where_missing('memory_id') }}
 ),
 
 final as (
     select
-        vectors.memory_id,
+        inputs.memory_id,
+        inputs.fingerprint,
         vectors.embedding_model,
-        cast(list_resize(vectors.embedding, models.dimensions, 0) as float[]) as embedding
-    from vectors
-    inner join memories using (memory_id, content_hash)
-    inner join models using (embedding_model)
+        cast(vectors.embedding as float[]) as embedding,
+        hash(cast(vectors.embedding as float[])) as embedding_hash
+    from inputs
+    inner join vectors using (memory_id, content_hash)
 )
 
 select * from final
