@@ -1,0 +1,240 @@
+"""Stores as earlier versions left them: migrated so far and no further, and filled with what there was a table for.
+
+The statements are those that Codex, the loader and the cycles of the time made; since then they gained columns at most.
+"""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from ingest.annotate import annotate_rules
+from ingest.write_back import LABEL_CLUSTERS, MARTS
+from memories.chunk import chunk
+from memories.database import Connection, connect
+from memories.edit import SHRINK
+from memories.migrate import MIGRATIONS, migrate
+from memories.records import identity
+from memories.settings import settings
+from memories.vectors import padded
+from memories.write import content_hash
+from tests.integration.test_forget_everywhere import embed
+
+VERSIONS = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
+# Deleted by the earlier version, deleted by this one: words that stand in nothing else.
+GONE, LATER = "wimbrelo", "dunlorny"
+NOW = datetime.now(UTC).replace(hour=9, minute=0) - timedelta(days=2)
+WEEKS = 5
+LOG = " ".join(f"On day {day} {LATER.capitalize()} saw the storm {day} miles away." for day in range(500))
+PARTS = [part.text for part in chunk(LOG)]
+NOTES = (
+    "Goal: sail the boat to Gothenburg before the autumn storms.",
+    "Ola checked the keel bolts of the boat in the harbour.",
+    "Do the keel bolts of the boat hold in a storm?",
+    "The storm took the jetty; the boat lies in the harbour of Gothenburg.",
+    "Ola lives in Gothenburg, above the harbour.",
+    "Ola no longer lives in Gothenburg, she moved to Lisbon.",
+)
+BY_TRIGGERS = {"created", "upserted", "edited", "rehearsed"}
+CYCLES = ("cycles", "cycle_changes", "nights", "processing_metrics", "learned_vectors")
+
+# As Codex 3 writes it, with an id and dates that are the same in every store.
+UPSERT = """
+insert into memories (id, content, content_hash, tags, context, summary, chunk_index, total_chunks, parent_id,
+    created_at, updated_at)
+values (%(id)s, %(content)s, %(hash)s, %(tags)s, %(context)s, '', %(chunk_index)s, %(total_chunks)s, %(parent_id)s,
+    %(at)s, %(at)s)
+on conflict (content_hash) do update set
+    context = excluded.context, summary = excluded.summary, tags = excluded.tags, updated_at = excluded.updated_at
+"""
+EDIT = "update memories set content = %s, content_hash = %s, updated_at = %s where id = %s"
+SHORTEN = """
+update memories set content = %s, content_hash = %s, updated_at = %s,
+    chunk_index = null, total_chunks = null, parent_id = null
+where id = %s
+"""
+TAG = "update memories set tags = %s, metadata = %s, updated_at = %s where id = %s"
+EMBED = """
+update memories set
+    embedding_vector = %(vector)s::vector, embedding_reduced = subvector(%(vector)s::vector, 1, 256),
+    vector_magnitude = 1, embedding_model = %(model)s, last_embedding_update = %(at)s,
+    tag_embedding = %(vector)s::vector, tag_embedding_reduced = subvector(%(vector)s::vector, 1, 256),
+    tag_embedding_updated = %(at)s
+where id = %(id)s
+"""
+KINDS = r"""
+select (regexp_matches(pg_get_constraintdef(oid), '''(\w+)''', 'g'))[1] from pg_constraint
+where conname = 'recall_events_kind_check'
+"""
+EVENT = """
+insert into dreams.recall_events (memory_id, kind, grade, query_id, rank, occurred_at, details)
+values (%s, %s, %s, %s, %s, %s, '{"query": "keel bolts"}')
+"""
+# What stands in a table when something fails, is learnt from many, or is used by a program of one's own.
+BESIDES = {
+    "annotation_quarantine": "select content_hash, 'parrot', '1', 'no JSON', content from memories",
+    "embedding_failures": "select id, 'parrot', 'too long: ' || content from memories",
+    "snapshots": r"select gen_random_uuid(), null::uuid, 'zlib', 1, '\x00'::bytea, 'checksum'",
+    "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
+}
+# The rules of before found other topics.
+EARLIER_RULES = "update dreams.annotations set annotator_version = '1', topics = topics[:1]"
+# The models of before gave other figures, and longer vectors; cycles had published them before.
+EARLIER_MODELS = """
+update dreams.learned_vectors set vector = vector || array_fill(0::real, array[384]);
+update dreams.memory_states set stability_days = stability_days + 1, encoding = encoding / 2;
+update dreams.cycles set code_version = '0.1.0+earlier', parameters = parameters - 'contiguity_context';
+insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)
+select c.cycle_id, 'memory_states', 'update', jsonb_build_object('memory_id', t.memory_id), to_jsonb(t),
+    array[t.memory_id]
+from dreams.memory_states as t, dreams.cycles as c
+union all
+select c.cycle_id, 'episodes', 'update', jsonb_build_object('episode_id', t.episode_id), to_jsonb(t), {members}
+from dreams.episodes as t, dreams.cycles as c
+"""
+
+
+def fill(url: str, version: str, dreamt: str) -> None:
+    """Leaves a store as that version would, which lived, dreamt what `dreamt` did, and was asked to forget."""
+    migrate(url, until=version)
+    with connect(url, autocommit=True) as connection:
+        live(connection)
+        with connect(dreamt) as source:
+            _dream(connection, source)
+        if can_delete(connection):
+            forget(connection, GONE)
+
+
+def live(connection: Connection) -> None:
+    """Memories by Codex's statements, what happened to them, and what is known of them besides."""
+    for number, content in enumerate(NOTES):
+        remember(connection, str(number), content, NOW - timedelta(days=20, minutes=-number))
+    for word in (GONE, LATER):
+        for week in range(WEEKS):
+            content = f"{word.capitalize()} feeds the ferret {week} before breakfast on the quay."
+            remember(connection, f"{word} {week}", content, NOW - timedelta(weeks=week), context=f"at {word}'s")
+    for number, part in enumerate(PARTS, 1):
+        remember(connection, f"part {number}", part, NOW - timedelta(days=9), part=number)
+    remember(connection, "1", NOTES[1], NOW - timedelta(days=5), context="said again")
+    if has(connection, "annotations"):
+        annotate_rules(connection)
+    for name in ("2", f"{GONE} 0", f"{LATER} 0"):
+        _edit(connection, name)
+    connection.execute(TAG, (["boat", "sea"], '{"project": "boat"}', NOW, id_of("3")))
+    if has(connection, "recall_events"):
+        _recall(connection)
+    if has(connection, "memory_insights"):
+        _lose_a_part(connection)
+    _embed(connection)
+    if has(connection, "annotations"):
+        annotate_rules(connection)
+        connection.execute(EARLIER_RULES)
+    for table, rows in BESIDES.items():
+        if has(connection, table):
+            connection.execute(f"insert into dreams.{table} {rows}".encode())
+
+
+def remember(
+    connection: Connection, name: str, content: str, at: datetime, context: str = "", part: int | None = None
+) -> None:
+    connection.execute(
+        UPSERT,
+        {
+            "id": id_of(name), "content": content, "hash": content_hash(content), "context": context, "at": at,
+            "tags": name.split()[:1], "chunk_index": part, "total_chunks": part and len(PARTS),
+            "parent_id": part and id_of("part 1"),
+        },
+    )  # fmt: skip
+
+
+def forget(connection: Connection, word: str) -> None:
+    """As Codex deletes, whatever says a word."""
+    connection.execute("delete from memories where content ilike %s", (f"%{word}%",))
+
+
+def ids_with(word: str) -> list[UUID]:
+    """Those of the memories that say a word."""
+    parts = [f"part {number}" for number, _ in enumerate(PARTS, 1)] if word == LATER else []
+    return [id_of(name) for name in (*parts, *(f"{word} {week}" for week in range(WEEKS)))]
+
+
+def id_of(name: str) -> UUID:
+    return identity("earlier", name)
+
+
+def can_delete(connection: Connection) -> bool:
+    """Between 0001 and 0005 the trigger is there, and not yet all the tables that it clears."""
+    return has(connection, "memory_insights") or not has(connection, "recall_events")
+
+
+def has(connection: Connection, table: str) -> bool:
+    return connection.execute("select to_regclass(%s)", (f"dreams.{table}",)).fetchone() != (None,)
+
+
+def columns_of(connection: Connection, table: str) -> list[str]:
+    rows = connection.execute(
+        "select quote_ident(attname) from pg_attribute where attrelid = %s::regclass and attnum > 0"
+        " and not attisdropped order by attnum",
+        (table,),
+    )
+    return [str(name) for (name,) in rows]
+
+
+def _edit(connection: Connection, name: str) -> None:
+    row = connection.execute("select content from memories where id = %s", (id_of(name),)).fetchone()
+    assert row is not None
+    content = f"{row[0]} So they say."
+    connection.execute(EDIT, (content, content_hash(content), NOW - timedelta(hours=1), id_of(name)))
+
+
+def _embed(connection: Connection) -> None:
+    rows = connection.execute("select id, content from memories order by id").fetchall()
+    for (memory_id, _), vector in zip(rows, embed([str(content) for _, content in rows]), strict=True):
+        given = {"id": memory_id, "vector": padded(vector), "model": settings().embedding_model, "at": NOW}
+        connection.execute(EMBED, given)
+
+
+def _recall(connection: Connection) -> None:
+    """An event of each kind that this version knows, and of which it does not take note by itself."""
+    kinds = {str(kind) for (kind,) in connection.execute(KINDS)} - BY_TRIGGERS
+    assert kinds
+    for place, kind in enumerate(sorted(kinds)):
+        at = NOW - timedelta(hours=2, minutes=-place)
+        for rank, name in enumerate(("0", "1", f"{GONE} 1", f"{LATER} 1"), 1):
+            grade = 3 if kind == "reviewed" else None
+            connection.execute(EVENT, (id_of(name), kind, grade, id_of("query"), rank, at))
+
+
+def _lose_a_part(connection: Connection) -> None:
+    """The document becomes as short as a line, as the loader and `edit` have it."""
+    content = f"Nothing is left of the log of {LATER}."
+    with connection.transaction():
+        connection.execute("select set_config('dreams.shrinking_document', 'on', true)")
+        connection.execute(SHRINK, ([id_of(f"part {number}") for number in range(2, len(PARTS) + 1)],))
+        connection.execute(SHORTEN, (content, content_hash(content), NOW, id_of("part 1")))
+
+
+def _dream(connection: Connection, source: Connection) -> None:
+    """What the cycles of that version published, and recorded."""
+    for table in (*CYCLES, *MARTS):
+        if has(connection, table):
+            _copy(connection, source, table)
+    if has(connection, "nights"):
+        _copy(connection, source, "recall_events", "kind = 'rehearsed'")
+    if has(connection, "memory_states"):
+        connection.execute(LABEL_CLUSTERS)
+        connection.execute(EARLIER_MODELS.format(members=_members(connection)).encode())
+
+
+def _members(connection: Connection) -> str:
+    """The memories that a record of an episode is deleted with: its title's, and those of the others since 0011."""
+    return MARTS["episodes"].memories or "" if has(connection, "forgotten") else "array[t.title_memory_id]"
+
+
+def _copy(connection: Connection, source: Connection, table: str, condition: str = "true") -> None:
+    columns = ", ".join(columns_of(connection, f"dreams.{table}"))
+    rows = f"copy (select {columns} from dreams.{table} where {condition}) to stdout"
+    with (
+        source.cursor().copy(rows.encode()) as given,
+        connection.cursor().copy(f"copy dreams.{table} ({columns}) from stdin".encode()) as taken,
+    ):
+        for block in given:
+            taken.write(block)
