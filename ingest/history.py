@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ingest.cycle import STAGES, Cycle, begin, cycle_lock, finish
-from ingest.write_back import LABEL_CLUSTERS, MARTS, Mart, key_object, merge
+from ingest.write_back import FORGET_GONE, LABEL_CLUSTERS, MARTS, Mart, key_object, merge
 from memories.database import Connection, url
 from memories.errors import InputError, NotFound
 
@@ -107,6 +107,7 @@ def roll_back(reference: str) -> Mapping[str, int]:
             _stage_earlier(connection, name, mart, target)
             changed[name] = merge(connection, name, mart, cycle.cycle_id)
         cycle.rows_changed = changed
+        connection.execute(FORGET_GONE)
         connection.execute(LABEL_CLUSTERS)
         finish(connection, cycle)
     return changed

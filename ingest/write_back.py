@@ -20,7 +20,7 @@ COPY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A table of schema dreams: its key, and the columns that name memories (rows of deleted ones are left out).
+    """A table of schema dreams: its key, and the columns that name memories.
 
     `memories` is the array of those that a row `t` tells of, where these columns do not say it: with any of them goes
     the record of what the row held before.
@@ -35,7 +35,7 @@ class Mart:
 MEMBERS = "array(select m.memory_id from dreams.episode_members as m where m.episode_id = t.episode_id)"
 MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart(("snapshot_id", "wm_slot"), ("memory_id",)),
-    "episodes": Mart(("episode_id",), ("title_memory_id",), MEMBERS),
+    "episodes": Mart(("episode_id",), memories=MEMBERS),
     "episode_members": Mart(("memory_id",), ("memory_id",)),
     "edge_states": Mart(("memory_a", "memory_b", "edge_type"), ("memory_a", "memory_b")),
     "memory_states": Mart(("memory_id",), ("memory_id",)),
@@ -70,6 +70,19 @@ select name, version, position, embedding_model, vector, trained_on from staged_
 on conflict (name, version, position) do nothing
 """
 
+# Memories deleted while their cycle was computed: all that is told of them goes as it does with any deletion.
+FORGET_GONE = """
+select dreams.forget_copies(g.gone, '{}') from (
+    select array_agg(distinct d.memory_id) as gone from (
+        select memory_id from dreams.attention_slots
+        union all select memory_id from dreams.episode_members
+        union all select memory_id from dreams.memory_states
+    ) as d
+    where not exists (select from public.memories as m where m.id = d.memory_id)
+) as g
+where g.gone is not null
+"""
+
 # A small number for each cluster that stays the same as long as the cluster does.
 # Rows that another transaction holds wait for the next cycle: it may be waiting for this one to publish.
 LABEL_CLUSTERS = """
@@ -102,6 +115,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
                 _stage(connection, source, name, Path(folder))
             if name in MARTS:
                 changed[name] = merge(connection, name, MARTS[name], cycle_id, by_differences=differs)
+    connection.execute(FORGET_GONE)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
@@ -204,12 +218,6 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_d
     What is staged is the whole mart, or what differs of it, with the keys that are gone in a table of their own. Where
     nothing stood at all, that is the one record: an insertion with the empty key.
     """
-    for column in mart.memory_columns:
-        connection.execute(
-            sql.SQL(
-                "delete from {} as s where not exists (select 1 from public.memories as m where m.id = s.{})"
-            ).format(sql.Identifier(f"staged_{name}"), sql.Identifier(column))
-        )
     parts = _parts(connection, name, mart, cycle_id)
     record = (
         "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"

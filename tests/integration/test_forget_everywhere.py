@@ -43,8 +43,11 @@ from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
 PERSON, CODEX, LATE = "corvpuk", "bilcrom", "quillop"
 POISON = "unreadable"
-# Where an id may stay: that it was deleted, and the transaction that did it.
-KEPT_IDS = {"dreams.tombstones.memory_id", "dreams.content_changes.memory_id", "dreams.forgotten.memory_id"}
+# Where an id may stay: that it was deleted, the transaction that did it, and hashes by which a quotation is known.
+KEPT_IDS = {
+    "dreams.tombstones.memory_id", "dreams.content_changes.memory_id", "dreams.forgotten.memory_id",
+    "dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id",
+}  # fmt: skip
 # A community goes by the id of its first member, until the next cycle finds it anew.
 COMMUNITIES = re.compile(r"\.(community_id|parent_id|area_id|cluster_id)$")
 HISTORY = re.compile(r"^(pg_stats of |dreams\.cycle_changes\.)")
@@ -285,6 +288,33 @@ def cycle_in_which_one_is_deleted() -> None:
         writing.join()
     with connect() as connection:
         assert {place for place in places(connection, late) if not HISTORY.match(place)} <= KEPT_IDS
+
+
+def test_what_is_deleted_while_a_cycle_computes_is_in_nothing_that_it_publishes(dreamt_url: str) -> None:
+    """Not in what is told of others either: their episode keeps its place, with another title."""
+    with connect(autocommit=True) as connection:
+        (word, sample_id), *_ = with_own_word(connection).items()
+        titles = connection.execute(
+            "select title_memory_id from dreams.episodes where memory_count > 2 and title_memory_id <> %s"
+            " order by started_at limit 5",
+            (sample_id,),
+        ).fetchall()
+        with Memory(embed=embed) as memory:
+            about, _ = remember(memory, PERSON, sample_id)
+        gone = [*rows_of(connection, about), *(title for (title,) in titles)]
+        with open_cycle() as opened:
+            enrich(opened)
+            dream(opened)
+            for memory_id in [*about, *(title for (title,) in titles)]:
+                forget(connection, memory_id)
+            write_back(opened)
+        assert {place for place in places(connection, word, PERSON) if not HISTORY.match(place)} == set()
+        named = {place for place in places(connection, *gone) if not HISTORY.match(place)}
+        assert {place for place in named if not COMMUNITIES.search(place)} <= KEPT_IDS
+        assert connection.execute(
+            "select count(*) from dreams.episode_members as m"
+            " where not exists (select from dreams.episodes as e where e.episode_id = m.episode_id)"
+        ).fetchone() == (0,)
 
 
 def test_words_of_deleted_memories_leave_the_files_of_the_lexical_index(store_url: str) -> None:
