@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install run test lint format serve schedule docs clean bench-% help
+.PHONY: install run test lint format serve schedule docs clean soak bench-% help
 
 help:
 	@grep -E '^[a-z-]+%?:.*## ' Makefile | sed -E 's/^([a-z%-]+):.*## /  make \1  — /'
@@ -57,6 +57,8 @@ docs: install ## generate dbt's documentation of the models
 
 bench-%: $(VENV)/.developed ## run benchmarks/NAME.py, e.g. make bench-embed
 	$(BIN)/python benchmarks/$*.py
+
+soak: bench-soak ## live a compressed month of stores, recalls and cycles, and say what was held
 
 clean: ## remove what was installed and computed; memories stay (dreams forget, or remove .dreams yourself)
 	rm -rf $(VENV) .dreams/*.duckdb* .dreams/dbt_target .dreams/duckdb_spill .dreams/duckdb_extensions \

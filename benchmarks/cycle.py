@@ -64,12 +64,12 @@ class Peak:
 
 
 @contextmanager
-def watched() -> Iterator[Peak]:
+def watched(poll_seconds: float = POLL_SECONDS) -> Iterator[Peak]:
     """Looks at memory while the block runs."""
     peak, over = Peak(), Event()
 
     def look() -> None:
-        while not over.wait(POLL_SECONDS):
+        while not over.wait(poll_seconds):
             peak.size = max(peak.size, sum(map(_size, _processes())))
 
     thread = Thread(target=look)
