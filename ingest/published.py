@@ -1,7 +1,7 @@
 """What Postgres has of each mart, kept in the DuckDB file beside it: the next cycle publishes what differs.
 
 Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
-rows were deleted), the whole mart is compared there.
+memories were deleted), the whole mart is compared there.
 """
 
 import logging
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import duckdb
 
+from ingest import forgetting
 from memories.database import Connection
 
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
@@ -26,7 +27,7 @@ def last_cycle(connection: Connection) -> UUID | None:
 def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the mart of that name in schema `published` of a DuckDB file is what Postgres holds."""
     kept_with = _cycle_of(source, name)
-    if kept_with is None or kept_with != last_cycle(connection):
+    if kept_with is None or kept_with != last_cycle(connection) or forgetting.waiting(connection):
         return False
     held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
     return held == (_count(source, f"published.{name}"),)

@@ -107,14 +107,10 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     connection.execute("select dreams.hold_what_was_dreamt()")
     with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
         for name in names:
-            differs = name in MARTS and published.is_known(connection, source, name)
-            if differs:
-                _stage(connection, source, name, Path(folder), f"(from {name} except from published.{name})")
-                _stage_gone(connection, source, name, Path(folder))
+            if name in MARTS:
+                changed[name] = _publish_mart(connection, source, name, cycle_id, Path(folder))
             else:
                 _stage(connection, source, name, Path(folder))
-            if name in MARTS:
-                changed[name] = merge(connection, name, MARTS[name], cycle_id, by_differences=differs)
     connection.execute(FORGET_GONE)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
@@ -147,23 +143,61 @@ def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
     return datetime.fromtimestamp(as_of / 1_000_000, UTC), json.loads(variables)
 
 
+def _publish_mart(
+    connection: Connection, source: duckdb.DuckDBPyConnection, name: str, cycle_id: UUID, folder: Path
+) -> int:
+    """Fills a table that is empty; else what differs is merged, where it is known, or the whole mart is compared."""
+    mart = MARTS[name]
+    if _is_empty(connection, name):
+        # In the order of its key, so that the index of it is written from one end to the other.
+        rows = f"(from {name} order by {', '.join(mart.key)})"
+        filled = _copy(connection, source, rows, _columns(source, name), sql.Identifier("dreams", name), folder)
+        _record_fill(connection, name, cycle_id, filled)
+        return filled
+    differs = published.is_known(connection, source, name)
+    if differs:
+        _stage(connection, source, name, folder, f"(from {name} except from published.{name})")
+        _stage_gone(connection, source, name, folder)
+    else:
+        _stage(connection, source, name, folder)
+    return merge(connection, name, mart, cycle_id, by_differences=differs)
+
+
+def _is_empty(connection: Connection, name: str) -> bool:
+    return connection.execute(f"select 1 from dreams.{name} limit 1".encode()).fetchone() is None  # noqa: S608 - a name of our own
+
+
+def _record_fill(connection: Connection, name: str, cycle_id: UUID, filled: int) -> None:
+    """One record for all: of what was empty, nothing else need be known to go back."""
+    if filled:
+        connection.execute(
+            "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"
+            " values (%s, %s, 'insert', '{}', null, '{}')",
+            (cycle_id, name),
+        )
+
+
+def _columns(source: duckdb.DuckDBPyConnection, name: str) -> Sequence[tuple[str, str]]:
+    """Name and type of each."""
+    return [(str(row[0]), str(row[1])) for row in source.sql(f'describe "{name}"').fetchall()]
+
+
 def _stage(
     connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path, rows: str | None = None
 ) -> None:
     """Copies a mart, or some rows of it, into a temporary table."""
-    columns = [(str(row[0]), str(row[1])) for row in source.sql(f'describe "{name}"').fetchall()]
-    _copy(connection, source, name, f"staged_{name}", columns, rows or f'"{name}"', folder)
+    _copy_beside(connection, source, name, f"staged_{name}", _columns(source, name), rows or f'"{name}"', folder)
 
 
 def _stage_gone(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
     """Copies the keys of a mart that were published and are no more."""
     key = MARTS[name].key
-    columns = [row for row in source.sql(f'describe "{name}"').fetchall() if row[0] in key]
+    columns = [(column, kind) for column, kind in _columns(source, name) if column in key]
     rows = f"(from published.{name} anti join {name} using ({', '.join(key)}))"
-    _copy(connection, source, name, f"gone_{name}", [(str(row[0]), str(row[1])) for row in columns], rows, folder)
+    _copy_beside(connection, source, name, f"gone_{name}", columns, rows, folder)
 
 
-def _copy(
+def _copy_beside(
     connection: Connection,
     source: duckdb.DuckDBPyConnection,
     name: str,
@@ -172,25 +206,40 @@ def _copy(
     rows: str,
     folder: Path,
 ) -> None:
-    """As text both sides write: nothing passes through Python objects."""
+    """Copies rows into a new temporary table with the types that a mart's own has."""
     staged = sql.Identifier(into)
     connection.execute(
         sql.SQL("create temporary table {} ({}) on commit drop").format(
             staged, sql.SQL(", ").join(_postgres_column(connection, name, column, kind) for column, kind in columns)
         )
     )
-    file = folder / f"{into}.csv"
+    _copy(connection, source, rows, columns, staged, folder)
+    connection.execute(sql.SQL("analyze {}").format(staged))
+
+
+def _copy(
+    connection: Connection,
+    source: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[tuple[str, str]],
+    into: sql.Identifier,
+    folder: Path,
+) -> int:
+    """Copies rows of DuckDB into a table, as text both sides write; returns how many. No Python object is made."""
+    file = folder / "rows.csv"
     selected = ", ".join(_as_text(column, kind) for column, kind in columns)
     source.execute("set TimeZone = 'UTC'")
     source.execute(f"copy (select {selected} from {rows}) to '{file}' (format csv, header false, nullstr '\\N')")  # noqa: S608 - names of our own
+    names = sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns)
+    cursor = connection.cursor()
     with (
-        connection.cursor().copy(sql.SQL("copy {} from stdin (format csv, null '\\N')").format(staged)) as copy,
+        cursor.copy(sql.SQL("copy {} ({}) from stdin (format csv, null '\\N')").format(into, names)) as copy,
         file.open("rb") as data,
     ):
         while block := data.read(COPY_BYTES):
             copy.write(block)
     file.unlink()
-    connection.execute(sql.SQL("analyze {}").format(staged))
+    return cursor.rowcount
 
 
 def _postgres_column(connection: Connection, name: str, column: str, kind: str) -> sql.Composable:
@@ -224,11 +273,9 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_d
         " select {cycle}, {relation}, "
     )
     insert = "insert into {target} ({columns}) select {columns} from {staged} as s"
-    if connection.execute(sql.SQL("select 1 from {target} limit 1").format(**parts)).fetchone() is None:
-        # One record for all: of what was empty, nothing else need be known to go back.
+    if _is_empty(connection, name):
         filled = connection.execute(sql.SQL(insert).format(**parts)).rowcount
-        if filled:
-            connection.execute(sql.SQL(f"{record} 'insert', '{{{{}}}}', null, '{{{{}}}}'").format(**parts))
+        _record_fill(connection, name, cycle_id, filled)
         return filled
     if by_differences:
         gone = "exists (select 1 from {gone} as s where {same_key})"

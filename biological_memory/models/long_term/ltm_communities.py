@@ -26,34 +26,39 @@ def model(dbt, session):
         "create or replace temp table community_rows (agent varchar, fingerprint varchar, memory_id uuid,"
         " area_id varchar, cluster_id varchar, network_centrality double, clustering_coefficient double)"
     )
-    for agent, fingerprint in session.sql(f"select agent, fingerprint from inputs {missing} order by agent").fetchall():
+    for (agent,) in session.sql(f"select agent from inputs {missing} order by agent").fetchall():
         # Filters, not parameters: what has parameters, DuckDB hands over value by value.
         is_own = duckdb.ColumnExpression("agent") == duckdb.ConstantExpression(agent)
         own_memories, own_edges = memories.filter(is_own), graph_edges.filter(is_own)
-        members = session.sql(
-            "select m.memory_id, row_number() over (order by m.memory_id) - 1 as place"
+        # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
+        # fro: DuckDB takes them many times as fast as texts.
+        session.sql(
+            "create or replace temp table community_members as"
+            " select m.memory_id, row_number() over (order by m.memory_id) - 1 as place"
             " from own_memories as m inner join nights as n on n.agent = m.agent and n.is_last"
             " where m.created_at < n.night_at"
         )
         ties = session.sql(
             "select a.place as one, b.place as other, g.weight from own_edges as g"
-            " inner join members as a on a.memory_id = g.memory_a inner join members as b on b.memory_id = g.memory_b"
+            " inner join community_members as a on a.memory_id = g.memory_a"
+            " inner join community_members as b on b.memory_id = g.memory_b"
             " order by 1, 2"
         ).fetchnumpy()
-        ids = session.sql("select memory_id::varchar as id from members order by place").fetchnumpy()["id"]
+        count = session.table("community_members").count("*").fetchone()[0]
         areas, clusters, centrality, clustering = partition(
-            len(ids), numpy.column_stack([ties["one"], ties["other"]]), ties["weight"], resolution
+            count, numpy.column_stack([ties["one"], ties["other"]]), ties["weight"], resolution
         )
         found = {
-            "agent": numpy.full(len(ids), agent, dtype=object),
-            "fingerprint": numpy.full(len(ids), fingerprint, dtype=object), "memory_id": ids,
-            "area": ids[areas], "cluster": ids[clusters],
+            "place": numpy.arange(count), "area": areas, "cluster": clusters,
             "centrality": numpy.round(centrality, 9), "clustering": numpy.round(clustering, 9),
         }  # fmt: skip
-        # `sql` sees the variables of this function, which `execute` of dbt's session does not.
+        fingerprints = inputs.filter(is_own)
         session.sql(
-            "insert into community_rows select agent, fingerprint, memory_id, 'area:' || area, 'cluster:' || cluster,"
-            " centrality, clustering from found"
+            "insert into community_rows select i.agent, i.fingerprint, m.memory_id, 'area:' || a.memory_id,"
+            " 'cluster:' || c.memory_id, f.centrality, f.clustering"
+            " from found as f inner join community_members as m using (place)"
+            " inner join community_members as a on a.place = f.area"
+            " inner join community_members as c on c.place = f.cluster cross join fingerprints as i"
         )
     return session.table("community_rows")
 

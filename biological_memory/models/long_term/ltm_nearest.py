@@ -43,24 +43,26 @@ def model(dbt, session):
         # Filters, not parameters: what has parameters, DuckDB hands over value by value.
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         quantised = centroids.filter(is_equal("embedding_model", embedding_model))
-        memories = session.sql(
-            "select own.memory_id::varchar as memory_id, own.fingerprint,"
+        # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
+        # fro: DuckDB takes them many times as fast as texts, and vectors number by number as fast as that.
+        session.sql(
+            "create or replace temp table nearest_memories as"
+            " select own.time_position - 1 as place, own.memory_id, own.fingerprint,"
             f" coalesce(known.list_position, {NOBODY}) as list_position"
-            f" from own left join {known} as known using (memory_id) order by own.time_position"
-        ).fetchnumpy()
-        # Number by number: an array of arrays takes several times as long.
+            f" from own left join {known} as known using (memory_id)"
+        )
+        lists_known = session.sql("select list_position from nearest_memories order by place").fetchnumpy()
         numbers = session.sql(
             "select unnest(embedding) as number from"
-            " (select e.embedding from own inner join embeddings as e using (memory_id) order by own.time_position)"
+            " (select embedding from nearest_memories inner join embeddings using (memory_id) order by place)"
         ).fetchnumpy()["number"]
+        vectors = numbers.reshape(len(lists_known["list_position"]), -1)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
-        vectors = numbers.reshape(len(memories["memory_id"]), -1)
         insert(
             session,
-            memories,
-            *search_backwards(vectors, memories["list_position"], numpy.stack(lists), neighbours, threshold),
+            *search_backwards(vectors, lists_known["list_position"], numpy.stack(lists), neighbours, threshold),
         )
     return session.table("nearest_rows")
 
@@ -69,36 +71,32 @@ def is_equal(column, value):
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 
 
-def insert(session, memories, positions, list_positions, nearest, neighbours, similarities):
-    """Column by column, and the lists pair by pair: DuckDB takes arrays many times as fast as rows."""
-    rows, places = numpy.nonzero(neighbours != NOBODY)
-    found = {
-        "number": numpy.arange(len(positions)),
-        "memory_id": memories["memory_id"][positions],
-        "fingerprint": memories["fingerprint"][positions],
-        "list_position": list_positions,
-        "nearest": nearest,
-    }
+def insert(session, places, list_positions, nearest, neighbours, similarities):
+    rows, ranks = numpy.nonzero(neighbours != NOBODY)
+    found = {"place": places, "list_position": list_positions, "nearest": nearest}
     pairs = {
-        "number": rows,
-        "place": places,
-        "neighbour_id": memories["memory_id"][neighbours[rows, places]],
-        "similarity": similarities[rows, places],
+        "place": places[rows],
+        "rank": ranks,
+        "neighbour": neighbours[rows, ranks],
+        "similarity": similarities[rows, ranks],
     }
-    # `sql` sees the variables of this function, which `execute` of dbt's session does not.
     session.sql(
         """
         insert into nearest_rows
         with listed as (
             select
-                number, list(neighbour_id::uuid order by place) as neighbour_ids,
-                list(similarity order by place) as similarities
-            from pairs group by number
+                pairs.place, list(neighbours.memory_id order by pairs.rank) as neighbour_ids,
+                list(pairs.similarity order by pairs.rank) as similarities
+            from pairs
+            inner join nearest_memories as neighbours on neighbours.place = pairs.neighbour
+            group by pairs.place
         )
         select
-            memory_id::uuid, fingerprint::varchar, list_position::integer, if(isnan(nearest), null, nearest),
-            coalesce(neighbour_ids, []), coalesce(similarities, [])
-        from found left join listed using (number)
+            own.memory_id, own.fingerprint, found.list_position, if(isnan(found.nearest), null, found.nearest),
+            coalesce(listed.neighbour_ids, []), coalesce(listed.similarities, [])
+        from found
+        inner join nearest_memories as own using (place)
+        left join listed using (place)
         """
     )
 
