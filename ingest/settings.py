@@ -21,7 +21,7 @@ class IngestSettings(BaseSettings):
 
     annotation_model: str | None = None
     duckdb_path: Path | None = None
-    duckdb_memory_limit: str = "8GB"
+    duckdb_memory_limit: str = "4GB"
 
     @property
     def duckdb_file(self) -> Path:

@@ -38,7 +38,11 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
     vectors = known["embedding"]
     lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
     lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
-    found = ltm_nearest.search_backwards(vectors, lists, centroids, neighbours, threshold)
+    order = numpy.random.default_rng(7).permutation(len(vectors))
+    shuffled = numpy.zeros_like(vectors)
+    shuffled[order] = vectors
+    ordered = ltm_nearest.Ordered(shuffled, order)
+    found = ltm_nearest.search_backwards(ordered, lists, centroids, neighbours, threshold)
     return [
         (
             str(known["memory_id"][position]),

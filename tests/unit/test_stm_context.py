@@ -34,9 +34,12 @@ def follow(
     boundary: float = BOUNDARY,
 ) -> tuple[list[object], list[int]]:
     has_vector = numpy.array([vector is not None for vector in vectors], dtype=bool)
-    items = numpy.array([vector for vector in vectors if vector is not None], dtype=numpy.float32)
+    known = numpy.array([vector for vector in vectors if vector is not None], dtype=numpy.float32)
+    order = numpy.random.default_rng(1).permutation(len(known))
+    shuffled = numpy.zeros_like(known)
+    shuffled[order] = known
     similarities, episodes = stm_context.follow_context(
-        sessions or ["s"] * len(vectors), has_vector, items, beta, boundary
+        sessions or ["s"] * len(vectors), has_vector, shuffled, order, beta, boundary
     )
     return [None if numpy.isnan(each) else pytest.approx(each) for each in similarities], episodes.tolist()
 

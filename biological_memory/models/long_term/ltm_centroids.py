@@ -9,8 +9,8 @@ import faiss
 import numpy
 
 FEWEST_MEMORIES_QUANTISED = 8192
-TRAINING_VECTORS_PER_LIST = 40
-TRAINING_ROUNDS = 8
+TRAINING_VECTORS_PER_LIST = 24
+TRAINING_ROUNDS = 6
 NAME = "semantic_centroids"
 
 
@@ -83,6 +83,8 @@ def train(embeddings, embedding_model, lists):
     # Number by number: an array of arrays takes several times as long.
     numbers = sample.project("unnest(embedding) as number").fetchnumpy()["number"]
     vectors = numbers.reshape(sample.count("*").fetchone()[0], -1)
-    quantiser = faiss.Kmeans(vectors.shape[1], lists, niter=TRAINING_ROUNDS, seed=1, spherical=True)
+    quantiser = faiss.Kmeans(
+        vectors.shape[1], lists, niter=TRAINING_ROUNDS, seed=1, spherical=True, min_points_per_centroid=1
+    )
     quantiser.train(vectors)
     return quantiser.centroids.tolist()

@@ -1,8 +1,8 @@
 """One row per memory with a vector: its nearest memories among the earlier ones of its agent, with their similarity.
 
 Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of
-a coarse quantiser (inverted file) with recorded centroids: exact within the lists probed, whatever the batches, so that
-an incremental run equals a rebuild.
+a coarse quantiser (inverted file) with recorded centroids; those most likely there are compared in full. What is found
+rests on the memories alone, not on how many of them are missing, so that an incremental run equals a rebuild.
 """
 
 import duckdb
@@ -11,7 +11,7 @@ import numpy
 
 BATCH_MEMORIES = 1024
 # So many batches are searched for together in what came before them: neighbours in meaning read the same lists.
-BLOCK_BATCHES = 16
+BLOCK_BATCHES = 64
 PROBED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
@@ -52,11 +52,15 @@ def model(dbt, session):
             f" from own left join {known} as known using (memory_id)"
         )
         lists_known = session.sql("select list_position from nearest_memories order by place").fetchnumpy()
-        numbers = session.sql(
-            "select unnest(embedding) as number from"
-            " (select embedding from nearest_memories inner join embeddings using (memory_id) order by place)"
-        ).fetchnumpy()["number"]
-        vectors = numbers.reshape(len(lists_known["list_position"]), -1)
+        # Not sorted, which would move all the vectors.
+        session.sql(
+            "create or replace temp table nearest_vectors as"
+            " select place, embedding from nearest_memories inner join embeddings using (memory_id)"
+        )
+        order = numpy.argsort(session.sql("select place from nearest_vectors").fetchnumpy()["place"])
+        numbers = session.sql("select unnest(embedding) as number from nearest_vectors").fetchnumpy()["number"]
+        session.sql("drop table nearest_vectors")
+        vectors = Ordered(numbers.reshape(len(order), -1), order)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
@@ -65,6 +69,20 @@ def model(dbt, session):
             *search_backwards(vectors, lists_known["list_position"], numpy.stack(lists), neighbours, threshold),
         )
     return session.table("nearest_rows")
+
+
+class Ordered:
+    """Vectors by their place in time, without moving them."""
+
+    def __init__(self, vectors, order):
+        self.vectors, self.order = vectors, order
+        self.shape = vectors.shape
+
+    def __len__(self):
+        return len(self.vectors)
+
+    def __getitem__(self, places):
+        return self.vectors[self.order[places]]
 
 
 def is_equal(column, value):
@@ -109,7 +127,6 @@ def search_backwards(vectors, list_positions, centroids, neighbours, threshold):
     # Centroids may have been recorded with zeros beyond the dimensions of the model.
     dimensions = vectors.shape[1]
     centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
-    vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
     list_positions = numpy.array(list_positions, dtype=numpy.int64)
     quantiser = faiss.IndexFlatIP(dimensions)
     quantiser.add(numpy.ascontiguousarray(centroids, dtype=numpy.float32))
@@ -146,17 +163,23 @@ def ranges(start, stop, step):
 
 
 def inverted_lists(quantiser):
-    index = faiss.IndexIVFFlat(quantiser, quantiser.d, quantiser.ntotal, faiss.METRIC_INNER_PRODUCT)
+    """Of vectors in half precision, half as much to read: what is likely is compared in full afterwards."""
+    half_precision, is_residual = faiss.ScalarQuantizer.QT_fp16, False
+    index = faiss.IndexIVFScalarQuantizer(
+        quantiser, quantiser.d, quantiser.ntotal, half_precision, faiss.METRIC_INNER_PRODUCT, is_residual
+    )
+    # There is nothing to be learnt, but nothing is taken in before.
+    index.train(numpy.zeros((1, quantiser.d), dtype=numpy.float32))
     index.nprobe = min(PROBED_LISTS, quantiser.ntotal)
     return index
 
 
 def add(index, vectors, list_positions, part):
     """Each memory to its list, which is known."""
-    positions = numpy.arange(part.start, part.stop)
-    index.add_core(
-        len(positions), *map(faiss.swig_ptr, (vectors[part], positions, numpy.ascontiguousarray(list_positions[part])))
-    )
+    added, positions = vectors[part], numpy.arange(part.start, part.stop)
+    lists = numpy.ascontiguousarray(list_positions[part])
+    # FAISS is given addresses: the arrays have to have names until it has read them.
+    index.add_core(len(positions), faiss.swig_ptr(added), faiss.swig_ptr(positions), faiss.swig_ptr(lists))
 
 
 def probe(quantiser, vectors, block, wanted):

@@ -31,13 +31,19 @@ def model(dbt, session):
         """
     )
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
-    # While models change, vectors are of two lengths.
-    numbers = session.sql(
-        "select unnest(list_resize(embedding, (select max(len(embedding)) from embeddings), 0)) as number from"
-        " (select embedding from context_items inner join embeddings on memory_id = item_id order by number)"
-    ).fetchnumpy()["number"]
-    vectors = numbers.reshape(columns["has_vector"].sum(), -1) if len(numbers) else numbers.reshape(0, 0)
-    similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
+    # Not sorted, which would move all the vectors. While models change, they are of two lengths.
+    session.sql(
+        "create or replace temp table context_vectors as"
+        " select number, list_resize(embedding, (select max(len(embedding)) from embeddings), 0) as embedding"
+        " from context_items inner join embeddings on memory_id = item_id"
+    )
+    order = numpy.argsort(session.sql("select number from context_vectors").fetchnumpy()["number"])
+    numbers = session.sql("select unnest(embedding) as number from context_vectors").fetchnumpy()["number"]
+    session.sql("drop table context_vectors")
+    vectors = numbers.reshape(len(order), -1) if len(order) else numbers.reshape(0, 0)
+    similarities, episodes = follow_context(
+        columns["session_number"], columns["has_vector"], vectors, order, beta, boundary
+    )
     found = {
         "number": numpy.arange(len(episodes)),
         "episode_number": episodes,
@@ -50,10 +56,11 @@ def model(dbt, session):
     )
 
 
-def follow_context(sessions, has_vector, items, beta, boundary):
+def follow_context(sessions, has_vector, vectors, order, beta, boundary):
     """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time.
 
-    Vectors are those of the items that have one. All sessions go on together: the first item of each, then the second.
+    Vectors, taken in the order given, are those of the items that have one. All sessions go on together: the first item
+    of each, then the second.
     """
     count = len(sessions)
     similarities, episodes = numpy.full(count, numpy.nan), numpy.ones(count, dtype=numpy.int32)
@@ -64,12 +71,12 @@ def follow_context(sessions, has_vector, items, beta, boundary):
     begins = numpy.append(True, sessions[1:] != sessions[:-1])
     session = numpy.cumsum(begins) - 1
     place = numpy.arange(count) - numpy.flatnonzero(begins)[session]
-    contexts = numpy.zeros((session[-1] + 1, items.shape[1]))
+    contexts = numpy.zeros((session[-1] + 1, vectors.shape[1]))
     has_context, episode = numpy.zeros(len(contexts), dtype=bool), numpy.ones(len(contexts), dtype=numpy.int32)
     in_turn = numpy.argsort(place, kind="stable")
     for rows in numpy.split(in_turn, numpy.flatnonzero(numpy.diff(place[in_turn])) + 1):
         moving = rows[has_vector[rows]]
-        of, new = session[moving], items[item[moving]].astype(numpy.float64)
+        of, new = session[moving], vectors[order[item[moving]]].astype(numpy.float64)
         similarity = numpy.einsum("rd,rd->r", contexts[of], new)
         drifts = has_context[of]
         similarities[moving[drifts]] = similarity[drifts]

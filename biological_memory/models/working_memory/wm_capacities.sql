@@ -16,17 +16,25 @@ windows as (
 
 -- Up to five items always fit, whatever they are.
 crowded as (
-    select activations.agent, activations.window_start, embeddings.embedding
+    select activations.agent, activations.window_start, activations.item_id
     from activations
-    inner join embeddings using (item_id)
     inner join windows using (agent, window_start)
     where windows.offered_count > 5
 ),
 
+crowding as (
+    select * from embeddings
+    where item_id in (select item_id from crowded)
+),
+
 components as (
     select
-        agent, window_start, unnest(embedding) as component, generate_subscripts(embedding, 1) as dimension
+        crowded.agent,
+        crowded.window_start,
+        unnest(crowding.embedding) as component,
+        generate_subscripts(crowding.embedding, 1) as dimension
     from crowded
+    inner join crowding using (item_id)
 ),
 
 resultants as (
