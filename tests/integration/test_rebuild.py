@@ -15,6 +15,7 @@ from memories.database import connect
 from memories.errors import CycleInProgress, RebuildDiffers
 from memories.records import Document, Event
 from memories.write import forget
+from tests.conftest import forget_settings
 
 NOW = datetime.now(UTC)
 
@@ -84,3 +85,11 @@ def test_a_cycle_after_the_clock_was_set_back_is_the_one_that_is_seen(dreamt_url
         ).fetchone()
     assert (seen, known) == ((cycle.as_of,), (1,))
     assert compare_with_rebuild() == dict.fromkeys(STAGES["long_term"], 0)
+
+
+def test_little_memory_is_enough(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that multiplied memories with one another would need gigabytes, of a few hundred memories even."""
+    monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", "250MB")
+    forget_settings()
+    assert set(compare_with_rebuild().values()) == {0}
+    forget_settings()

@@ -31,7 +31,8 @@ def model(dbt, session):
         is_own = duckdb.ColumnExpression("agent") == duckdb.ConstantExpression(agent)
         own_memories, own_edges = memories.filter(is_own), graph_edges.filter(is_own)
         # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
-        # fro: DuckDB takes them many times as fast as texts.
+        # fro: DuckDB takes them many times as fast as texts. It thinks a table empty that was made in the same
+        # transaction, and would multiply it with itself: so joins with it are left joins, which go in the order given.
         session.sql(
             "create or replace temp table community_members as"
             " select m.memory_id, row_number() over (order by m.memory_id) - 1 as place"
@@ -40,8 +41,8 @@ def model(dbt, session):
         )
         ties = session.sql(
             "select a.place as one, b.place as other, g.weight from own_edges as g"
-            " inner join community_members as a on a.memory_id = g.memory_a"
-            " inner join community_members as b on b.memory_id = g.memory_b"
+            " left join community_members as a on a.memory_id = g.memory_a"
+            " left join community_members as b on b.memory_id = g.memory_b"
             " order by 1, 2"
         ).fetchnumpy()
         count = session.table("community_members").count("*").fetchone()[0]
@@ -56,9 +57,10 @@ def model(dbt, session):
         session.sql(
             "insert into community_rows select i.agent, i.fingerprint, m.memory_id, 'area:' || a.memory_id,"
             " 'cluster:' || c.memory_id, f.centrality, f.clustering"
-            " from found as f inner join community_members as m using (place)"
-            " inner join community_members as a on a.place = f.area"
-            " inner join community_members as c on c.place = f.cluster cross join fingerprints as i"
+            " from found as f left join fingerprints as i on true"
+            " left join community_members as m on m.place = f.place"
+            " left join community_members as a on a.place = f.area"
+            " left join community_members as c on c.place = f.cluster"
         )
     return session.table("community_rows")
 
