@@ -1,6 +1,6 @@
--- One row per night and memory most likely to be needed soon after it. Its odds go with its need (Anderson & Schooler
--- 1991); at the usual need they are those of the memories predicted in the four horizons before (rule of succession).
--- A night's predictions stand for two horizons: each is scored at the probability it was made with.
+-- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of the
+-- memories predicted in the four horizons before that were needed in time (rule of succession). A night's predictions
+-- stand for two horizons, so that each is scored at the probability it was made with.
 with nights as (
     select agent, night from {{ ref('ltm_nights') }}
     where is_evaluated
@@ -38,33 +38,27 @@ outcomes as (
 ),
 
 hits as (
-    select
-        agent, night, due_at,
-        count(*) as predicted_count, count(*) filter (where was_needed) as needed_count,
-        {{ exact_sum('need') }} as total_need
+    select agent, night, due_at, count(*) as predicted_count, count(*) filter (where was_needed) as needed_count
     from outcomes
     group by agent, night, due_at
 ),
 
-weighed as (
+calibrated as (
     select
-        outcomes.agent, outcomes.night, outcomes.night_at, outcomes.item_id, outcomes.due_at, outcomes.was_needed,
-        (1 + sum(if(hits.night < outcomes.night, hits.needed_count, 0))) * outcomes.need as odds_for,
-        (1 + sum(if(hits.night < outcomes.night, hits.predicted_count - hits.needed_count, 0)))
-        * {{ exact_sum('hits.total_need') }} / sum(hits.predicted_count) as odds_against
+        outcomes.agent,
+        outcomes.night,
+        outcomes.night_at,
+        outcomes.item_id,
+        outcomes.due_at,
+        outcomes.was_needed,
+        (1 + coalesce(sum(hits.needed_count), 0)) / (2 + coalesce(sum(hits.predicted_count), 0)) as probability
     from outcomes
-    inner join hits
+    left join hits
         on
             hits.agent = outcomes.agent
+            and hits.due_at <= outcomes.night_at
             and hits.night >= outcomes.night - 4 * {{ var('prediction_horizon_days') }}
-            and (hits.due_at <= outcomes.night_at or hits.night = outcomes.night)
-    group by
-        outcomes.agent, outcomes.night, outcomes.night_at, outcomes.item_id, outcomes.due_at, outcomes.was_needed,
-        outcomes.need
-),
-
-calibrated as (
-    select * exclude (odds_for, odds_against), odds_for / (odds_for + odds_against) as probability from weighed
+    group by all
 ),
 
 final as (
