@@ -39,9 +39,8 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
     lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
     lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
     order = numpy.random.default_rng(7).permutation(len(vectors))
-    shuffled = numpy.zeros_like(vectors)
-    shuffled[order] = vectors
-    ordered = ltm_nearest.Ordered(shuffled, order)
+    places = numpy.stack(numpy.divmod(order, 4096), axis=1).astype(numpy.float32)
+    ordered = ltm_nearest.Ordered(numpy.concatenate([places, vectors[order]], axis=1))
     found = ltm_nearest.search_backwards(ordered, lists, centroids, neighbours, threshold)
     return [
         (
@@ -79,8 +78,8 @@ def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ltm_nearest, "BATCH_MEMORIES", 128)
-    monkeypatch.setattr(ltm_nearest, "BLOCK_BATCHES", 3)
+    monkeypatch.setattr(ltm_nearest, "BLOCK_MEMORIES", 384)
+    monkeypatch.setattr(ltm_nearest, "TILE", 1000)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -115,10 +114,10 @@ def test_a_similarity_at_the_threshold_counts() -> None:
 
 
 def test_of_equally_near_memories_the_latest_are_kept() -> None:
-    vectors = unit_vectors(1).repeat(6, axis=0)
+    vectors = unit_vectors(1).repeat(100, axis=0)
     rows = searched(memories(vectors), ONE_LIST, neighbours=2, threshold=0.3)
     assert [row[3] for row in rows[2:]] == [
-        [str(UUID(int=position - 1)), str(UUID(int=position - 2))] for position in range(2, 6)
+        [str(UUID(int=position - 1)), str(UUID(int=position - 2))] for position in range(2, 100)
     ]
 
 

@@ -45,12 +45,11 @@ ordered as (
     select
         memory_a,
         memory_b,
-        list({
-            'night': datediff('day', date '1970-01-01', night),
-            'learning': learning,
-            'spared_nights': spared_nights,
-            'weight': learning
-        } order by occurred_at, spared_nights desc) as steps,
+        {{ ordered_list(
+            "{'night': datediff('day', date '1970-01-01', night), 'learning': learning, 'spared_nights': spared_nights,"
+            ~ " 'weight': learning}",
+            ['occurred_at', '-spared_nights']
+        ) }} as steps,
         cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
         min(occurred_at) filter (where spared_nights = 0) as first_at,
         max(occurred_at) filter (where spared_nights = 0) as last_at

@@ -56,7 +56,7 @@ frequent as (
 supported as (
     select
         agent, concept, rhythm, slot,
-        count(distinct slots.local_date) as date_count, list(slots.item_id order by slots.item_id) as memory_ids
+        count(distinct slots.local_date) as date_count, list_sort(list(slots.item_id)) as memory_ids
     from frequent
     inner join slots using (agent, concept, rhythm, slot)
     group by agent, concept, rhythm, slot

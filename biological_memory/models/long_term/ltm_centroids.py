@@ -58,7 +58,8 @@ def model(dbt, session):
         # `sql` sees the variables of this function, which `execute` of dbt's session does not.
         session.sql(
             "insert into centroid_rows select name, version, position, embedding_model, vector, trained_on from found"
-            " inner join (select number, list(value order by place) as vector from components group by number)"
+            " inner join (select number, list_transform(list_sort(list({'place': place, 'value': value})),"
+            " lambda one: one.value) as vector from components group by number)"
             " using (number)"
         )
     return session.table("centroid_rows")

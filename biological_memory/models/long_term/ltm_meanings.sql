@@ -4,7 +4,7 @@ with gists as (
 ),
 
 concepts as (
-    select memory_id, list(concept order by place) as concepts from {{ ref('ltm_concepts') }}
+    select memory_id, {{ ordered_list('concept', ['place']) }} as concepts from {{ ref('ltm_concepts') }}
     group by memory_id
 ),
 
@@ -18,7 +18,9 @@ annotations as (
 ),
 
 sources as (
-    select later_id as memory_id, list(earlier_id order by cosine_similarity desc, earlier_id) as semantic_associations
+    select
+        later_id as memory_id,
+        {{ ordered_list('earlier_id', ['-cosine_similarity', 'earlier_id']) }} as semantic_associations
     from {{ ref('ltm_semantic_edges') }}
     group by later_id
 ),

@@ -1,24 +1,26 @@
 """One row per memory with a vector: its nearest memories among the earlier ones of its agent, with their similarity.
 
 Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of
-a coarse quantiser (inverted file) with recorded centroids; those most likely there are compared in full. What is found
-rests on the memories alone, not on how many of them are missing, so that an incremental run equals a rebuild.
+a coarse quantiser (inverted file) with recorded centroids; those most likely there are compared in full. It counts in
+whole numbers, which add up to the same in any order: what is found rests on the memories alone, not on how many of them
+are missing nor on the machine, so that an incremental run equals a rebuild.
 """
 
 import duckdb
-import faiss
 import numpy
 
-BATCH_MEMORIES = 1024
-# So many batches are searched for together in what came before them: neighbours in meaning read the same lists.
-BLOCK_BATCHES = 64
 PROBED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
-# Candidates that differ by less are equally near, and the later one is kept.
-CANDIDATE_DECIMALS = 6
-# Rows compared in double precision at a time: so many times the candidates of each, of all dimensions, are in memory.
+# Of a component of a vector. A product of two vectors of whole numbers stays below 2^24, up to which float32 is exact.
+STEPS = 4080
+MOST_SIMILAR = 2**24
+# Memories searched for together, and rows compared in double precision at a time.
+BLOCK_MEMORIES = 65_536
 COMPARED_ROWS = 256
+# Similarities in memory at a time: few enough for the caches of a processor.
+TILE = 2**21
+PLACE_BITS = 32
 NOBODY = -1
 
 
@@ -52,15 +54,13 @@ def model(dbt, session):
             f" from own left join {known} as known using (memory_id)"
         )
         lists_known = session.sql("select list_position from nearest_memories order by place").fetchnumpy()
-        # Not sorted, which would move all the vectors.
-        session.sql(
-            "create or replace temp table nearest_vectors as"
-            " select place, embedding from nearest_memories inner join embeddings using (memory_id)"
-        )
-        order = numpy.argsort(session.sql("select place from nearest_vectors").fetchnumpy()["place"])
-        numbers = session.sql("select unnest(embedding) as number from nearest_vectors").fetchnumpy()["number"]
-        session.sql("drop table nearest_vectors")
-        vectors = Ordered(numbers.reshape(len(order), -1), order)
+        # Neither sorted nor kept, which would move all the vectors: each has its place before it, in two numbers that
+        # float32 can hold.
+        numbers = session.sql(
+            "select unnest([place // 4096, place % 4096]::float[] || embedding) as number"
+            " from nearest_memories inner join embeddings using (memory_id)"
+        ).fetchnumpy()["number"]
+        vectors = Ordered(numbers.reshape(len(lists_known["list_position"]), -1))
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
@@ -74,12 +74,10 @@ def model(dbt, session):
 class Ordered:
     """Vectors by their place in time, without moving them."""
 
-    def __init__(self, vectors, order):
-        self.vectors, self.order = vectors, order
-        self.shape = vectors.shape
-
-    def __len__(self):
-        return len(self.vectors)
+    def __init__(self, numbers):
+        self.order = numpy.argsort(4096 * numbers[:, 0].astype(numpy.int64) + numbers[:, 1].astype(numpy.int64))
+        self.vectors = numbers[:, 2:]
+        self.shape = self.vectors.shape
 
     def __getitem__(self, places):
         return self.vectors[self.order[places]]
@@ -103,15 +101,16 @@ def insert(session, places, list_positions, nearest, neighbours, similarities):
         insert into nearest_rows
         with listed as (
             select
-                pairs.place, list(neighbours.memory_id order by pairs.rank) as neighbour_ids,
-                list(pairs.similarity order by pairs.rank) as similarities
+                pairs.place, list_sort(list({'rank': pairs.rank, 'id': neighbours.memory_id, 'similarity': pairs.similarity}))
+                    as neighbours
             from pairs
             inner join nearest_memories as neighbours on neighbours.place = pairs.neighbour
             group by pairs.place
         )
         select
             own.memory_id, own.fingerprint, found.list_position, if(isnan(found.nearest), null, found.nearest),
-            coalesce(listed.neighbour_ids, []), coalesce(listed.similarities, [])
+            coalesce(list_transform(listed.neighbours, lambda one: one.id), []),
+            coalesce(list_transform(listed.neighbours, lambda one: one.similarity), [])
         from found
         inner join nearest_memories as own using (place)
         left join listed using (place)
@@ -128,113 +127,83 @@ def search_backwards(vectors, list_positions, centroids, neighbours, threshold):
     dimensions = vectors.shape[1]
     centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
     list_positions = numpy.array(list_positions, dtype=numpy.int64)
-    quantiser = faiss.IndexFlatIP(dimensions)
-    quantiser.add(numpy.ascontiguousarray(centroids, dtype=numpy.float32))
-    # All memories of the blocks before, and those of the block that came before the batch.
-    earlier, recent = inverted_lists(quantiser), inverted_lists(quantiser)
-    count = neighbours + SPARE_CANDIDATES
+    wanted = numpy.flatnonzero(list_positions == NOBODY)
+    probes = probe(vectors, wanted, in_whole_numbers(centroids))
+    list_positions[wanted] = probes[:, 0]
+    lists = InvertedLists(list_positions, len(centroids))
     found = []
-    for block in ranges(0, len(vectors), BLOCK_BATCHES * BATCH_MEMORIES):
-        wanted = block.start + numpy.flatnonzero(list_positions[block] == NOBODY)
-        if not len(wanted):
-            add(earlier, vectors, list_positions, block)
+    for block in ranges(len(wanted), BLOCK_MEMORIES):
+        own = wanted[block]
+        candidates = most_likely(vectors, own, probes[block], lists, neighbours + SPARE_CANDIDATES)
+        found.append((own, list_positions[own], *compared(vectors, own, candidates, neighbours, threshold)))
+    return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
+
+
+class InvertedLists:
+    """Memories by the list they belong to, in time order."""
+
+    def __init__(self, list_positions, count):
+        self.places = numpy.argsort(list_positions, kind="stable")
+        self.starts = numpy.searchsorted(list_positions[self.places], numpy.arange(count + 1))
+
+    def before(self, place, list_position):
+        """Where the memories of that list stand that came before one."""
+        places = self.places[self.starts[list_position] : self.starts[list_position + 1]]
+        return places[: numpy.searchsorted(places, place)]
+
+
+def ranges(stop, step):
+    return [slice(at, min(at + step, stop)) for at in range(0, stop, step)]
+
+
+def in_whole_numbers(vectors):
+    return numpy.rint(vectors * numpy.float32(STEPS))
+
+
+def probe(vectors, wanted, centroids):
+    """The lists nearest to each memory wanted, the nearest first; where two are as near, the one that stands first."""
+    lists = len(centroids)
+    count = min(PROBED_LISTS, lists)
+    found = numpy.empty((len(wanted), count), dtype=numpy.int64)
+    groups = lists // PROBED_LISTS
+    for part in ranges(len(wanted), max(TILE // lists, 1)):
+        nearness = in_whole_numbers(vectors[wanted[part]]) @ centroids.T
+        nearest = nearness
+        if groups >= count:
+            # As many lists as are wanted are as near as the nearest of the nearest groups: no other need be ordered.
+            nearest = nearness[:, : groups * PROBED_LISTS].reshape(len(nearness), PROBED_LISTS, groups).max(axis=1)
+        least = numpy.partition(nearest, -count, axis=1)[:, -count, None]
+        rows, places = numpy.divmod(numpy.flatnonzero(nearness >= least), lists)
+        farness = MOST_SIMILAR - nearness[rows, places].astype(numpy.int64)
+        keys = numpy.sort((rows * 2 * MOST_SIMILAR + farness) * lists + places)
+        first = numpy.searchsorted(rows, numpy.arange(len(nearness)))
+        found[part] = keys[first[:, None] + numpy.arange(count)] % lists
+    return found
+
+
+def most_likely(vectors, own, probes, lists, count):
+    """Positions of the likely nearest of each memory in the lists probed, the most similar first; where two are equal,
+    the later memory."""
+    queries = in_whole_numbers(vectors[own])
+    best = numpy.full((*probes.shape, count), NOBODY)
+    by_list = numpy.argsort(probes, axis=None, kind="stable")
+    probed, starts = numpy.unique(probes.ravel()[by_list], return_index=True)
+    # List by list, so that its vectors are read once for all that probe it.
+    for list_position, probing in zip(probed, numpy.split(by_list, starts[1:]), strict=True):
+        rows, columns = numpy.divmod(probing, probes.shape[1])
+        places = lists.before(own[rows[-1]], list_position)
+        if not len(places):
             continue
-        probes = probe(quantiser, vectors, block, wanted)
-        list_positions[wanted] = probes[0][:, 0]
-        in_earlier = candidates_in(earlier, vectors[wanted], probes, count)
-        for batch in ranges(block.start, block.stop, BATCH_MEMORIES):
-            part = slice(*numpy.searchsorted(wanted, [batch.start, batch.stop]))
-            own, own_probes = wanted[part], [each[part] for each in probes]
-            if len(own):
-                sources = [
-                    [each[part] for each in in_earlier],
-                    candidates_in(recent, vectors[own], own_probes, count),
-                    candidates_beside(vectors, list_positions, batch, own, own_probes, count),
-                ]
-                columns = compared(vectors, own, most_likely(sources, count), neighbours, threshold)
-                found.append((own, list_positions[own], *columns))
-            add(recent, vectors, list_positions, batch)
-        earlier.merge_from(recent, 0)
-    return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
-
-
-def ranges(start, stop, step):
-    return [slice(at, min(at + step, stop)) for at in range(start, stop, step)]
-
-
-def inverted_lists(quantiser):
-    """Of vectors in half precision, half as much to read: what is likely is compared in full afterwards."""
-    half_precision, is_residual = faiss.ScalarQuantizer.QT_fp16, False
-    index = faiss.IndexIVFScalarQuantizer(
-        quantiser, quantiser.d, quantiser.ntotal, half_precision, faiss.METRIC_INNER_PRODUCT, is_residual
-    )
-    # There is nothing to be learnt, but nothing is taken in before.
-    index.train(numpy.zeros((1, quantiser.d), dtype=numpy.float32))
-    index.nprobe = min(PROBED_LISTS, quantiser.ntotal)
-    return index
-
-
-def add(index, vectors, list_positions, part):
-    """Each memory to its list, which is known."""
-    added, positions = vectors[part], numpy.arange(part.start, part.stop)
-    lists = numpy.ascontiguousarray(list_positions[part])
-    # FAISS is given addresses: the arrays have to have names until it has read them.
-    index.add_core(len(positions), faiss.swig_ptr(added), faiss.swig_ptr(positions), faiss.swig_ptr(lists))
-
-
-def probe(quantiser, vectors, block, wanted):
-    """The lists nearest to each memory wanted, its own the first, and how near they are."""
-    found = []
-    for batch in ranges(block.start, block.stop, BATCH_MEMORIES):
-        rows = wanted[slice(*numpy.searchsorted(wanted, [batch.start, batch.stop]))] - batch.start
-        if len(rows):
-            nearness, lists = quantiser.search(whole_batch(vectors[batch]), min(PROBED_LISTS, quantiser.ntotal))
-            found.append((lists[rows], nearness[rows]))
-    return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
-
-
-def whole_batch(vectors):
-    """A product of matrices varies in its last digits with their shape, so it is always that of a whole batch."""
-    whole = numpy.zeros((BATCH_MEMORIES, vectors.shape[1]), dtype=numpy.float32)
-    whole[: len(vectors)] = vectors
-    return whole
-
-
-def candidates_in(index, vectors, probes, count):
-    """Positions of the likely nearest in the lists probed, and how similar they are."""
-    lists, nearness = probes
-    # Those that read the same lists follow one another, so that these are read once.
-    order = numpy.argsort(lists[:, 0], kind="stable")
-    similarities, positions = index.search_preassigned(vectors[order], count, lists[order], nearness[order])
-    back = numpy.argsort(order)
-    return positions[back], similarities[back]
-
-
-def candidates_beside(vectors, list_positions, batch, own, probes, count):
-    """The same, among those of the batch that came before."""
-    whole = whole_batch(vectors[batch])
-    similarities = (whole @ whole.T)[own - batch.start, : batch.stop - batch.start]
-    home = list_positions[batch]
-    is_probed = numpy.zeros((len(own), 1 + max(probes[0].max(), home.max())), dtype=bool)
-    is_probed[numpy.arange(len(own))[:, None], probes[0]] = True
-    is_reachable = is_probed[:, home] & (numpy.arange(batch.start, batch.stop) < own[:, None])
-    rows, places = numpy.nonzero(is_reachable)
-    found = similarities[rows, places]
-    order = numpy.lexsort((-places, -found.round(CANDIDATE_DECIMALS), rows))
-    rank = numpy.arange(len(rows)) - numpy.searchsorted(rows, rows)
-    order, rank = order[rank < count], rank[rank < count]
-    positions = numpy.full((len(own), count), NOBODY)
-    nearness = numpy.zeros((len(own), count), dtype=numpy.float32)
-    positions[rows[order], rank], nearness[rows[order], rank] = batch.start + places[order], found[order]
-    return positions, nearness
-
-
-def most_likely(sources, count):
-    """Of the candidates of all sources the most similar; where two are equal, the later memories."""
-    positions, similarities = (numpy.concatenate(columns, axis=1) for columns in zip(*sources, strict=True))
-    similarities = numpy.where(positions == NOBODY, -2, similarities).round(CANDIDATE_DECIMALS)
-    best = numpy.lexsort((-positions, -similarities), axis=1)[:, :count]
-    return numpy.take_along_axis(positions, best, axis=1)
+        members = in_whole_numbers(vectors[places]).T
+        kept = min(count, len(places))
+        for tile in ranges(len(rows), max(TILE // len(places), 1)):
+            keys = ((queries[rows[tile]] @ members).astype(numpy.int64) + MOST_SIMILAR << PLACE_BITS) | places
+            late = numpy.searchsorted(places, own[rows[tile.start]])
+            keys[:, late:][places[late:] >= own[rows[tile], None]] = NOBODY
+            keys.partition(len(places) - kept, axis=1)
+            best[rows[tile], columns[tile], :kept] = keys[:, -kept:]
+    best = numpy.sort(best.reshape(len(own), -1), axis=1)[:, : -count - 1 : -1]
+    return numpy.where(best == NOBODY, NOBODY, best % 2**PLACE_BITS)
 
 
 def compared(vectors, own, candidates, neighbours, threshold):
@@ -247,7 +216,7 @@ def compared(vectors, own, candidates, neighbours, threshold):
         numpy.einsum(
             "rd,rcd->rc", vectors[own[part]].astype(numpy.float64), vectors[candidates[part]].astype(numpy.float64)
         )
-        for part in ranges(0, len(own), COMPARED_ROWS)
+        for part in ranges(len(own), COMPARED_ROWS)
     ])  # fmt: skip
     similarities = numpy.clip(numpy.round(similarities, SIMILARITY_DECIMALS), -1, 1)
     similarities[candidates == NOBODY] = -numpy.inf

@@ -1,7 +1,7 @@
 -- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall
 -- odds spreads to what it was active together with (Mattar & Daw 2018).
 with nights as (
-    select * from {{ ref('ltm_nights') }}
+    select distinct night, night_at from {{ ref('ltm_nights') }}
 ),
 
 activated as (
@@ -13,35 +13,30 @@ coactivations as (
 ),
 
 ties as (
-    select nights.agent, nights.night, coactivations.memory_a, coactivations.memory_b, count(*) as occasions
-    from nights
-    inner join coactivations on coactivations.occurred_at < nights.night_at
-    group by nights.agent, nights.night, coactivations.memory_a, coactivations.memory_b
-),
-
-directed_ties as (
-    select agent, night, memory_a as from_id, memory_b as to_id, occasions from ties
+    select memory_a as from_id, memory_b as to_id, occurred_at from coactivations
     union all
-    select agent, night, memory_b, memory_a, occasions from ties
+    select memory_b, memory_a, occurred_at from coactivations
 ),
 
+by_night as (
+    select nights.night, ties.from_id, ties.to_id
+    from nights
+    inner join ties on ties.occurred_at < nights.night_at
+),
+
+-- What spreads is shared out evenly among the occasions on which an item was active with another.
 shared_out as (
-    select *, occasions / sum(occasions) over (partition by agent, night, from_id) as share from directed_ties
+    select by_night.night, by_night.from_id, any_value(activated.recall_odds) / count(*) as odds
+    from by_night
+    inner join activated on activated.night = by_night.night and activated.item_id = by_night.from_id
+    group by by_night.night, by_night.from_id
 ),
 
 received as (
-    select
-        shared_out.agent,
-        shared_out.night,
-        shared_out.to_id as item_id,
-        {{ exact_sum('shared_out.share * activated.recall_odds') }} as odds
-    from shared_out
-    inner join activated
-        on
-            activated.agent = shared_out.agent
-            and activated.night = shared_out.night
-            and activated.item_id = shared_out.from_id
-    group by shared_out.agent, shared_out.night, shared_out.to_id
+    select by_night.night, by_night.to_id as item_id, {{ exact_sum('shared_out.odds') }} as odds
+    from by_night
+    inner join shared_out using (night, from_id)
+    group by by_night.night, by_night.to_id
 ),
 
 final as (
@@ -54,7 +49,7 @@ final as (
         (1 - {{ var('need_spread') }}) * activated.recall_odds
         + {{ var('need_spread') }} * coalesce(received.odds, 0) as need
     from activated
-    left join received using (agent, night, item_id)
+    left join received using (night, item_id)
 )
 
 select * from final

@@ -6,10 +6,9 @@ with events as (
 final as (
     select
         item_id,
-        list({{ fsrs_event('occurred_at', 'grade') }} order by occurred_at, event_id) as events,
+        {{ ordered_list(fsrs_event('occurred_at', 'grade'), ['occurred_at', 'event_id']) }} as events,
         md5(
-            string_agg(epoch_us(occurred_at) || ' ' || grade, ',' order by occurred_at, event_id)
-            || '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
+            bit_xor(hash(event_id, occurred_at, grade)) || '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
         ) as fingerprint
     from events
     group by item_id

@@ -44,7 +44,7 @@ weighed as (
 ),
 
 named as (
-    select agent, level, community_id, list(concept order by typicality desc, concept)[:8] as concepts
+    select agent, level, community_id, {{ ordered_list('concept', ['-typicality', 'concept']) }}[:8] as concepts
     from weighed
     group by agent, level, community_id
 ),

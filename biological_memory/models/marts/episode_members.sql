@@ -34,7 +34,7 @@ led as (
 ),
 
 steps as (
-    select led_by as item_id, list(item_id order by position) as subtask_memory_ids
+    select led_by as item_id, {{ ordered_list('item_id', ['position']) }} as subtask_memory_ids
     from led
     where led_by is not null
     group by led_by

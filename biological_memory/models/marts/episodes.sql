@@ -19,8 +19,8 @@ grouped as (
         arg_max(item_id, coalesce(context_similarity, -1) - position * 1e-9) as title_memory_id,
         arg_min(item_id, position) filter (where task_type = 'goal') as stated_goal_id,
         arg_min(project, position) as project,
-        coalesce(list(item_id order by position) filter (where task_type = 'task'), []) as task_memory_ids,
-        coalesce(list(item_id order by position) filter (where task_type = 'action'), []) as action_memory_ids,
+        coalesce({{ ordered_list('item_id', ['position'], "task_type = 'task'") }}, []) as task_memory_ids,
+        coalesce({{ ordered_list('item_id', ['position'], "task_type = 'action'") }}, []) as action_memory_ids,
         list_sort(list_distinct(list(project) filter (where project is not null))) as projects,
         list_sort(list_distinct(list(place) filter (where place is not null))) as places,
         list_sort(list_distinct(flatten(list(people)))) as people,
@@ -32,7 +32,7 @@ grouped as (
 ),
 
 typical as (
-    select episode_id, list(topic order by mentions desc, first_position, topic)[:5] as topics
+    select episode_id, {{ ordered_list('topic', ['-mentions', 'first_position', 'topic']) }}[:5] as topics
     from (
         select episode_id, topic, count(*) as mentions, min(position) as first_position
         from (select episode_id, position, unnest(topics) as topic from items) as topics

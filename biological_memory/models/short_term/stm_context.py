@@ -31,18 +31,18 @@ def model(dbt, session):
         """
     )
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
-    # Not sorted, which would move all the vectors. While models change, they are of two lengths.
-    session.sql(
-        "create or replace temp table context_vectors as"
-        " select number, list_resize(embedding, (select max(len(embedding)) from embeddings), 0) as embedding"
+    # Neither sorted nor kept, which would move all the vectors: each has its number before it, in two that float32 can
+    # hold. While models change, vectors are of two lengths.
+    dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
+    numbers = session.sql(
+        "select unnest([number // 4096, number % 4096]::float[] ||"
+        f" if(len(embedding) = {dimensions}, embedding, list_resize(embedding, {dimensions}, 0))) as number"
         " from context_items inner join embeddings on memory_id = item_id"
-    )
-    order = numpy.argsort(session.sql("select number from context_vectors").fetchnumpy()["number"])
-    numbers = session.sql("select unnest(embedding) as number from context_vectors").fetchnumpy()["number"]
-    session.sql("drop table context_vectors")
-    vectors = numbers.reshape(len(order), -1) if len(order) else numbers.reshape(0, 0)
+    ).fetchnumpy()["number"]
+    vectors = numbers.reshape(-1, dimensions + 2)
+    order = numpy.argsort(4096 * vectors[:, 0].astype(numpy.int64) + vectors[:, 1].astype(numpy.int64))
     similarities, episodes = follow_context(
-        columns["session_number"], columns["has_vector"], vectors, order, beta, boundary
+        columns["session_number"], columns["has_vector"], vectors[:, 2:], order, beta, boundary
     )
     found = {
         "number": numpy.arange(len(episodes)),

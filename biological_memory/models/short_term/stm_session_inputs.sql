@@ -11,10 +11,8 @@ final as (
     select
         session_id,
         md5(
-            string_agg(
-                item_id || ' ' || session_position || ' ' || coalesce(embedding_hash, 0), ',' order by session_position
-            )
-            || '{{ var("context_drift_rate") }} {{ var("episode_boundary_similarity") }}'
+            bit_xor(hash(item_id, session_position, embedding_hash))
+            || ' {{ var("context_drift_rate") }} {{ var("episode_boundary_similarity") }}'
         ) as fingerprint
     from sessions
     left join embeddings using (item_id)

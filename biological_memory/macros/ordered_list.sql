@@ -1,0 +1,13 @@
+{#
+    A list in the order of its keys. An aggregate with `order by` gives the same, but sorts each group apart, which takes
+    ten times as long and far more memory. Keys are not null, and together tell all terms apart.
+#}
+{% macro ordered_list(term, keys, where="true") -%}
+    list_transform(
+        list_sort(list({
+            {%- for key in keys %}'key_{{ loop.index }}': {{ key }}, {% endfor -%}
+            'term': {{ term }}
+        }) filter (where {{ where }})),
+        lambda one: one.term
+    )
+{%- endmacro %}
