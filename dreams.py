@@ -328,7 +328,8 @@ def run(
     wait: Annotated[bool, typer.Option(help="Wait while another cycle runs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    from ingest.cycle import STAGES, run_cycle
+    from ingest.cycle import run_cycle
+    from ingest.cycle_record import STAGES
     from memories.database import connect
     from memories.migrate import migrate
     from memories.overview import findings

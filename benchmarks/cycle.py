@@ -38,7 +38,8 @@ from psycopg import sql
 import ingest.settings
 import memories.settings
 from benchmarks.synthetic import COLUMNS, Corpus, store_memories
-from ingest.cycle import Cycle, run_cycle
+from ingest.cycle import run_cycle
+from ingest.cycle_record import Cycle
 from ingest.write_back import MARTS
 from memories import database
 from memories.database import Connection, connect

@@ -39,7 +39,8 @@ from benchmarks.faults import sidecar
 from benchmarks.month import checks
 from benchmarks.month.clock import Clock, compressed
 from benchmarks.month.person import Person
-from ingest.cycle import STAGES, Cycle, run_cycle
+from ingest.cycle import run_cycle
+from ingest.cycle_record import STAGES, Cycle
 from ingest.settings import settings as ingest_settings
 from memories import database
 from memories.database import Connection, connect

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ingest.cycle import STAGES, Cycle, begin, cycle_lock, finish
+from ingest.cycle import cycle_lock
+from ingest.cycle_record import STAGES, Cycle, begin, finish
 from ingest.write_back import FORGET_GONE, LABEL_CLUSTERS, MARTS, Mart, key_object, merge
 from memories.database import Connection, url
 from memories.errors import InputError, NotFound

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from ingest import dbt
-from ingest.cycle import STAGES, OnStep, cycle_lock
+from ingest.cycle import OnStep, cycle_lock
+from ingest.cycle_record import STAGES
 from ingest.settings import settings as ingest_settings
 from memories.database import Connection, url
 from memories.errors import RebuildDiffers

@@ -75,10 +75,11 @@ def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
     }
     connection.execute(
         "create table stg_embeddings as"
-        " select agent * 1000 + item as memory_id, list(component order by dimension) as embedding"
-        " from components group by agent, item"
+        " select *, hash(embedding) as embedding_hash from ("
+        " select agent * 1000 + item as memory_id, cast(list(component order by dimension) as float[]) as embedding"
+        " from components group by agent, item)"
     )
-    shipped.build(connection, "wm_activations")
+    shipped.build(connection, "wm_activations", "wm_windows", "wm_crowding")
     return connection
 
 

@@ -56,7 +56,7 @@ def read(folder: Path) -> duckdb.DuckDBPyConnection:
         from stg_events group by memory_id;
         create table log_end as select max(occurred_at) as instant from stg_events;
         create table stg_annotations (memory_id bigint, sentiment double);
-        create table stg_embeddings (memory_id bigint, embedding float[]);
+        create table stg_embeddings (memory_id bigint, embedding float[], embedding_hash ubigint);
         create table stg_nights (agent varchar, night date, replayed_count integer)"""
     )
     return connection
@@ -70,7 +70,8 @@ def choose(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()[0]
     shipped.build(
         connection,
-        *("attention_events", "wm_activations", "wm_capacities", "attention_slots", "con_coactivations"),
+        *("attention_events", "wm_activations", "wm_windows", "wm_crowding", "wm_capacities", "attention_slots"),
+        "con_coactivations",
         *("stm_sessions", "ltm_nights", "ltm_presentations", "ltm_recall_odds", "ltm_need", "ltm_review_inputs"),
         "replays",
         as_of=as_of,

@@ -1,6 +1,12 @@
-"""The memory's own SQL, as dbt renders it, run in DuckDB on inputs of one's choice: no equation of it stands here."""
+"""The memory's own models, run in DuckDB on inputs of one's choice: SQL as dbt renders it, Python as dbt calls it.
+
+No equation of it stands here.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,9 +27,29 @@ def database() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+@dataclass(frozen=True, slots=True)
+class WholeBuild:
+    """What dbt gives a Python model that has no parameters, when nothing was built before."""
+
+    connection: duckdb.DuckDBPyConnection
+    is_incremental: bool = False
+
+    def ref(self, model: str) -> duckdb.DuckDBPyRelation:
+        return self.connection.table(model)
+
+
 def build(connection: duckdb.DuckDBPyConnection, *models: str, **overrides: object) -> None:
     """Builds models, in the order given, over tables that bear the names of the models they read."""
     for model in models:
-        (file,) = PROJECT.glob(f"models/*/{model}.sql")
-        sql = render(file.read_text(encoding="utf-8"), **overrides)
-        connection.execute(f"create or replace table {model} as {sql}")
+        (file,) = (path for path in PROJECT.glob(f"models/*/{model}.*") if path.suffix in {".sql", ".py"})
+        if file.suffix == ".py":
+            build_python(connection, file)
+        else:
+            sql = render(file.read_text(encoding="utf-8"), **overrides)
+            connection.execute(f"create or replace table {model} as {sql}")
+
+
+def build_python(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    module = import_module(".".join(file.relative_to(PROJECT.parent).with_suffix("").parts))
+    built = module.model(WholeBuild(connection), connection)  # noqa: F841 - DuckDB reads it by its name
+    connection.execute(f"create or replace table {file.stem} as select * from built")  # noqa: S608 - the name of a model

@@ -9,7 +9,7 @@
 
 {# The night (its date) that an instant follows, on the agent's clock. #}
 {% macro night_of(instant) -%}
-    cast(timezone('{{ var("timezone") }}', {{ instant }}) - interval ({{ var("night_hour") }}) hour as date)
+    cast({{ local_time(instant) }} - interval ({{ var("night_hour") }}) hour as date)
 {%- endmacro %}
 
 {# The instant at which a night's work is done. #}
@@ -20,4 +20,9 @@
 {# Days from one instant to another, fractional. #}
 {% macro days_between(earlier, later) -%}
     (epoch({{ later }}) - epoch({{ earlier }})) / 86400.0
+{%- endmacro %}
+
+{# An instant on the agent's clock. #}
+{% macro local_time(instant) -%}
+    timezone('{{ var("timezone") }}', {{ instant }})
 {%- endmacro %}

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.cycle import STAGES, run_cycle
+from ingest.cycle import run_cycle
+from ingest.cycle_record import STAGES
 from ingest.rebuild import compare_with_rebuild, compute, differences
 from ingest.settings import settings as ingest_settings
 from memories.database import Connection, connect

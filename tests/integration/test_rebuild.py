@@ -7,7 +7,8 @@ import duckdb
 import psycopg
 import pytest
 
-from ingest.cycle import STAGES, cycle_lock, run_cycle
+from ingest.cycle import cycle_lock, run_cycle
+from ingest.cycle_record import STAGES
 from ingest.load import load
 from ingest.rebuild import compare_with_rebuild
 from ingest.settings import settings
@@ -91,5 +92,8 @@ def test_little_memory_is_enough(dreamt_url: str, monkeypatch: pytest.MonkeyPatc
     """A model that multiplied memories with one another would need gigabytes, of a few hundred memories even."""
     monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", "250MB")
     forget_settings()
-    assert set(compare_with_rebuild().values()) == {0}
-    forget_settings()
+    try:
+        differing = compare_with_rebuild()
+    finally:
+        forget_settings()
+    assert set(differing.values()) == {0}

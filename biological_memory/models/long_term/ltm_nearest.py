@@ -101,7 +101,8 @@ def insert(session, places, list_positions, nearest, neighbours, similarities):
         insert into nearest_rows
         with listed as (
             select
-                pairs.place, list_sort(list({'rank': pairs.rank, 'id': neighbours.memory_id, 'similarity': pairs.similarity}))
+                pairs.place,
+                list_sort(list({'rank': pairs.rank, 'id': neighbours.memory_id, 'similarity': pairs.similarity}))
                     as neighbours
             from pairs
             inner join nearest_memories as neighbours on neighbours.place = pairs.neighbour

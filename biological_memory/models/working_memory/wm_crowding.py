@@ -1,0 +1,71 @@
+"""One row per window of attention that offers more than five items: their mean cosine similarity.
+
+That of n unit vectors is (|sum|^2 - n) / (n (n - 1)): linear in n, no pairs are formed. It counts in whole numbers,
+which add up to the same in any order. Up to five items always fit, whatever they are.
+"""
+
+import numpy
+
+ALWAYS_FIT = 5
+# Of a component of a vector; and rows added up at a time.
+STEPS = 2**20
+BLOCK_ROWS = 65_536
+SIMILARITY_DECIMALS = 9
+
+
+def model(dbt, session):
+    windows = dbt.ref("wm_windows")
+    activations = dbt.ref("wm_activations")
+    embeddings = dbt.ref("stg_embeddings")
+    missing = f"and window_id not in (select window_id from {dbt.this})" if dbt.is_incremental else ""
+    # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro.
+    session.sql(
+        "create or replace temp table crowded_windows as"
+        " select row_number() over () - 1 as number, window_id, agent, window_start, fingerprint from windows"
+        f" where offered_count > {ALWAYS_FIT} {missing}"
+    )
+    session.sql(
+        "create or replace temp table crowded_items as"
+        " select crowded.number, activations.item_id, dense_rank() over (order by activations.item_id) - 1 as place"
+        " from activations inner join crowded_windows as crowded using (agent, window_start)"
+        " where activations.item_id in (select memory_id from embeddings)"
+    )
+    offers = session.sql("select number, place from crowded_items order by number, place").fetchnumpy()
+    # Each vector has its place before it, in two numbers that float32 can hold. While models change, they are of two
+    # lengths.
+    dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
+    numbers = session.sql(
+        "select unnest([place // 4096, place % 4096]::float[] || list_resize(embedding, "
+        f"{dimensions}, 0)) as number"
+        " from (select distinct item_id, place from crowded_items) as items"
+        " inner join embeddings on memory_id = item_id"
+    ).fetchnumpy()["number"]
+    vectors = numbers.reshape(-1, dimensions + 2)
+    order = numpy.argsort(4096 * vectors[:, 0].astype(numpy.int64) + vectors[:, 1].astype(numpy.int64))
+    offering, similarities = mean_similarities(offers["number"], offers["place"], vectors[:, 2:], order)
+    found = {"number": offering, "mean_cosine_similarity": similarities}
+    return session.sql(
+        "select window_id, fingerprint, mean_cosine_similarity from crowded_windows left join found using (number)"
+    )
+
+
+def mean_similarities(windows, places, vectors, order):
+    """Windows (sorted, one for each item offered) that offer two vectors or more, and the mean similarity of these."""
+    offering, starts, counts = numpy.unique(windows, return_index=True, return_counts=True)
+    several = counts > 1
+    products = numpy.empty(len(offering))
+    first = 0
+    while first < len(offering):
+        last = max(first + 1, numpy.searchsorted(starts, starts[first] + BLOCK_ROWS))
+        begins = starts[first:last] - starts[first]
+        own = places[starts[first] : starts[first] + counts[first:last].sum()]
+        whole = numpy.rint(vectors[order[own]].astype(numpy.float64) * STEPS)
+        sums = numpy.add.reduceat(whole, begins)
+        products[first:last] = squared_lengths(sums) - numpy.add.reduceat(squared_lengths(whole), begins)
+        first = last
+    pairs = counts[several] * (counts[several] - 1)
+    return offering[several], numpy.round(products[several] / pairs / STEPS**2, SIMILARITY_DECIMALS)
+
+
+def squared_lengths(vectors):
+    return numpy.einsum("nd,nd->n", vectors, vectors)

@@ -1,0 +1,24 @@
+-- One row per agent and window of attention: how many items it offers, and a fingerprint of those that have a vector.
+with activations as (
+    select agent, window_start, item_id from {{ ref('wm_activations') }}
+),
+
+embeddings as (
+    select memory_id as item_id, embedding_hash from {{ ref('stg_embeddings') }}
+),
+
+final as (
+    select
+        agent || '/' || strftime(timezone('UTC', activations.window_start), '%Y-%m-%dT%H:%M:%SZ') as window_id,
+        activations.agent,
+        activations.window_start,
+        count(*) as offered_count,
+        md5(cast(coalesce(
+            bit_xor(hash(activations.item_id, embeddings.embedding_hash)) filter (embeddings.item_id is not null), 0
+        ) as varchar)) as fingerprint
+    from activations
+    left join embeddings using (item_id)
+    group by activations.agent, activations.window_start
+)
+
+select * from final

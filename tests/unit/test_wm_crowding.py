@@ -1,0 +1,69 @@
+"""The mean similarity of what a window of attention offers, as the dbt Python model wm_crowding computes it."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import combinations
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+wm_crowding = import_module("biological_memory.models.working_memory.wm_crowding")
+X, Y, Z, U, V, W = numpy.eye(6, dtype=numpy.float32)
+
+
+def similarity(offered: Sequence[Any]) -> float:
+    (found,) = similarities([offered])
+    return found
+
+
+def similarities(windows: Sequence[Sequence[Any]]) -> Sequence[float]:
+    """Each vector is an item's own; they are stored in another order."""
+    numbers = numpy.repeat(numpy.arange(len(windows)), [len(offered) for offered in windows])
+    together = numpy.stack([vector for offered in windows for vector in offered])
+    order = numpy.random.default_rng(1).permutation(len(together))
+    shuffled = numpy.zeros_like(together)
+    shuffled[order] = together
+    offering, found = wm_crowding.mean_similarities(numbers, numpy.arange(len(together)), shuffled, order)
+    assert offering.tolist() == [number for number, offered in enumerate(windows) if len(offered) > 1]
+    return [float(each) for each in found]
+
+
+# With n vectors along each axis the squared length of their sum is S = sum of n^2, and the mean (S - 6) / 30.
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        ([X] * 6, 1),
+        ([X, X, X, Y, Y, Y], 12 / 30),
+        ([X, X, X, Y, Y, Z], 8 / 30),
+        ([X, X, Y, Y, Z, Z], 6 / 30),
+        ([X, X, Y, Y, Z, U], 4 / 30),
+        ([X, Y, Z, U, V, W], 0),
+        ([X, X, X, -X, -X, -X], -6 / 30),
+    ],
+)
+def test_the_mean_of_all_pairs(offered: Sequence[Any], expected: float) -> None:
+    assert similarity(offered) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_window_with_one_vector_has_no_pairs() -> None:
+    assert similarities([[X, X], [Y], [X, Y]]) == [1, 0]
+    assert similarities([[Y]]) == []
+
+
+def test_windows_larger_and_smaller_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wm_crowding, "BLOCK_ROWS", 4)
+    assert similarities([[X, X], [X, Y, X, Y, X, Y, X], [Y, Y, Y], [X], [Z, U]]) == [1, pytest.approx(9 / 21), 1, 0]
+
+
+@given(st.integers(0, 2**32), st.integers(2, 12))
+def test_it_is_that_of_all_pairs_and_the_same_in_any_order(seed: int, count: int) -> None:
+    chance = numpy.random.default_rng(seed)
+    vectors = chance.normal(size=(count, 6))
+    vectors = (vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)).astype(numpy.float32)
+    pairs = [float(one.astype(float) @ other.astype(float)) for one, other in combinations(vectors, 2)]
+    found = similarity(list(vectors))
+    assert found == pytest.approx(sum(pairs) / len(pairs), abs=1e-5)
+    assert similarity(list(chance.permutation(vectors))) == found
