@@ -1,4 +1,4 @@
-{# The slots of the week and of the day that an instant stands in, on the clock it is given in: a row and two columns each. #}
+{# The slots of the week and of the day that an instant, on the clock it is given in, stands in: a row each. #}
 {% macro rhythm_slots(local_at) -%}
     unnest([
         {'rhythm': 'weekday', 'slot': dayname({{ local_at }})},

@@ -325,4 +325,4 @@ def test_centroids_are_unit_vectors_and_the_same_every_time(session: duckdb.Duck
     found = numpy.array(ltm_centroids.train(embeddings, "small", 4))
     assert numpy.linalg.norm(found, axis=1) == pytest.approx(1)
     assert numpy.array_equal(found, ltm_centroids.train(embeddings.order("embedding"), "small", 4))
-    assert ltm_centroids.train(embeddings, "small", 1) == [[0, 0]]
+    assert ltm_centroids.train(embeddings, "small", 1).tolist() == [[0, 0]]
