@@ -46,7 +46,7 @@ class Effect:
 EFFECTS = {
     "excluded_tags": Effect(["portuguese", "it's"], "stg_memories", "select count(*) from stg_memories", fewer),
     "timezone": Effect("Asia/Tokyo", "ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
-    "night_hour": Effect(9, "ltm_nights", "select avg(epoch(night_at)) from ltm_nights", more),
+    "night_hour": Effect(9, "ltm_nights", "select min(hour(timezone('UTC', night_at))) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
     "working_memory_capacity": Effect(5, "wm_capacities attention_slots", "select count(*) from attention_slots", fewer),
     "interference_similarity": Effect(0.05, "wm_capacities", "select sum(slot_capacity) from wm_capacities", fewer),
