@@ -1,4 +1,4 @@
-"""What a dream cycle did, and the record it leaves in Postgres: begun, published or failed. Called by the cycle."""
+"""The stages of a dream cycle, what one did, and the record it leaves in Postgres: begun, published or failed."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -5,10 +5,13 @@ from importlib import import_module
 from itertools import combinations
 from typing import Any
 
+import duckdb
 import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from benchmarks.human_memory import shipped
 
 wm_crowding = import_module("biological_memory.models.working_memory.wm_crowding")
 X, Y, Z, U, V, W = numpy.eye(6, dtype=numpy.float32)
@@ -67,3 +70,47 @@ def test_it_is_that_of_all_pairs_and_the_same_in_any_order(seed: int, count: int
     found = similarity(list(vectors))
     assert found == pytest.approx(sum(pairs) / len(pairs), abs=1e-5)
     assert similarity(list(chance.permutation(vectors))) == found
+
+
+@pytest.fixture
+def offered() -> duckdb.DuckDBPyConnection:
+    """Windows, each an agent's; x, y and z have vectors, numbered items of one letter the same."""
+    connection = shipped.database()
+    connection.execute(
+        """
+        create table wm_activations as
+        select agent, timestamptz '2026-01-10 10:00:00+00' as window_start, unnest(string_split(items, ' ')) as item_id
+        from (values
+            ('five copies', 'x1 x2 x3 x4 x5'), ('six copies', 'x1 x2 x3 x4 x5 x6'), ('pairs', 'x1 x2 y1 y2 z1 z2'),
+            ('no vectors', 'a b c d e f'), ('one vector', 'x1 b c d e f'), ('two vectors', 'x1 x2 c d e f')
+        ) as offers (agent, items);
+        create table stg_embeddings as
+        select memory_id, embedding, hash(embedding) as embedding_hash
+        from (
+            select
+                axis || number as memory_id,
+                list_transform(['x', 'y', 'z'], lambda each: (each = axis)::int)::float[] as embedding
+            from unnest(['x', 'y', 'z']) as axes (axis), range(1, 7) as numbers (number)
+        )
+        """
+    )
+    return connection
+
+
+def test_crowded_windows_are_those_of_more_than_five_and_items_with_vectors_stand_for_all(
+    offered: duckdb.DuckDBPyConnection,
+) -> None:
+    shipped.build(offered, "wm_windows", "wm_crowding")
+    assert dict(offered.sql("select split_part(window_id, '/', 1), mean_cosine_similarity from wm_crowding").fetchall()) == {
+        "six copies": 1, "pairs": 0.2, "no vectors": None, "one vector": None, "two vectors": 1,
+    }  # fmt: skip
+
+
+def test_a_window_that_loses_an_item_without_a_vector_is_told_apart(offered: duckdb.DuckDBPyConnection) -> None:
+    """Of six items left with five it is no longer crowded, though its vectors are the same."""
+    prints = "select fingerprint from wm_windows where agent = 'two vectors'"
+    shipped.build(offered, "wm_windows")
+    before = offered.sql(prints).fetchone()
+    offered.execute("delete from wm_activations where agent = 'two vectors' and item_id = 'f'")
+    shipped.build(offered, "wm_windows")
+    assert offered.sql(prints).fetchone() != before

@@ -46,7 +46,7 @@ def model(dbt, session):
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         quantised = centroids.filter(is_equal("embedding_model", embedding_model))
         # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
-        # fro: DuckDB takes them many times as fast as texts, and vectors number by number as fast as that.
+        # fro: DuckDB takes them many times as fast as texts, and vectors as their numbers.
         session.sql(
             "create or replace temp table nearest_memories as"
             " select own.time_position - 1 as place, own.memory_id, own.fingerprint,"

@@ -35,8 +35,7 @@ def model(dbt, session):
     # hold. While models change, vectors are of two lengths.
     dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
     numbers = session.sql(
-        "select unnest([number // 4096, number % 4096]::float[] ||"
-        f" if(len(embedding) = {dimensions}, embedding, list_resize(embedding, {dimensions}, 0))) as number"
+        f"select unnest([number // 4096, number % 4096]::float[] || list_resize(embedding, {dimensions}, 0)) as number"
         " from context_items inner join embeddings on memory_id = item_id"
     ).fetchnumpy()["number"]
     vectors = numbers.reshape(-1, dimensions + 2)

@@ -35,8 +35,7 @@ def model(dbt, session):
     # lengths.
     dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
     numbers = session.sql(
-        "select unnest([place // 4096, place % 4096]::float[] || list_resize(embedding, "
-        f"{dimensions}, 0)) as number"
+        f"select unnest([place // 4096, place % 4096]::float[] || list_resize(embedding, {dimensions}, 0)) as number"
         " from (select distinct item_id, place from crowded_items) as items"
         " inner join embeddings on memory_id = item_id"
     ).fetchnumpy()["number"]

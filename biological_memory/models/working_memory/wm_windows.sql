@@ -1,4 +1,4 @@
--- One row per agent and window of attention: how many items it offers, and a fingerprint of those that have a vector.
+-- One row per agent and window of attention: how many items it offers, and a fingerprint of that and of their vectors.
 with activations as (
     select agent, window_start, item_id from {{ ref('wm_activations') }}
 ),
@@ -13,9 +13,9 @@ final as (
         activations.agent,
         activations.window_start,
         count(*) as offered_count,
-        md5(cast(coalesce(
+        md5(count(*) || ' ' || coalesce(
             bit_xor(hash(activations.item_id, embeddings.embedding_hash)) filter (embeddings.item_id is not null), 0
-        ) as varchar)) as fingerprint
+        )) as fingerprint
     from activations
     left join embeddings using (item_id)
     group by activations.agent, activations.window_start
