@@ -92,8 +92,10 @@ def run(
     target = store_settings().dreams_home / "dbt_target"
     # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
     given = {name: value for name, value in variables.items() if name != "as_of"}
+    took = target / "seconds.json"
     command = [
-        *(sys.executable, "-m", "ingest.dbt_process", "--no-use-colors", "--quiet", "run"),
+        *(sys.executable, "-m", "ingest.dbt_process", str(took)),
+        *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", "run"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
         *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(given)),
         *(["--full-refresh"] if full_refresh else []),
@@ -108,6 +110,9 @@ def run(
         "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
         "DUCKDB_TEMPORARY_FOLDER": str(store_settings().dreams_home / "duckdb_spill"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # dbt runs as many models at a time as there are processors. Products of matrices that want all of these for
+        # themselves wait for one another.
+        "OPENBLAS_NUM_THREADS": "1",
     }
     with lifeline() as stdin:
         finished = subprocess.run(
@@ -117,14 +122,9 @@ def run(
         said = [line for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(said[-FAILURE_LINES:]))
     _version_file(cache).write_text(code_version())
-    results = json.loads((target / "run_results.json").read_text())["results"]
-    return [_model_run(result) for result in results]
-
-
-def _model_run(result: Mapping[str, object]) -> ModelRun:
-    name = str(result["unique_id"]).rsplit(".", 1)[-1]
-    paths = [path for path in PROJECT.glob(f"models/*/{name}.*") if path.suffix in {".sql", ".py"}]
-    return ModelRun(name, paths[0].parent.name, float(str(result["execution_time"])))
+    seconds = json.loads(took.read_text())
+    stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
+    return [ModelRun(name, stages[name], float(seconds[name])) for name in seconds]
 
 
 def check_free(cache: Path) -> None:

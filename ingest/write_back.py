@@ -1,7 +1,6 @@
 """Publishes what a cycle computed: each mart is copied beside its table, then one transaction merges what differs."""
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ import duckdb
 from psycopg import sql
 
 from ingest import published
+from ingest.transfer import Transfer, columns_of, copy, written_out
 from memories.database import Connection
 from memories.errors import InputError
-
-COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +103,13 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     """
     changed: dict[str, int] = {}
     connection.execute("select dreams.hold_what_was_dreamt()")
-    with duckdb.connect(str(cache), read_only=True) as source, tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            if name in MARTS:
-                changed[name] = _publish_mart(connection, source, name, cycle_id, Path(folder))
-            else:
-                _stage(connection, source, name, Path(folder))
+    with duckdb.connect(str(cache), read_only=True) as source:
+        transfers = {name: _transfers(connection, source, name) for name in names}
+        with written_out(source, [transfer for those in transfers.values() for transfer in those]) as files:
+            for name, those in transfers.items():
+                counts = [copy(connection, transfer, next(files)) for transfer in those]
+                if name in MARTS:
+                    changed[name] = _publish_mart(connection, name, those, counts, cycle_id)
     connection.execute(FORGET_GONE)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
@@ -143,24 +142,33 @@ def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
     return datetime.fromtimestamp(as_of / 1_000_000, UTC), json.loads(variables)
 
 
-def _publish_mart(
-    connection: Connection, source: duckdb.DuckDBPyConnection, name: str, cycle_id: UUID, folder: Path
-) -> int:
-    """Fills a table that is empty; else what differs is merged, where it is known, or the whole mart is compared."""
-    mart = MARTS[name]
+def _transfers(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> Sequence[Transfer]:
+    """What has to be copied of a mart: all of it into a table that is empty; else what differs, where it is known, with
+    the keys that are gone; or the whole mart beside its table, to be compared.
+    """
+    columns, staged = columns_of(source, name), f"staged_{name}"
+    if name not in MARTS:
+        return [Transfer(name, f'"{name}"', columns, staged)]
+    key = MARTS[name].key
     if _is_empty(connection, name):
         # In the order of its key, so that the index of it is written from one end to the other.
-        rows = f"(from {name} order by {', '.join(mart.key)})"
-        filled = _copy(connection, source, rows, _columns(source, name), sql.Identifier("dreams", name), folder)
-        _record_fill(connection, name, cycle_id, filled)
-        return filled
-    differs = published.is_known(connection, source, name)
-    if differs:
-        _stage(connection, source, name, folder, f"(from {name} except from published.{name})")
-        _stage_gone(connection, source, name, folder)
-    else:
-        _stage(connection, source, name, folder)
-    return merge(connection, name, mart, cycle_id, by_differences=differs)
+        return [Transfer(name, f"(from {name} order by {', '.join(key)})", columns)]
+    if not published.is_known(connection, source, name):
+        return [Transfer(name, f'"{name}"', columns, staged)]
+    gone = f"(from published.{name} anti join {name} using ({', '.join(key)}))"
+    return [
+        Transfer(name, f"(from {name} except from published.{name})", columns, staged),
+        Transfer(name, gone, [column for column in columns if column[0] in key], f"gone_{name}"),
+    ]
+
+
+def _publish_mart(
+    connection: Connection, name: str, transfers: Sequence[Transfer], counts: Sequence[int], cycle_id: UUID
+) -> int:
+    if transfers[0].beside is None:
+        _record_fill(connection, name, cycle_id, counts[0])
+        return counts[0]
+    return merge(connection, name, MARTS[name], cycle_id, by_differences=len(transfers) > 1)
 
 
 def _is_empty(connection: Connection, name: str) -> bool:
@@ -175,90 +183,6 @@ def _record_fill(connection: Connection, name: str, cycle_id: UUID, filled: int)
             " values (%s, %s, 'insert', '{}', null, '{}')",
             (cycle_id, name),
         )
-
-
-def _columns(source: duckdb.DuckDBPyConnection, name: str) -> Sequence[tuple[str, str]]:
-    """Name and type of each."""
-    return [(str(row[0]), str(row[1])) for row in source.sql(f'describe "{name}"').fetchall()]
-
-
-def _stage(
-    connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path, rows: str | None = None
-) -> None:
-    """Copies a mart, or some rows of it, into a temporary table."""
-    _copy_beside(connection, source, name, f"staged_{name}", _columns(source, name), rows or f'"{name}"', folder)
-
-
-def _stage_gone(connection: Connection, source: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
-    """Copies the keys of a mart that were published and are no more."""
-    key = MARTS[name].key
-    columns = [(column, kind) for column, kind in _columns(source, name) if column in key]
-    rows = f"(from published.{name} anti join {name} using ({', '.join(key)}))"
-    _copy_beside(connection, source, name, f"gone_{name}", columns, rows, folder)
-
-
-def _copy_beside(
-    connection: Connection,
-    source: duckdb.DuckDBPyConnection,
-    name: str,
-    into: str,
-    columns: Sequence[tuple[str, str]],
-    rows: str,
-    folder: Path,
-) -> None:
-    """Copies rows into a new temporary table with the types that a mart's own has."""
-    staged = sql.Identifier(into)
-    connection.execute(
-        sql.SQL("create temporary table {} ({}) on commit drop").format(
-            staged, sql.SQL(", ").join(_postgres_column(connection, name, column, kind) for column, kind in columns)
-        )
-    )
-    _copy(connection, source, rows, columns, staged, folder)
-    connection.execute(sql.SQL("analyze {}").format(staged))
-
-
-def _copy(
-    connection: Connection,
-    source: duckdb.DuckDBPyConnection,
-    rows: str,
-    columns: Sequence[tuple[str, str]],
-    into: sql.Identifier,
-    folder: Path,
-) -> int:
-    """Copies rows of DuckDB into a table, as text both sides write; returns how many. No Python object is made."""
-    file = folder / "rows.csv"
-    selected = ", ".join(_as_text(column, kind) for column, kind in columns)
-    source.execute("set TimeZone = 'UTC'")
-    source.execute(f"copy (select {selected} from {rows}) to '{file}' (format csv, header false, nullstr '\\N')")  # noqa: S608 - names of our own
-    names = sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns)
-    cursor = connection.cursor()
-    with (
-        cursor.copy(sql.SQL("copy {} ({}) from stdin (format csv, null '\\N')").format(into, names)) as copy,
-        file.open("rb") as data,
-    ):
-        while block := data.read(COPY_BYTES):
-            copy.write(block)
-    file.unlink()
-    return cursor.rowcount
-
-
-def _postgres_column(connection: Connection, name: str, column: str, kind: str) -> sql.Composable:
-    """The type the table gives a column; marts that are only recorded have simple types of their own."""
-    row = connection.execute(
-        "select format_type(a.atttypid, a.atttypmod) from pg_attribute as a"
-        " where a.attrelid = to_regclass(%s) and a.attname = %s",
-        (f"dreams.{name}", column),
-    ).fetchone()
-    declared = str(row[0]) if row else {"VARCHAR": "text", "DOUBLE": "double precision"}.get(kind, kind.lower())
-    return sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(declared))
-
-
-def _as_text(column: str, kind: str) -> str:
-    """A column as CSV that Postgres reads: a list becomes its array literal."""
-    if not kind.endswith("[]"):
-        return f'"{column}"'
-    element = "'\"' || replace(replace(e::varchar, '\\', '\\\\'), '\"', '\\\"') || '\"'"
-    return f"'{{' || array_to_string(list_transform(\"{column}\", lambda e: {element}), ',') || '}}' as \"{column}\""
 
 
 def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_differences: bool = False) -> int:

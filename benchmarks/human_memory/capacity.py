@@ -65,19 +65,16 @@ def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
         {"agents": len(offered), "items": OFFERED},
     )
     connection.execute("create table stg_annotations (memory_id bigint, sentiment double)")
-    dimensions = offered[0].shape[1]
-    places = numpy.arange(len(offered) * OFFERED * dimensions)
-    components = {  # noqa: F841 - DuckDB reads it by its name
-        "agent": places // (OFFERED * dimensions),
-        "item": places // dimensions % OFFERED,
-        "dimension": places % dimensions,
-        "component": numpy.concatenate(offered).ravel(),
+    vectors = numpy.concatenate(offered).astype(">f4")
+    places = numpy.arange(len(vectors))
+    sent = {  # noqa: F841 - DuckDB reads it by its name
+        "memory_id": places // OFFERED * 1000 + places % OFFERED,
+        "embedding": numpy.array([vector.tobytes() for vector in vectors], dtype=object),
     }
     connection.execute(
         "create table stg_embeddings as"
-        " select *, hash(embedding) as embedding_hash from ("
-        " select agent * 1000 + item as memory_id, cast(list(component order by dimension) as float[]) as embedding"
-        " from components group by agent, item)"
+        " select memory_id, octet_length(embedding) // 4 as dimensions, embedding, hash(embedding) as embedding_hash"
+        " from sent"
     )
     shipped.build(connection, "wm_activations", "wm_windows", "wm_crowding")
     return connection

@@ -56,7 +56,7 @@ def read(folder: Path) -> duckdb.DuckDBPyConnection:
         from stg_events group by memory_id;
         create table log_end as select max(occurred_at) as instant from stg_events;
         create table stg_annotations (memory_id bigint, sentiment double);
-        create table stg_embeddings (memory_id bigint, embedding float[], embedding_hash ubigint);
+        create table stg_embeddings (memory_id bigint, dimensions integer, embedding blob, embedding_hash ubigint);
         create table stg_nights (agent varchar, night date, replayed_count integer)"""
     )
     return connection

@@ -1,6 +1,6 @@
 {#
-    The vectors in Postgres, cast there to real[]: DuckDB has no pgvector, and reading them as text takes far longer. Of
-    most models the second half of the column is zero, and need not be sent: whoever reads them fills it up.
+    The vectors in Postgres, as it sends them: four bytes a number, the most significant first. As numbers they would take
+    several times as long. Of most models the second half of the column is zero, and need not be sent.
     Of all memories, or of those whose ids are given.
 #}
 {% macro stored_vectors(memory_ids=none) -%}
@@ -8,29 +8,24 @@
     postgres_query('store', $$
         select
             id as memory_id, content_hash, embedding_model,
-            case
-                when subvector(embedding_vector, 385, 384) = array_fill(0::real, array[384])::vector(384)
-                    then subvector(embedding_vector, 1, 384)::real[]
-                else embedding_vector::real[]
-            end as embedding
+            -- Before the numbers a vector says how many there are.
+            substring(vector_send(
+                case
+                    when subvector(embedding_vector, 385, 384) = array_fill(0::real, array[384])::vector(384)
+                        then subvector(embedding_vector, 1, 384)
+                    else embedding_vector
+                end
+            ) from 5) as embedding
         from public.memories
         where embedding_vector is not null {{ of_those }}
     $$)
 {%- endmacro %}
 
-{# Which memories have a vector, of which content and model, and the transaction that wrote the row last. #}
+{# Which memories have a vector, of which content and model, and when it was written. #}
 {% macro stored_vector_writers() -%}
     postgres_query('store', $$
-        select id as memory_id, content_hash, embedding_model, xmin::text as written_by from public.memories
+        select id as memory_id, content_hash, embedding_model, coalesce(last_embedding_update::text, '') as written_at
+        from public.memories
         where embedding_vector is not null
     $$)
-{%- endmacro %}
-
-{# Vectors of a model have as many dimensions as the longest of them. #}
-{% macro pad_vectors() -%}
-    update {{ this }} as short set
-        embedding = list_resize(short.embedding, whole.dimensions, 0),
-        embedding_hash = hash(list_resize(short.embedding, whole.dimensions, 0))
-    from (select embedding_model, max(len(embedding)) as dimensions from {{ this }} group by embedding_model) as whole
-    where short.embedding_model = whole.embedding_model and len(short.embedding) < whole.dimensions
 {%- endmacro %}

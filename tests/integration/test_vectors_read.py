@@ -1,16 +1,17 @@
-"""Vectors are read from Postgres once, and again where their memory's row was written."""
+"""Vectors are read from Postgres once, and again where another was written."""
 
 from uuid import UUID
 
 import duckdb
 import numpy
+import pytest
 
 from ingest.cycle import run_cycle
 from ingest.settings import settings
 from memories.database import Connection, connect
 
-LENGTHS = "select list_distinct(list(len(embedding))) from stg_embeddings"
 TAKEN = "select memory_id, embedding_hash from stg_embeddings order by memory_id"
+NEAREST = "select memory_id, neighbour_ids, similarities from ltm_nearest order by memory_id"
 
 
 def cached(query: str) -> list[tuple[object, ...]]:
@@ -24,31 +25,40 @@ def point(connection: Connection, memory_id: UUID, vector: list[float]) -> None:
     )
 
 
-def test_a_vector_is_read_again_where_its_row_was_written(dreamt_url: str) -> None:
-    # The labels of its clusters were written by the first cycle, after it had read the vectors.
-    run_cycle()
-    (left, _), (written, _) = cached(TAKEN)[:2]
-    with duckdb.connect(str(settings().duckdb_file)) as cache:
-        cache.execute("update stg_embeddings set embedding_hash = 7 where memory_id in (?, ?)", [left, written])
+def test_a_vector_is_read_again_where_another_was_written(dreamt_url: str) -> None:
+    """Not where something else of its row was: the first cycle wrote the labels of its clusters there."""
     with connect(autocommit=True) as connection:
+        assert connection.execute("select count(*) from public.memories where semantic_cluster is null").fetchone() == (
+            0,
+        )
+        (left, _), (written, _) = cached(TAKEN)[:2]
+        with duckdb.connect(str(settings().duckdb_file)) as cache:
+            cache.execute("update stg_embeddings set embedding_hash = 7 where memory_id in (?, ?)", [left, written])
         point(connection, UUID(str(written)), [1.0, *[0.0] * 767])
     run_cycle()
     found = dict(cached(TAKEN))
     assert found[left] == 7
-    assert cached(f"select embedding[1] from stg_embeddings where memory_id = '{written}'") == [(1.0,)]
+    ((sent,),) = cached(f"select embedding from stg_embeddings where memory_id = '{written}'")
+    assert isinstance(sent, bytes)
+    assert numpy.frombuffer(sent, dtype=">f4").tolist() == [1.0, *[0.0] * 383]
     assert found[written] != 7
 
 
-def test_vectors_of_a_model_are_as_long_as_the_longest_of_them(dreamt_url: str) -> None:
-    """What was left off at their ends is zero, whether they were read before or with it."""
-    assert cached(LENGTHS) == [([384],)]
-    longest = UUID(str(cached(TAKEN)[0][0]))
+def test_vectors_of_two_lengths_are_compared(dreamt_url: str) -> None:
+    """The second half of most is zero, and left off; one has something there."""
+    assert cached("select distinct dimensions from stg_embeddings") == [(384,)]
+    longest, shorter = (UUID(str(memory_id)) for memory_id, _ in cached(TAKEN)[-2:])
     with connect(autocommit=True) as connection:
-        point(connection, longest, [*[0.0] * 767, 1.0])
+        point(connection, shorter, [1.0, *[0.0] * 767])
+        point(connection, longest, [0.6, *[0.0] * 766, 0.8])
     run_cycle()
-    assert cached(LENGTHS) == [([768],)]
-    carried = cached(TAKEN)
-    (ends,) = cached(f"select embedding[385:] from stg_embeddings where memory_id <> '{longest}' limit 1")
-    assert not numpy.any(ends[0])
+    assert sorted(cached("select distinct dimensions from stg_embeddings")) == [(384,), (768,)]
+    carried = cached(TAKEN), cached(NEAREST)
+    similarities = {
+        frozenset((memory_id, neighbour)): similarity
+        for memory_id, neighbours, found in carried[1]
+        for neighbour, similarity in zip(neighbours, found, strict=True)  # type: ignore[call-overload]
+    }
+    assert similarities[frozenset((longest, shorter))] == pytest.approx(0.6)
     run_cycle(full_refresh=True)
-    assert cached(TAKEN) == carried
+    assert (cached(TAKEN), cached(NEAREST)) == carried

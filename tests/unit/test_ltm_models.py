@@ -10,6 +10,8 @@ import duckdb
 import numpy
 import pytest
 
+from biological_memory.vectors import in_whole_numbers
+
 LONG_TERM = "biological_memory.models.long_term"
 ltm_centroids = import_module(f"{LONG_TERM}.ltm_centroids")
 ltm_communities = import_module(f"{LONG_TERM}.ltm_communities")
@@ -38,10 +40,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
     vectors = known["embedding"]
     lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
     lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
-    order = numpy.random.default_rng(7).permutation(len(vectors))
-    places = numpy.stack(numpy.divmod(order, 4096), axis=1).astype(numpy.float32)
-    ordered = ltm_nearest.Ordered(numpy.concatenate([places, vectors[order]], axis=1))
-    found = ltm_nearest.search_backwards(ordered, lists, centroids, neighbours, threshold)
+    found = ltm_nearest.search_backwards(vectors, lists, centroids, neighbours, threshold)
     return [
         (
             str(known["memory_id"][position]),
@@ -56,7 +55,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
 
 def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
     """What the search promises, said plainly: all earlier memories, of those in the lists probed."""
-    likeness = centroids @ vectors.T
+    likeness = in_whole_numbers(centroids) @ in_whole_numbers(vectors).T
     home = likeness.argmax(axis=0)
     probed = numpy.argsort(-likeness, axis=0, kind="stable")[: ltm_nearest.PROBED_LISTS].T
     products = vectors.astype(numpy.float64) @ vectors.astype(numpy.float64).T
@@ -80,12 +79,13 @@ def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ltm_nearest, "BLOCK_MEMORIES", 384)
     monkeypatch.setattr(ltm_nearest, "TILE", 1000)
+    monkeypatch.setattr(ltm_nearest, "TILE_MEMORIES", 50)
 
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("lists", [1, 5, 40])
 def test_nearest_is_what_a_search_one_by_one_finds(lists: int) -> None:
-    """Over several blocks; with forty lists some near memories lie in none of the sixteen probed."""
+    """Over several blocks; with forty lists some near memories lie in none of the eight probed."""
     vectors = unit_vectors(1500)
     centroids = unit_vectors(lists, seed=2) if lists > 1 else ONE_LIST
     found = searched(memories(vectors), centroids, neighbours=4, threshold=0.3)
@@ -264,7 +264,9 @@ class Project:
 @pytest.fixture
 def session() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        connection.execute("create table stg_embeddings (memory_id uuid, embedding_model varchar, embedding float[])")
+        connection.execute(
+            "create table stg_embeddings (memory_id uuid, embedding_model varchar, dimensions integer, embedding blob)"
+        )
         connection.execute(
             "create table stg_learned_vectors (name varchar, version integer, position integer,"
             " embedding_model varchar, trained_on integer, vector float[])"
@@ -273,10 +275,15 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str = "small") -> None:
-    session.execute(
-        "insert into stg_embeddings select uuid(), ?, [cos(n), sin(n)] from range(?) as numbers (n)",
-        [embedding_model, count],
-    )
+    """Vectors on a circle, as Postgres sends them."""
+    angles = numpy.arange(count)
+    given = {  # noqa: F841 - DuckDB reads it by its name
+        "angle": angles,
+        "sent": numpy.array(
+            [row.tobytes() for row in numpy.stack([numpy.cos(angles), numpy.sin(angles)], 1).astype(">f4")], object
+        ),
+    }
+    session.execute("insert into stg_embeddings select uuid(), ?, 2, sent from given", [embedding_model])
 
 
 def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:

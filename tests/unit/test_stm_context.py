@@ -34,12 +34,9 @@ def follow(
     boundary: float = BOUNDARY,
 ) -> tuple[list[object], list[int]]:
     has_vector = numpy.array([vector is not None for vector in vectors], dtype=bool)
-    known = numpy.array([vector for vector in vectors if vector is not None], dtype=numpy.float32)
-    order = numpy.random.default_rng(1).permutation(len(known))
-    shuffled = numpy.zeros_like(known)
-    shuffled[order] = known
+    given = numpy.array([vector or (0.0, 0.0) for vector in vectors], dtype=numpy.float32)
     similarities, episodes = stm_context.follow_context(
-        sessions or ["s"] * len(vectors), has_vector, shuffled, order, beta, boundary
+        sessions or ["s"] * len(vectors), has_vector, given, beta, boundary
     )
     return [None if numpy.isnan(each) else pytest.approx(each) for each in similarities], episodes.tolist()
 
@@ -122,11 +119,12 @@ def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Seq
     with duckdb.connect() as session:
         session.execute("create table stm_sessions (session_id varchar, session_position integer, item_id uuid)")
         session.execute("create table stm_session_inputs as select 's' as session_id, 'print' as fingerprint")
-        session.execute("create table stg_embeddings (memory_id uuid, embedding float[])")
+        session.execute("create table stg_embeddings (memory_id uuid, dimensions integer, embedding blob)")
         for position, (memory_id, vector) in enumerate(zip(ids, vectors, strict=True)):
             session.execute("insert into stm_sessions values ('s', ?, ?)", [position, memory_id])
             if vector is not None:
-                session.execute("insert into stg_embeddings values (?, ?)", [memory_id, vector])
+                sent = numpy.array(vector, dtype=">f4").tobytes()
+                session.execute("insert into stg_embeddings values (?, ?, ?)", [memory_id, len(vector), sent])
         rows = stm_context.model(Project(session), session).order("item_id").fetchall()
     split = vectors[3] is not None
     assert [row[1:] for row in rows] == [

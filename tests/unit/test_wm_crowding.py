@@ -23,13 +23,10 @@ def similarity(offered: Sequence[Any]) -> float:
 
 
 def similarities(windows: Sequence[Sequence[Any]]) -> Sequence[float]:
-    """Each vector is an item's own; they are stored in another order."""
+    """Each vector is an item's own."""
     numbers = numpy.repeat(numpy.arange(len(windows)), [len(offered) for offered in windows])
     together = numpy.stack([vector for offered in windows for vector in offered])
-    order = numpy.random.default_rng(1).permutation(len(together))
-    shuffled = numpy.zeros_like(together)
-    shuffled[order] = together
-    offering, found = wm_crowding.mean_similarities(numbers, numpy.arange(len(together)), shuffled, order)
+    offering, found = wm_crowding.mean_similarities(numbers, numpy.arange(len(together)), together)
     assert offering.tolist() == [number for number, offered in enumerate(windows) if len(offered) > 1]
     return [float(each) for each in found]
 
@@ -85,11 +82,14 @@ def offered() -> duckdb.DuckDBPyConnection:
             ('no vectors', 'a b c d e f'), ('one vector', 'x1 b c d e f'), ('two vectors', 'x1 x2 c d e f')
         ) as offers (agent, items);
         create table stg_embeddings as
-        select memory_id, embedding, hash(embedding) as embedding_hash
+        select memory_id, 3 as dimensions, embedding, hash(embedding) as embedding_hash
         from (
             select
                 axis || number as memory_id,
-                list_transform(['x', 'y', 'z'], lambda each: (each = axis)::int)::float[] as embedding
+                -- 1.0 and 0.0, as Postgres sends them.
+                unhex(array_to_string(
+                    list_transform(['x', 'y', 'z'], lambda each: if(each = axis, '3F800000', '00000000')), ''
+                )) as embedding
             from unnest(['x', 'y', 'z']) as axes (axis), range(1, 7) as numbers (number)
         )
         """

@@ -5,12 +5,15 @@ when the memories have outgrown the old one fourfold. Few memories need no quant
 """
 
 import duckdb
-import faiss
 import numpy
 
+from biological_memory.vectors import in_whole_numbers, ranges, read_vectors
+
 FEWEST_MEMORIES_QUANTISED = 8192
-TRAINING_VECTORS_PER_LIST = 24
-TRAINING_ROUNDS = 6
+TRAINING_VECTORS_PER_LIST = 16
+TRAINING_ROUNDS = 4
+# Similarities in memory at a time: few enough for a processor's caches.
+TILE = 2**21
 NAME = "semantic_centroids"
 
 
@@ -69,22 +72,33 @@ def list_count(memory_count):
 def train(embeddings, embedding_model, lists):
     """Centroids of so many lists, from the memories of the smallest ids: shape (lists, dimensions), of length one."""
     own = embeddings.filter(is_equal("embedding_model", embedding_model))
+    dimensions = own.aggregate("max(dimensions)").fetchone()[0]
     if lists == 1:
-        return numpy.zeros((1, own.aggregate("max(len(embedding))").fetchone()[0]), dtype=numpy.float32)
+        return numpy.zeros((1, dimensions), dtype=numpy.float32)
     sample = own.project("memory_id").order("memory_id").limit(lists * TRAINING_VECTORS_PER_LIST)
-    placed = sample.project("memory_id, row_number() over (order by memory_id) as place")
-    # Not sorted, which would move the vectors: each has its place before it. An array of arrays takes several times as
-    # long as its numbers.
-    numbers = (
-        placed.set_alias("placed")
-        .join(own, "memory_id")
-        .project("unnest([place]::float[] || embedding) as number")
-        .fetchnumpy()
-    )
-    rows = numbers["number"].reshape(sample.count("*").fetchone()[0], -1)
-    vectors = numpy.ascontiguousarray(rows[numpy.argsort(rows[:, 0]), 1:])
-    quantiser = faiss.Kmeans(
-        vectors.shape[1], lists, niter=TRAINING_ROUNDS, seed=1, spherical=True, min_points_per_centroid=1
-    )
-    quantiser.train(vectors)
-    return quantiser.centroids
+    placed = sample.project("memory_id, row_number() over (order by memory_id) - 1 as place").set_alias("placed")
+    rows = placed.join(own, "memory_id").project("place, embedding")
+    vectors = read_vectors(rows, sample.count("*").fetchone()[0], dimensions)
+    return spherical_k_means(vectors, lists)
+
+
+def spherical_k_means(vectors, lists):
+    """Centroids, float32 of length one, after a few rounds of spherical k-means (Dhillon & Modha 2001) that begin with
+    the first vectors. It counts in whole numbers: the same on any machine. A list that nobody is nearest to stays.
+    """
+    whole = in_whole_numbers(vectors)
+    centroids = whole[:lists].copy()
+    for _ in range(TRAINING_ROUNDS):
+        nearest = numpy.concatenate([
+            (whole[part] @ centroids.T).argmax(axis=1) for part in ranges(len(whole), TILE // lists)
+        ])  # fmt: skip
+        order = numpy.argsort(nearest, kind="stable")
+        present, starts = numpy.unique(nearest[order], return_index=True)
+        sums = numpy.add.reduceat(whole[order].astype(numpy.float64), starts)
+        centroids[present] = in_whole_numbers(of_length_one(sums))
+    return of_length_one(centroids.astype(numpy.float64)).astype(numpy.float32)
+
+
+def of_length_one(vectors):
+    """Those whose parts cancel out stay zero."""
+    return vectors / numpy.maximum(numpy.sqrt((vectors**2).sum(axis=1, keepdims=True)), 1)

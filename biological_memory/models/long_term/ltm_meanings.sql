@@ -4,8 +4,7 @@ with gists as (
 ),
 
 concepts as (
-    select memory_id, {{ ordered_list('concept', ['place']) }} as concepts from {{ ref('ltm_concepts') }}
-    group by memory_id
+    select memory_id, concepts from {{ ref('ltm_concept_lists') }}
 ),
 
 annotations as (
@@ -17,26 +16,22 @@ annotations as (
     from {{ ref('stg_annotations') }}
 ),
 
-sources as (
-    select
-        later_id as memory_id,
-        {{ ordered_list('earlier_id', ['-cosine_similarity', 'earlier_id']) }} as semantic_associations
-    from {{ ref('ltm_semantic_edges') }}
-    group by later_id
+nearest as (
+    select memory_id, neighbour_ids from {{ ref('ltm_nearest') }}
 ),
 
 final as (
     select
         gists.memory_id,
         gists.gist,
-        coalesce(concepts.concepts, []) as concepts,
+        concepts.concepts,
         coalesce(annotations.is_goal, false) as is_goal,
         coalesce(annotations.is_procedural, false) as is_procedural,
-        coalesce(sources.semantic_associations, []) as semantic_associations
+        coalesce(nearest.neighbour_ids, []) as semantic_associations
     from gists
-    left join concepts using (memory_id)
+    inner join concepts using (memory_id)
     left join annotations using (memory_id)
-    left join sources using (memory_id)
+    left join nearest using (memory_id)
 )
 
 select * from final

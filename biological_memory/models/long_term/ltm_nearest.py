@@ -9,18 +9,21 @@ are missing nor on the machine, so that an incremental run equals a rebuild.
 import duckdb
 import numpy
 
-PROBED_LISTS = 16
+from biological_memory.vectors import MOST_SIMILAR, in_whole_numbers, ranges, read_vectors
+
+# Of a thousand lists, eight hold .998 of the nearest six that all hold, sixteen no more (benchmarks/synthetic.py).
+PROBED_LISTS = 8
+GROUPED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
-# Of a component of a vector. A product of two vectors of whole numbers stays below 2^24, up to which float32 is exact.
-STEPS = 4080
-MOST_SIMILAR = 2**24
 # Memories searched for together, and rows compared in double precision at a time.
-BLOCK_MEMORIES = 65_536
+BLOCK_MEMORIES = 131_072
 COMPARED_ROWS = 256
-# Similarities in memory at a time: few enough for the caches of a processor.
+# Similarities to centroids in memory at a time, and memories compared with a list: few enough for a processor's caches.
 TILE = 2**21
-PLACE_BITS = 32
+TILE_MEMORIES = 512
+# A similarity of 0 to twice the most; with it who asks and who is found have to fit into 63 bits.
+SIMILARITY_BITS = 26
 NOBODY = -1
 
 
@@ -46,7 +49,7 @@ def model(dbt, session):
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         quantised = centroids.filter(is_equal("embedding_model", embedding_model))
         # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
-        # fro: DuckDB takes them many times as fast as texts, and vectors as their numbers.
+        # fro: DuckDB takes them many times as fast as texts.
         session.sql(
             "create or replace temp table nearest_memories as"
             " select own.time_position - 1 as place, own.memory_id, own.fingerprint,"
@@ -54,33 +57,19 @@ def model(dbt, session):
             f" from own left join {known} as known using (memory_id)"
         )
         lists_known = session.sql("select list_position from nearest_memories order by place").fetchnumpy()
-        # Neither sorted nor kept, which would move all the vectors: each has its place before it, in two numbers that
-        # float32 can hold.
-        numbers = session.sql(
-            "select unnest([place // 4096, place % 4096]::float[] || embedding) as number"
-            " from nearest_memories inner join embeddings using (memory_id)"
-        ).fetchnumpy()["number"]
-        vectors = Ordered(numbers.reshape(len(lists_known["list_position"]), -1))
+        list_positions = lists_known["list_position"]
+        mine = embeddings.filter(is_equal("embedding_model", embedding_model))
+        dimensions = mine.aggregate("max(dimensions)").fetchone()[0]
+        rows = session.sql("select place, embedding from nearest_memories inner join embeddings using (memory_id)")
+        vectors = read_vectors(rows, len(list_positions), dimensions)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
         insert(
             session,
-            *search_backwards(vectors, lists_known["list_position"], numpy.stack(lists), neighbours, threshold),
+            *search_backwards(vectors, list_positions, numpy.stack(lists), neighbours, threshold),
         )
     return session.table("nearest_rows")
-
-
-class Ordered:
-    """Vectors by their place in time, without moving them."""
-
-    def __init__(self, numbers):
-        self.order = numpy.argsort(4096 * numbers[:, 0].astype(numpy.int64) + numbers[:, 1].astype(numpy.int64))
-        self.vectors = numbers[:, 2:]
-        self.shape = self.vectors.shape
-
-    def __getitem__(self, places):
-        return self.vectors[self.order[places]]
 
 
 def is_equal(column, value):
@@ -133,7 +122,7 @@ def search_backwards(vectors, list_positions, centroids, neighbours, threshold):
     list_positions[wanted] = probes[:, 0]
     lists = InvertedLists(list_positions, len(centroids))
     found = []
-    for block in ranges(len(wanted), BLOCK_MEMORIES):
+    for block in ranges(len(wanted), block_memories(len(vectors))):
         own = wanted[block]
         candidates = most_likely(vectors, own, probes[block], lists, neighbours + SPARE_CANDIDATES)
         found.append((own, list_positions[own], *compared(vectors, own, candidates, neighbours, threshold)))
@@ -153,12 +142,16 @@ class InvertedLists:
         return places[: numpy.searchsorted(places, place)]
 
 
-def ranges(stop, step):
-    return [slice(at, min(at + step, stop)) for at in range(0, stop, step)]
+def by_list(probes):
+    """Each list that is probed, with the rows that do."""
+    order = numpy.argsort(probes, axis=None, kind="stable")
+    probed, starts = numpy.unique(probes.ravel()[order], return_index=True)
+    for list_position, start, stop in zip(probed, starts, numpy.append(starts, len(order))[1:], strict=True):
+        yield list_position, order[start:stop] // probes.shape[1]
 
 
-def in_whole_numbers(vectors):
-    return numpy.rint(vectors * numpy.float32(STEPS))
+def block_memories(count):
+    return min(BLOCK_MEMORIES, 1 << 63 - SIMILARITY_BITS - count.bit_length())
 
 
 def probe(vectors, wanted, centroids):
@@ -166,13 +159,13 @@ def probe(vectors, wanted, centroids):
     lists = len(centroids)
     count = min(PROBED_LISTS, lists)
     found = numpy.empty((len(wanted), count), dtype=numpy.int64)
-    groups = lists // PROBED_LISTS
+    groups = lists // GROUPED_LISTS
     for part in ranges(len(wanted), max(TILE // lists, 1)):
         nearness = in_whole_numbers(vectors[wanted[part]]) @ centroids.T
         nearest = nearness
         if groups >= count:
             # As many lists as are wanted are as near as the nearest of the nearest groups: no other need be ordered.
-            nearest = nearness[:, : groups * PROBED_LISTS].reshape(len(nearness), PROBED_LISTS, groups).max(axis=1)
+            nearest = nearness[:, : groups * GROUPED_LISTS].reshape(len(nearness), GROUPED_LISTS, groups).max(axis=1)
         least = numpy.partition(nearest, -count, axis=1)[:, -count, None]
         rows, places = numpy.divmod(numpy.flatnonzero(nearness >= least), lists)
         farness = MOST_SIMILAR - nearness[rows, places].astype(numpy.int64)
@@ -184,27 +177,41 @@ def probe(vectors, wanted, centroids):
 
 def most_likely(vectors, own, probes, lists, count):
     """Positions of the likely nearest of each memory in the lists probed, the most similar first; where two are equal,
-    the later memory."""
+    the later memory.
+
+    The nearest list of each shows how similar a candidate has to be, and few in the other lists are.
+    """
     queries = in_whole_numbers(vectors[own])
-    best = numpy.full((*probes.shape, count), NOBODY)
-    by_list = numpy.argsort(probes, axis=None, kind="stable")
-    probed, starts = numpy.unique(probes.ravel()[by_list], return_index=True)
-    # List by list, so that its vectors are read once for all that probe it.
-    for list_position, probing in zip(probed, numpy.split(by_list, starts[1:]), strict=True):
-        rows, columns = numpy.divmod(probing, probes.shape[1])
-        places = lists.before(own[rows[-1]], list_position)
-        if not len(places):
-            continue
-        members = in_whole_numbers(vectors[places]).T
-        kept = min(count, len(places))
-        for tile in ranges(len(rows), max(TILE // len(places), 1)):
-            keys = ((queries[rows[tile]] @ members).astype(numpy.int64) + MOST_SIMILAR << PLACE_BITS) | places
-            late = numpy.searchsorted(places, own[rows[tile.start]])
-            keys[:, late:][places[late:] >= own[rows[tile], None]] = NOBODY
-            keys.partition(len(places) - kept, axis=1)
-            best[rows[tile], columns[tile], :kept] = keys[:, -kept:]
-    best = numpy.sort(best.reshape(len(own), -1), axis=1)[:, : -count - 1 : -1]
-    return numpy.where(best == NOBODY, NOBODY, best % 2**PLACE_BITS)
+    least = numpy.full(len(own), -MOST_SIMILAR, dtype=numpy.float32)
+    place_bits = len(vectors).bit_length()
+    found = [numpy.empty(0, dtype=numpy.int64)]
+    for ranks in (slice(0, 1), slice(1, None)):
+        # List by list, so that its vectors are read once for all that probe it.
+        for list_position, rows in by_list(probes[:, ranks]):
+            places = lists.before(own[rows[-1]], list_position)
+            if not len(places):
+                continue
+            members = in_whole_numbers(vectors[places]).T
+            for tile in ranges(len(rows), TILE_MEMORIES):
+                asking = rows[tile]
+                earlier = places[: numpy.searchsorted(places, own[asking[-1]])]
+                nearness = queries[asking] @ members[:, : len(earlier)]
+                if ranks.start == 0:
+                    late = numpy.searchsorted(earlier, own[asking[0]])
+                    nearness[:, late:][earlier[late:] >= own[asking, None]] = -numpy.inf
+                    if len(earlier) >= count:
+                        nearest = numpy.partition(nearness, len(earlier) - count, axis=1)[:, len(earlier) - count]
+                        least[asking] = numpy.maximum(nearest, -MOST_SIMILAR)
+                near, at = numpy.divmod(numpy.flatnonzero(nearness >= least[asking, None]), max(len(earlier), 1))
+                is_earlier = earlier[at] < own[asking[near]]
+                near, at = near[is_earlier], at[is_earlier]
+                similarity = nearness[near, at].astype(numpy.int64) + MOST_SIMILAR
+                found.append((asking[near] << SIMILARITY_BITS | similarity) << place_bits | earlier[at])
+    keys = numpy.sort(numpy.concatenate(found))
+    bounds = numpy.searchsorted(keys, numpy.arange(len(own) + 1) << SIMILARITY_BITS + place_bits)
+    positions = bounds[1:, None] - 1 - numpy.arange(count)
+    best = numpy.append(keys & (1 << place_bits) - 1, NOBODY)[numpy.maximum(positions, -1)]
+    return numpy.where(positions >= bounds[:-1, None], best, NOBODY)
 
 
 def compared(vectors, own, candidates, neighbours, threshold):

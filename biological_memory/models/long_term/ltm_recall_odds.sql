@@ -3,8 +3,9 @@ with nights as (
     select * from {{ ref('ltm_nights') }}
 ),
 
-presentations as (
-    select * from {{ ref('ltm_presentations') }}
+items as (
+    select agent, item_id, list_sort(list(occurred_at)) as presented_at from {{ ref('ltm_presentations') }}
+    group by agent, item_id
 ),
 
 presented as (
@@ -12,14 +13,10 @@ presented as (
         nights.agent,
         nights.night,
         nights.night_at,
-        presentations.item_id,
-        count(*) as presentation_count,
-        min(presentations.occurred_at) as first_at,
-        max(presentations.occurred_at) as last_at
+        items.item_id,
+        list_filter(items.presented_at, lambda instant: instant < nights.night_at) as presented_at
     from nights
-    inner join presentations
-        on presentations.agent = nights.agent and presentations.occurred_at < nights.night_at
-    group by nights.agent, nights.night, nights.night_at, presentations.item_id
+    inner join items on items.agent = nights.agent and items.presented_at[1] < nights.night_at
 ),
 
 final as (
@@ -29,7 +26,8 @@ final as (
         night_at,
         item_id,
         exp({{ base_level_activation(
-            'presentation_count', 'epoch(night_at) - epoch(first_at)', 'epoch(night_at) - epoch(last_at)'
+            'len(presented_at)', 'epoch(night_at) - epoch(presented_at[1])',
+            'epoch(night_at) - epoch(presented_at[-1])'
         ) }}) as recall_odds
     from presented
 )

@@ -8,6 +8,11 @@ nor ends an episode.
 
 import numpy
 
+from biological_memory.vectors import read_vectors
+
+# Items of a session that is followed beside others.
+LONGEST_TOGETHER = 500
+
 
 def model(dbt, session):
     beta = float(dbt.config.get("context_drift_rate"))
@@ -17,7 +22,7 @@ def model(dbt, session):
     embeddings = dbt.ref("stg_embeddings")
     missing = f"where session_id not in (select session_id from {dbt.this})" if dbt.is_incremental else ""
     # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro:
-    # DuckDB takes them many times as fast as texts, and vectors number by number many times as fast as arrays of them.
+    # DuckDB takes them many times as fast as texts.
     session.sql(
         f"""
         create or replace temp table context_items as
@@ -31,18 +36,11 @@ def model(dbt, session):
         """
     )
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
-    # Neither sorted nor kept, which would move all the vectors: each has its number before it, in two that float32 can
-    # hold. While models change, vectors are of two lengths.
-    dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
-    numbers = session.sql(
-        f"select unnest([number // 4096, number % 4096]::float[] || list_resize(embedding, {dimensions}, 0)) as number"
-        " from context_items inner join embeddings on memory_id = item_id"
-    ).fetchnumpy()["number"]
-    vectors = numbers.reshape(-1, dimensions + 2)
-    order = numpy.argsort(4096 * vectors[:, 0].astype(numpy.int64) + vectors[:, 1].astype(numpy.int64))
-    similarities, episodes = follow_context(
-        columns["session_number"], columns["has_vector"], vectors[:, 2:], order, beta, boundary
-    )
+    # While models change, vectors are of two lengths.
+    dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
+    rows = session.sql("select number, embedding from context_items inner join embeddings on memory_id = item_id")
+    vectors = read_vectors(rows, len(columns["has_vector"]), dimensions)
+    similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
     found = {
         "number": numpy.arange(len(episodes)),
         "episode_number": episodes,
@@ -55,27 +53,31 @@ def model(dbt, session):
     )
 
 
-def follow_context(sessions, has_vector, vectors, order, beta, boundary):
+def follow_context(sessions, has_vector, vectors, beta, boundary):
     """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time.
 
-    Vectors, taken in the order given, are those of the items that have one. All sessions go on together: the first item
-    of each, then the second.
+    Sessions go on together, the first item of each, then the second; but a long one by itself, for few are as long.
     """
     count = len(sessions)
     similarities, episodes = numpy.full(count, numpy.nan), numpy.ones(count, dtype=numpy.int32)
     if not has_vector.any():
         return similarities, episodes
-    item = numpy.cumsum(has_vector) - 1
     sessions = numpy.asarray(sessions)
-    begins = numpy.append(True, sessions[1:] != sessions[:-1])
-    session = numpy.cumsum(begins) - 1
-    place = numpy.arange(count) - numpy.flatnonzero(begins)[session]
-    contexts = numpy.zeros((session[-1] + 1, vectors.shape[1]))
+    starts = numpy.flatnonzero(numpy.append(True, sessions[1:] != sessions[:-1]))
+    lengths = numpy.diff(numpy.append(starts, count))
+    for start, length in zip(starts, lengths, strict=True):
+        if length > LONGEST_TOGETHER:
+            own = slice(start, start + length)
+            similarities[own], episodes[own] = follow_one(has_vector[own], vectors[own], beta, boundary)
+    session = numpy.repeat(numpy.arange(len(starts)), lengths)
+    place = numpy.arange(count) - starts[session]
+    contexts = numpy.zeros((len(starts), vectors.shape[1]))
     has_context, episode = numpy.zeros(len(contexts), dtype=bool), numpy.ones(len(contexts), dtype=numpy.int32)
-    in_turn = numpy.argsort(place, kind="stable")
+    together = numpy.flatnonzero(lengths[session] <= LONGEST_TOGETHER)
+    in_turn = together[numpy.argsort(place[together], kind="stable")]
     for rows in numpy.split(in_turn, numpy.flatnonzero(numpy.diff(place[in_turn])) + 1):
         moving = rows[has_vector[rows]]
-        of, new = session[moving], vectors[order[item[moving]]].astype(numpy.float64)
+        of, new = session[moving], vectors[moving].astype(numpy.float64)
         similarity = numpy.einsum("rd,rd->r", contexts[of], new)
         drifts = has_context[of]
         similarities[moving[drifts]] = similarity[drifts]
@@ -83,9 +85,32 @@ def follow_context(sessions, has_vector, vectors, order, beta, boundary):
         episode[of[ends]] += 1
         stays = drifts & ~ends
         still, similarity = of[stays], similarity[stays]
-        rho = numpy.sqrt(1 + beta**2 * (similarity**2 - 1)) - beta * similarity
-        contexts[still] = rho[:, None] * contexts[still] + beta * new[stays]
+        contexts[still] = kept(similarity, beta)[:, None] * contexts[still] + beta * new[stays]
         contexts[of[~stays]] = new[~stays]
         has_context[of] = True
         episodes[rows] = episode[session[rows]]
     return similarities, episodes
+
+
+def follow_one(has_vector, vectors, beta, boundary):
+    """The same of one session's items."""
+    similarities, episodes = numpy.full(len(vectors), numpy.nan), numpy.ones(len(vectors), dtype=numpy.int32)
+    context, episode = None, 1
+    for row, moves in enumerate(has_vector.tolist()):
+        if moves:
+            new = vectors[row].astype(numpy.float64)
+            similarity = None if context is None else float(context @ new)
+            if similarity is None:
+                context = new
+            elif similarity < boundary:
+                context, episode = new, episode + 1
+            else:
+                context = kept(similarity, beta) * context + beta * new
+            similarities[row] = numpy.nan if similarity is None else similarity
+        episodes[row] = episode
+    return similarities, episodes
+
+
+def kept(similarity, beta):
+    """The share rho of the context that an item leaves."""
+    return numpy.sqrt(1 + beta**2 * (similarity**2 - 1)) - beta * similarity

@@ -1,7 +1,7 @@
--- One row per memory that has a vector of the content it shows at as_of; read as real[], which is fastest, and once.
+-- One row per memory that has a vector of the content it shows at as_of; read as bytes, which is fastest, and once.
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ drop_stale(ref('stg_embedding_inputs'), 'memory_id') }}", post_hook="{{ pad_vectors() }}"
+    pre_hook="{{ drop_stale(ref('stg_embedding_inputs'), 'memory_id') }}"
 ) }}
 {% set most_asked_for = 5000 %}
 
@@ -19,8 +19,9 @@ final as (
         inputs.memory_id,
         inputs.fingerprint,
         vectors.embedding_model,
-        cast(vectors.embedding as float[]) as embedding,
-        hash(cast(vectors.embedding as float[])) as embedding_hash
+        cast(octet_length(vectors.embedding) // 4 as integer) as dimensions,
+        vectors.embedding,
+        hash(vectors.embedding) as embedding_hash
     from inputs
     inner join vectors using (memory_id, content_hash)
 )

@@ -6,6 +6,8 @@ which add up to the same in any order. Up to five items always fit, whatever the
 
 import numpy
 
+from biological_memory.vectors import read_vectors
+
 ALWAYS_FIT = 5
 # Of a component of a vector; and rows added up at a time.
 STEPS = 2**20
@@ -31,24 +33,22 @@ def model(dbt, session):
         " where activations.item_id in (select memory_id from embeddings)"
     )
     offers = session.sql("select number, place from crowded_items order by number, place").fetchnumpy()
-    # Each vector has its place before it, in two numbers that float32 can hold. While models change, they are of two
-    # lengths.
-    dimensions = session.sql("select coalesce(max(len(embedding)), 0) from embeddings").fetchone()[0]
-    numbers = session.sql(
-        f"select unnest([place // 4096, place % 4096]::float[] || list_resize(embedding, {dimensions}, 0)) as number"
-        " from (select distinct item_id, place from crowded_items) as items"
+    # While models change, vectors are of two lengths.
+    count = session.sql("select coalesce(max(place) + 1, 0) from crowded_items").fetchone()[0]
+    dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
+    rows = session.sql(
+        "select place, embedding from (select distinct item_id, place from crowded_items) as items"
         " inner join embeddings on memory_id = item_id"
-    ).fetchnumpy()["number"]
-    vectors = numbers.reshape(-1, dimensions + 2)
-    order = numpy.argsort(4096 * vectors[:, 0].astype(numpy.int64) + vectors[:, 1].astype(numpy.int64))
-    offering, similarities = mean_similarities(offers["number"], offers["place"], vectors[:, 2:], order)
+    )
+    vectors = read_vectors(rows, count, dimensions)
+    offering, similarities = mean_similarities(offers["number"], offers["place"], vectors)
     found = {"number": offering, "mean_cosine_similarity": similarities}
     return session.sql(
         "select window_id, fingerprint, mean_cosine_similarity from crowded_windows left join found using (number)"
     )
 
 
-def mean_similarities(windows, places, vectors, order):
+def mean_similarities(windows, places, vectors):
     """Windows (sorted, one for each item offered) that offer two vectors or more, and the mean similarity of these."""
     offering, starts, counts = numpy.unique(windows, return_index=True, return_counts=True)
     several = counts > 1
@@ -58,7 +58,7 @@ def mean_similarities(windows, places, vectors, order):
         last = max(first + 1, numpy.searchsorted(starts, starts[first] + BLOCK_ROWS))
         begins = starts[first:last] - starts[first]
         own = places[starts[first] : starts[first] + counts[first:last].sum()]
-        whole = numpy.rint(vectors[order[own]].astype(numpy.float64) * STEPS)
+        whole = numpy.rint(vectors[own].astype(numpy.float64) * STEPS)
         sums = numpy.add.reduceat(whole, begins)
         products[first:last] = squared_lengths(sums) - numpy.add.reduceat(squared_lengths(whole), begins)
         first = last
