@@ -296,7 +296,7 @@ def fill(connection: Connection, corpus: Corpus, model: str) -> Mapping[str, flo
     """Fills an empty, migrated store, and has it dreamt of; returns the seconds that each step took."""
     seconds = store_memories(connection, corpus, model)
     with _timed(seconds, "dreamt state"):
-        _dream(connection, corpus.size)
+        _dream(connection)
     with _timed(seconds, "vacuum"):
         connection.execute("vacuum analyze")
     return seconds
@@ -331,13 +331,13 @@ def _copy(connection: Connection, corpus: Corpus, model: str) -> None:
         start += len(rows)
 
 
-def _dream(connection: Connection, size: int) -> None:
+def _dream(connection: Connection) -> None:
     connection.execute("set work_mem = '256MB'")
     connection.execute(NUMBER_MEMBERS)
     connection.execute("analyze numbered")
-    with _without_index(connection, "dreams", "edge_states_b_idx", size):
-        for statement in (EPISODES, MEMBERS, STATES, EDGES):
-            connection.execute(statement)
+    for statement in (EPISODES, MEMBERS, STATES, EDGES):
+        connection.execute(statement)
+    connection.execute("select dreams.index_marts()")
     connection.execute("drop table places, numbered")
     project = Path(__file__).resolve().parent.parent / "biological_memory" / "dbt_project.yml"
     parameters = yaml.safe_load(project.read_text())["vars"]

@@ -171,18 +171,16 @@ def write_back(opened: OpenCycle) -> None:
     """Publishes what dbt computed, in one transaction; a cycle that does not publish only counts what would change."""
     connection, cycle = opened.connection, opened.cycle
     before = published.last_cycle(connection)
-    with (
-        _timed(cycle, "write_back", opened.on_step),
-        connection.transaction(force_rollback=not opened.publishes),
-    ):
-        if not opened.publishes:
-            begin(connection, cycle, opened.variables)
-        cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
+    with _timed(cycle, "write_back", opened.on_step):
+        with connection.transaction(force_rollback=not opened.publishes):
+            if not opened.publishes:
+                begin(connection, cycle, opened.variables)
+            cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
+            if opened.publishes:
+                finish(connection, cycle)
         if opened.publishes:
-            finish(connection, cycle)
-    if opened.publishes:
-        changed = {name: cycle.rows_changed[name] for name in STAGES[cycle.stage] if name in MARTS}
-        published.keep(opened.cache, before, cycle.cycle_id, changed)
+            changed = {name: cycle.rows_changed[name] for name in STAGES[cycle.stage] if name in MARTS}
+            published.keep(opened.cache, before, cycle.cycle_id, changed)
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes

@@ -110,6 +110,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
                 counts = [copy(connection, transfer, next(files)) for transfer in those]
                 if name in MARTS:
                     changed[name] = _publish_mart(connection, name, those, counts, cycle_id)
+    connection.execute("select dreams.index_marts()")
     connection.execute(FORGET_GONE)
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)

@@ -12,3 +12,5 @@ for each row when (
     old.embedding_vector is distinct from new.embedding_vector
     or old.embedding_model is distinct from new.embedding_model
 ) execute function dreams.before_vector_changed();
+
+comment on function dreams.before_vector_changed is 'Notes when a memory''s vector was written, for the cycles that read it.';

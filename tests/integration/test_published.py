@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import duckdb
@@ -15,9 +16,11 @@ from ingest.write_back import MARTS
 from memories.database import Connection, connect
 from memories.records import Document
 from memories.write import forget, store
+from tests.conftest import new_database
 
 EDGES = "select memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count from {}edge_states"
 
+AFTER_FILLING = {"edge_states_b_idx", "memory_states_concepts_idx"}
 CHANGED_BY_HAND = {"memory_states": "semantic_gist = 'by hand'", "edge_states": "evidence_count = 99"}
 BY_HAND = " union ".join(
     f"select exists (select 1 from dreams.{mart} where {changed})" for mart, changed in CHANGED_BY_HAND.items()
@@ -42,6 +45,17 @@ def known(connection: Connection) -> set[str]:
 def remember(content: str) -> UUID:
     with connect(autocommit=True) as connection:
         return store(connection, Document("test", content, content, created_at=datetime.now(UTC)))
+
+
+def test_large_marts_are_indexed_once_they_are_filled(
+    server: str, migrated_template: str, dreamt_template: tuple[str, Path]
+) -> None:
+    for template, expected in ((migrated_template, set()), (dreamt_template[0], AFTER_FILLING)):
+        with connect(new_database(server, template)) as connection:
+            found = {
+                row[0] for row in connection.execute("select indexname from pg_indexes where schemaname = 'dreams'")
+            }
+        assert found & AFTER_FILLING == expected
 
 
 def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:

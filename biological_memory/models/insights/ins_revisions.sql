@@ -2,6 +2,7 @@
 -- (supersession), or gives other quantities, on another day, for what is nearly the same statement (contradiction).
 with edges as (
     select * from {{ ref('ltm_semantic_edges') }}
+    where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
 ),
 
 annotations as (
@@ -19,6 +20,12 @@ annotations as (
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
 ),
 
+-- Nobody else revises anything, and few do.
+revisers as (
+    select * from annotations
+    where revises or len(quantities) > 0
+),
+
 compared as (
     select
         edges.*,
@@ -28,7 +35,7 @@ compared as (
         len(later.quantities) > 0 and len(earlier.quantities) > 0
         and not list_has_any(later.quantities, earlier.quantities) as quantities_differ
     from edges
-    inner join annotations as later on later.memory_id = edges.later_id
+    inner join revisers as later on later.memory_id = edges.later_id
     inner join annotations as earlier on earlier.memory_id = edges.earlier_id
 ),
 

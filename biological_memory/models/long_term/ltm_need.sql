@@ -1,10 +1,6 @@
 -- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall
 -- odds spreads to what it was active together with (Mattar & Daw 2018).
-with nights as (
-    select distinct night, night_at from {{ ref('ltm_nights') }}
-),
-
-activated as (
+with activated as (
     select * from {{ ref('ltm_recall_odds') }}
 ),
 
@@ -18,25 +14,29 @@ ties as (
     select memory_b, memory_a, occurred_at from coactivations
 ),
 
-by_night as (
-    select nights.night, ties.from_id, ties.to_id
-    from nights
-    inner join ties on ties.occurred_at < nights.night_at
+occasions as (
+    select from_id, list_sort(list(occurred_at)) as occurred_at from ties
+    group by from_id
 ),
 
 -- What spreads is shared out evenly among the occasions on which an item was active with another.
 shared_out as (
-    select by_night.night, by_night.from_id, any_value(activated.recall_odds) / count(*) as odds
-    from by_night
-    inner join activated on activated.night = by_night.night and activated.item_id = by_night.from_id
-    group by by_night.night, by_night.from_id
+    select
+        activated.night,
+        activated.night_at,
+        occasions.from_id,
+        activated.recall_odds / len(
+            list_filter(occasions.occurred_at, lambda instant: instant < activated.night_at)
+        ) as odds
+    from activated
+    inner join occasions on occasions.from_id = activated.item_id and occasions.occurred_at[1] < activated.night_at
 ),
 
 received as (
-    select by_night.night, by_night.to_id as item_id, {{ exact_sum('shared_out.odds') }} as odds
-    from by_night
-    inner join shared_out using (night, from_id)
-    group by by_night.night, by_night.to_id
+    select shared_out.night, ties.to_id as item_id, {{ exact_sum('shared_out.odds') }} as odds
+    from shared_out
+    inner join ties on ties.from_id = shared_out.from_id and ties.occurred_at < shared_out.night_at
+    group by shared_out.night, ties.to_id
 ),
 
 final as (

@@ -21,22 +21,25 @@ candidates as (
         needs.night_at,
         needs.item_id,
         needs.need,
-        list_filter(reviews.events, lambda event: event.seconds < epoch(needs.night_at)) as events
+        len(list_filter(reviews.events, lambda event: event.seconds < epoch(needs.night_at))) as event_count
     from needs
     inner join nights using (agent, night)
     inner join reviews using (item_id)
 ),
 
+-- Between most nights nothing happens to an item: its events are folded once for all of these.
 remembered as (
-    select *, {{ fsrs_fold('events') }} as state  -- noqa: PRS
-    from candidates
+    select item_id, event_count, {{ fsrs_fold('events[:event_count]') }} as state  -- noqa: PRS
+    from (select distinct item_id, event_count from candidates) as so_far
+    inner join reviews using (item_id)
 ),
 
 gained as (
     select
-        *,
+        candidates.*,
         1 - {{ fsrs_retrievability('(epoch(night_at) - state.seconds) / 86400.0', 'state.stability') }} as gain
-    from remembered
+    from candidates
+    inner join remembered using (item_id, event_count)
 ),
 
 ranked as (
