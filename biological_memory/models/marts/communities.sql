@@ -24,9 +24,7 @@ levels as (
 
 communities as (
     select
-        agent,
-        level,
-        community_id,
+        agent, level, community_id,
         any_value(parent_id) as parent_id,
         cast(count(*) as integer) as memory_count,
         row_number() over () as community_number
@@ -35,27 +33,21 @@ communities as (
     having count(*) > 1
 ),
 
-placed as (
-    select levels.memory_id, communities.community_number
-    from levels
-    inner join communities using (agent, level, community_id)
-),
-
 frequencies as (
     select agent, concept_hash, any_value(concept) as concept, count(*) as concept_count from concepts
     group by agent, concept_hash
 ),
 
 totals as (
-    select agent, sum(concept_count) as total_count from frequencies
-    group by agent
+    select agent, sum(concept_count) as total_count from frequencies group by agent
 ),
 
 counted as (
-    select placed.community_number, concepts.agent, concepts.concept_hash, count(*) as inside_count
-    from placed
-    inner join concepts using (memory_id)
-    group by placed.community_number, concepts.agent, concepts.concept_hash
+    select communities.community_number, agent, concepts.concept_hash, count(*) as inside_count
+    from levels
+    inner join communities using (agent, level, community_id)
+    inner join concepts using (agent, memory_id)
+    group by communities.community_number, agent, concepts.concept_hash
 ),
 
 weighed as (
@@ -70,18 +62,13 @@ weighed as (
 ),
 
 named as (
-    select community_number, {{ ordered_list('concept', ['-typicality', 'concept']) }}[:8] as concepts
-    from weighed
+    select community_number, {{ ordered_list('concept', ['-typicality', 'concept']) }}[:8] as concepts from weighed
     group by community_number
 ),
 
 final as (
     select
-        communities.community_id,
-        communities.agent,
-        nights.night,
-        communities.level,
-        communities.parent_id,
+        communities.community_id, communities.agent, nights.night, communities.level, communities.parent_id,
         coalesce(array_to_string(named.concepts[:3], ', '), 'unnamed') as name,
         coalesce(named.concepts, []) as concepts,
         communities.memory_count
