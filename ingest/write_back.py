@@ -1,4 +1,4 @@
-"""Publishes what a cycle computed: each mart is copied beside its table, then one transaction merges what differs."""
+"""Publishes what a cycle computed: marts are copied into Postgres, and what differs is merged in one transaction."""
 
 import json
 from collections.abc import Mapping, Sequence
