@@ -8,19 +8,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-
-@contextmanager
-def lifeline() -> Iterator[int]:
-    """Standard input for a child that calls `end_with_parent`: one that still runs after the block ends then."""
-    child_end, own_end = os.pipe()
-    try:
-        yield child_end
-    finally:
-        os.close(own_end)
-        os.close(child_end)
 
 
 def end_with_parent() -> None:

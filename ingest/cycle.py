@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ingest import dbt, forgetting, published
+from ingest import dbt, dbt_process, forgetting, published
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.cycle_record import STAGES, Cycle, begin, fail, finish
 from ingest.embed import count_waiting, embed
@@ -100,6 +100,7 @@ def open_cycle(
     # What is misspelt is told at once, not after waiting for another cycle.
     dbt.parameters(overrides or {})
     with cycle_lock(database_url, wait, on_step) as connection:
+        dbt_process.get_ready()
         variables = dbt.parameters({**fitted_parameters(connection), **(overrides or {})})
         opened = OpenCycle(
             connection,

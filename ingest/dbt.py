@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +13,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
-from ingest.child import lifeline
+from ingest import dbt_process
 from ingest.settings import IngestSettings
 from memories.errors import CacheLocked, CycleFailed
 from memories.settings import PROJECT_ROOT
@@ -92,9 +90,9 @@ def run(
     target = store_settings().dreams_home / "dbt_target"
     # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
     given = {name: value for name, value in variables.items() if name != "as_of"}
-    took = target / "seconds.json"
-    command = [
-        *(sys.executable, "-m", "ingest.dbt_process", str(took)),
+    target.mkdir(parents=True, exist_ok=True)
+    said, took = target / "said.txt", target / "seconds.json"
+    arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", "run"),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
         *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(given)),
@@ -114,13 +112,9 @@ def run(
         # themselves wait for one another.
         "OPENBLAS_NUM_THREADS": "1",
     }
-    with lifeline() as stdin:
-        finished = subprocess.run(
-            command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, stdin=stdin
-        )
-    if finished.returncode != 0:
-        said = [line for line in (finished.stdout + finished.stderr).splitlines() if line.strip()]
-        raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(said[-FAILURE_LINES:]))
+    if not dbt_process.run(arguments, environment, said, took):
+        lines = [line for line in said.read_text().splitlines() if line.strip()]
+        raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
     _version_file(cache).write_text(code_version())
     seconds = json.loads(took.read_text())
     stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}

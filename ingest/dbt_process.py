@@ -1,23 +1,56 @@
-"""dbt as a child process, which a killed cycle does not leave behind with the DuckDB file. Started by `ingest.dbt`.
+"""dbt in a process of its own, which a cycle that is killed does not leave behind. Started by `ingest.dbt`.
 
-What dbt would write of the whole project takes it seconds; what each model took, in seconds, is written here instead.
+A fork server imports dbt, which takes seconds: the first cycle of a program can do other things meanwhile, and the next
+ones need not wait. What dbt would write of the whole project takes it seconds too; here it is what each model took.
 """
 
 import json
+import multiprocessing
+import os
 import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 
-from dbt.artifacts.schemas.run import RunExecutionResult
-from dbt.cli.main import dbtRunner
+from ingest.child import end_with_starter
+from memories.settings import PROJECT_ROOT
 
-from ingest.child import end_with_parent
+_processes = multiprocessing.get_context("forkserver")
 
-if __name__ == "__main__":
-    end_with_parent()
-    file, *arguments = sys.argv[1:]
-    outcome = dbtRunner().invoke(arguments)
+
+def get_ready() -> None:
+    """Has dbt imported beside what goes on here."""
+    _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
+    forkserver.ensure_running()
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str], said: Path, seconds: Path) -> bool:
+    """Whether dbt did what it was asked. What it says goes to one file, each model's seconds to the other, as JSON."""
+    get_ready()
+    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), said, seconds))
+    process.start()
+    try:
+        process.join()
+        return process.exitcode == 0
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _invoke(arguments: Sequence[str], environment: Mapping[str, str], said: Path, seconds: Path) -> None:
+    end_with_starter()
+    with said.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.chdir(PROJECT_ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner().invoke(list(arguments))
     if outcome.exception is not None:
         sys.exit(f"{type(outcome.exception).__name__}: {outcome.exception}")
     if not outcome.success or not isinstance(outcome.result, RunExecutionResult):
         sys.exit(1)
-    Path(file).write_text(json.dumps({run.node.name: run.execution_time for run in outcome.result.results}))
+    seconds.write_text(json.dumps({run.node.name: run.execution_time for run in outcome.result.results}))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import log
 from pathlib import Path
 from shutil import copytree, rmtree
+from time import sleep
 from uuid import UUID, uuid4
 
 import numpy
@@ -348,6 +349,7 @@ from memories.database import connect
 from memories.lexical import LexicalIndex
 index = LexicalIndex(Path(sys.argv[1]), tail_rows=0)
 with connect(autocommit=True) as connection:
+    print(connection.info.backend_pid, flush=True)
     for number in range(1_000_000):
         connection.execute("update memories set summary = %s", (f"state{number}",))
         index.catch_up(connection)
@@ -365,10 +367,14 @@ def test_a_process_that_is_killed_while_it_writes_leaves_an_index_that_can_be_us
             [sys.executable, "-c", WRITER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert writer.stdout is not None
+        server_process_id = int(writer.stdout.readline())
         for _ in range(writes):
             assert writer.stdout.readline()
         writer.kill()
         writer.wait()
+        # What the killed process had asked for last, the server may still be writing.
+        while connection.execute("select from pg_stat_activity where pid = %s", (server_process_id,)).fetchone():
+            sleep(0.01)
         (state,) = connection.execute("select distinct summary from memories").fetchone()
         index = LexicalIndex(folder, tail_rows=0)
         assert set(search(index, connection, state)) == memory_ids
