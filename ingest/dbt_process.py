@@ -7,6 +7,7 @@ ones need not wait. What dbt would write of the whole project takes it seconds t
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
@@ -21,7 +22,12 @@ _processes = multiprocessing.get_context("forkserver")
 def get_ready() -> None:
     """Has dbt imported beside what goes on here."""
     _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
-    forkserver.ensure_running()
+    # Ctrl-C is for the cycle, not for what it started, which would say where it was in its imports.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], said: Path, seconds: Path) -> bool:
