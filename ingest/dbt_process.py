@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 from ingest.child import end_with_starter
@@ -22,7 +22,9 @@ _processes = multiprocessing.get_context("forkserver")
 def get_ready() -> None:
     """Has dbt imported beside what goes on here."""
     _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
-    # Ctrl-C is for the cycle, not for what it started, which would say where it was in its imports.
+    # Ctrl-C is for the cycle, not for what it started, which would say where it was in its imports. The tracker
+    # comes first: where the fork server has to start it, signals are let through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
