@@ -1,20 +1,17 @@
-"""What each mechanism of the dream adds: to recall, and to how well it foretells which memories will be needed.
+"""What each mechanism of the dream adds: to recall, and to how well the probabilities of recalls are calibrated.
 
     make bench-ablation
     make bench-ablation LOCOMO=locomo10.json
 
 Each conversation of LoCoMo becomes a life that is asked about: it ends four weeks ago, every other question has been
-asked since, in an order drawn once, at its own hour, its results were shown and its evidence cited. Then the store
-dreams, twice, so that what is replayed takes effect, and the other questions are put to it. Each mechanism is switched
-off alone, and all is dreamt anew. Recall is told with the middle 95 % of its differences from that with every
-mechanism, over questions drawn anew (paired bootstrap). Predicted are all memories, each night that predictions are
-made, as `ins_calibrations` has it, and judged by what was needed within the horizon; "base rate" gives every memory the
-share that was needed before. How well forgetting foretells real reviews is told beside: the curve against the base
-rate, on the review log of the evaluation data (DREAMS_EVAL_DATA).
+asked since, at its own hour, its results were shown and its evidence cited. Then the store dreams, twice, so that what
+is replayed takes effect, and the other questions are put to it. Each mechanism is switched off alone, and all is dreamt
+anew. Predictions are those that the cycle makes of what will be needed, scored at their horizon. How well forgetting
+foretells real reviews is told beside: the curve against the base rate, on the review log of the evaluation data
+(DREAMS_EVAL_DATA).
 """
 
 import os
-import random
 import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import log
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID, uuid5
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,12 +28,11 @@ sys.path.insert(0, str(ROOT))
 import duckdb
 import numpy
 import psycopg
-from numpy.typing import NDArray
 
 import ingest.settings
 import memories.settings
 from benchmarks.human_memory import reviews, shipped
-from benchmarks.recall import DATA, HOME, RESAMPLES, Collected, Question, locomo, rankings, recall_at, remembered
+from benchmarks.recall import DATA, HOME, Collected, Question, locomo, rankings, recall_at, remembered
 from ingest.cycle import enrich, open_cycle, run_cycle
 from ingest.load import load
 from memories import database
@@ -50,29 +45,9 @@ from memories.vectors import Embed
 
 ASKED_DAYS = 28
 SHOWN = 10
-DEPTHS = (5, 10, 50)
 EVENT = """
 insert into dreams.recall_events (memory_id, kind, query_id, rank, occurred_at) values (%s, %s, %s, %s, %s)
 """
-
-
-PREDICTIONS = """
-select
-    1 / (1 + exp(-(intercept + slope * log_need))) as probability,
-    (needed_count + 1) / (learnt_count + 2) as base_rate,
-    cast(was_needed as integer) as was_needed
-from ins_need_outcomes
-inner join ins_calibrations using (agent, night)
-where learnt_count > 0 and due_at <= (select as_of from dream)
-"""
-
-
-class Prediction(NamedTuple):
-    """How likely a memory was to be needed, by what was learnt and by the base rate, and 1 if it was, else 0."""
-
-    probability: float
-    base_rate: float
-    was_needed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +62,11 @@ class Mechanism:
 MECHANISMS = (
     Mechanism("none", {}),
     Mechanism("contiguity", {"contiguity_lag": 0}),
-    Mechanism("Hebbian edges", {"hebbian_learning_rate": 0, "need_spread": 0}),
+    Mechanism("Hebbian edges", {"hebbian_learning_rate": 0}),
     Mechanism("replay", {"replay_budget": 0}),
     Mechanism("down-scaling", {"forgetting_rate": 0}),
     Mechanism("context drift", {"episode_boundary_similarity": -1}),
-    Mechanism("forgetting", {"activation_decay": 0}, ["retrievability"]),
+    Mechanism("forgetting", {}, ["retrievability"]),
 )
 
 
@@ -142,63 +117,49 @@ def asked_about(name: str, life: Collected, questions: Sequence[Question], now: 
                 connection.execute(EVENT, (memory_id, kind, query_id, rank, at))
 
 
-def predictions() -> list[Prediction]:
-    """What each memory's probability was on each night that had learnt from one before, and what came of it."""
+def predictions() -> list[tuple[float, bool]]:
+    """Probability and outcome of each prediction that came to its horizon."""
     with duckdb.connect(os.environ["DUCKDB_PATH"], read_only=True) as connection:
-        return [Prediction(*map(float, row)) for row in connection.execute(PREDICTIONS).fetchall()]
+        return [
+            (float(probability), bool(was_needed))
+            for probability, was_needed in connection.execute(
+                "select probability, was_needed from ins_predictions where validated is not null"
+            ).fetchall()
+        ]
 
 
-def brier(scored: Sequence[tuple[float, float]]) -> float:
+def brier(scored: Sequence[tuple[float, bool]]) -> float:
     return float(numpy.mean([(probability - happened) ** 2 for probability, happened in scored]))
 
 
-def log_loss(scored: Sequence[tuple[float, float]]) -> float:
+def log_loss(scored: Sequence[tuple[float, bool]]) -> float:
     return float(numpy.mean([-log(probability if happened else 1 - probability) for probability, happened in scored]))
 
 
 def measure(lives: Sequence[Collected], now: datetime, embed: Embed) -> None:
     found: dict[str, list[tuple[Question, Sequence[str]]]] = {mechanism.name: [] for mechanism in MECHANISMS}
-    predicted: dict[str, list[Prediction]] = {mechanism.name: [] for mechanism in MECHANISMS}
+    scored: dict[str, list[tuple[float, bool]]] = {mechanism.name: [] for mechanism in MECHANISMS}
     for life in lives:
         base = "ablation_" + sha256(life.name.encode()).hexdigest()[:8]
-        before = list(life.questions[::2])
-        random.Random(life.name).shuffle(before)
-        asked_about(base, life, before, now, embed)
+        asked_about(base, life, life.questions[::2], now, embed)
         put = Collected(life.name, life.documents, life.questions[1::2])
         for mechanism in MECHANISMS:
             use("ablation", base)
             # What one night replays, the next cycle sees.
             for _ in range(2):
                 run_cycle(overrides=mechanism.parameters)
-            predicted[mechanism.name] += predictions()
+            scored[mechanism.name] += predictions()
             with Memory(embed=embed) as memory:
                 ranked = rankings(memory, put, mechanism.terms)
             found[mechanism.name] += zip(put.questions, ranked, strict=True)
-    whole = recalls(found["none"])
-    print(f"{'without':<14} " + " ".join(f"{f'R@{k}':>7} {'difference, 95 %':>18}" for k in DEPTHS)
-          + f" {'Brier':>7} {'log loss':>9} {'predictions':>12}")  # fmt: skip
+    print(f"{'without':<16} {'R@5':>7} {'R@10':>7} {'R@50':>7} {'Brier':>7} {'log loss':>9} {'predictions':>12}")
     for name, answers in found.items():
-        each = recalls(answers)
-        shown = " ".join(
-            f"{mean:>7.4f} {least:>+9.4f}{most:>+9.4f}"
-            for mean, (least, most) in zip(each.mean(axis=0), differences(each - whole), strict=True)
-        )
-        scored = [(prediction.probability, prediction.was_needed) for prediction in predicted[name]]
-        print(f"{name:<14} {shown} {brier(scored):>7.4f} {log_loss(scored):>9.4f} {len(scored):>12}", flush=True)
-    scored = [(prediction.base_rate, prediction.was_needed) for prediction in predicted["none"]]
-    print(f"{'base rate':<14} {'':>80} {brier(scored):>7.4f} {log_loss(scored):>9.4f} {len(scored):>12}")
-
-
-def recalls(answers: Sequence[tuple[Question, Sequence[str]]]) -> NDArray[numpy.float64]:
-    """A row a question, a column a depth."""
-    return numpy.array([[recall_at(k)(ranked, question) for k in DEPTHS] for question, ranked in answers])
-
-
-def differences(paired: NDArray[numpy.float64]) -> Sequence[tuple[float, float]]:
-    """The middle 95 % of each column's mean, over rows drawn anew with a fixed seed (bootstrap; Efron 1979)."""
-    drawn = numpy.random.default_rng(1).integers(0, len(paired), (RESAMPLES, len(paired)))
-    least, most = numpy.quantile(paired[drawn].mean(axis=1), (0.025, 0.975), axis=0)
-    return list(zip(least.tolist(), most.tolist(), strict=True))
+        means = [numpy.mean([recall_at(k)(ranked, question) for question, ranked in answers]) for k in (5, 10, 50)]
+        print(
+            f"{name:<16} " + " ".join(f"{mean:>7.4f}" for mean in means)
+            + f" {brier(scored[name]):>7.4f} {log_loss(scored[name]):>9.4f} {len(scored[name]):>12}",
+            flush=True,
+        )  # fmt: skip
 
 
 def foretold(folder: Path) -> None:

@@ -87,7 +87,7 @@ EFFECTS = {
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
     "habit_lift": Effect(4, "ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
-    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need ins_need_outcomes ins_calibrations ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
+    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
 # Parameters tried in one run of dbt: no figure of a group depends on another's parameter or on another's models.
 GROUPS = [

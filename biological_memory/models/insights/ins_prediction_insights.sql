@@ -21,7 +21,7 @@ final as (
         predictions.validated,
         predictions.brier_score as validation_score,
         predictions.night_at as discovered_at,
-        'need, calibrated on earlier nights' as discovery_method
+        'recall odds, calibrated on earlier nights' as discovery_method
     from predictions
     inner join gists on gists.memory_id = predictions.item_id
 )

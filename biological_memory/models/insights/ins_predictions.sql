@@ -1,31 +1,64 @@
--- One row per night and memory most likely to be needed soon after it. A night's predictions stand for two horizons,
--- so that each is scored at the probability it was made with.
-with outcomes as (
-    select * from {{ ref('ins_need_outcomes') }}
+-- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of the
+-- memories predicted in the four horizons before that were needed in time (rule of succession). A night's predictions
+-- stand for two horizons, so that each is scored at the probability it was made with.
+with nights as (
+    select agent, night from {{ ref('ltm_nights') }}
+    where is_evaluated
 ),
 
-calibrations as (
-    select agent, night, intercept, slope from {{ ref('ins_calibrations') }}
+needs as (
+    select * from {{ ref('ltm_need') }}
+),
+
+recalls as (
+    select item_id, occurred_at from {{ ref('attention_events') }}
+    where kind <> 'created'
 ),
 
 ranked as (
-    select * from outcomes
-    qualify
-        row_number() over (partition by agent, night order by need desc, item_id) <= 5
-        and night >= max(night) over (partition by agent) - 2 * {{ var('prediction_horizon_days') }}
+    select
+        needs.*,
+        {{ night_instant('needs.night + ' ~ var('prediction_horizon_days')) }} as due_at
+    from needs
+    inner join nights using (agent, night)
+    qualify row_number() over (partition by agent, night order by needs.need desc, needs.item_id) <= 5
+),
+
+outcomes as (
+    select
+        *,
+        exists(
+            select 1 from recalls
+            where
+                recalls.item_id = ranked.item_id
+                and recalls.occurred_at >= ranked.night_at
+                and recalls.occurred_at < ranked.due_at
+        ) as was_needed
+    from ranked
+),
+
+hits as (
+    select agent, night, due_at, count(*) as predicted_count, count(*) filter (where was_needed) as needed_count
+    from outcomes
+    group by agent, night, due_at
 ),
 
 calibrated as (
     select
-        ranked.agent,
-        ranked.night,
-        ranked.night_at,
-        ranked.item_id,
-        ranked.due_at,
-        ranked.was_needed,
-        1 / (1 + exp(-(calibrations.intercept + calibrations.slope * ranked.log_need))) as probability
-    from ranked
-    inner join calibrations using (agent, night)
+        outcomes.agent,
+        outcomes.night,
+        outcomes.night_at,
+        outcomes.item_id,
+        outcomes.due_at,
+        outcomes.was_needed,
+        (1 + coalesce(sum(hits.needed_count), 0)) / (2 + coalesce(sum(hits.predicted_count), 0)) as probability
+    from outcomes
+    left join hits
+        on
+            hits.agent = outcomes.agent
+            and hits.due_at <= outcomes.night_at
+            and hits.night >= outcomes.night - 4 * {{ var('prediction_horizon_days') }}
+    group by all
 ),
 
 final as (
@@ -34,6 +67,7 @@ final as (
         if(due_at <= {{ as_of() }}, was_needed, null) as validated,
         if(due_at <= {{ as_of() }}, power(probability - cast(was_needed as integer), 2), null) as brier_score
     from calibrated
+    qualify night >= max(night) over (partition by agent) - 2 * {{ var('prediction_horizon_days') }}
 )
 
 select * from final
