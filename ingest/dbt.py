@@ -22,6 +22,7 @@ from memories.settings import settings as store_settings
 PROJECT = PROJECT_ROOT / "biological_memory"
 PROFILES = PROJECT_ROOT / "profiles"
 FAILURE_LINES = 12
+KEPT_TARGETS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,9 @@ def run(
     cache.parent.mkdir(parents=True, exist_ok=True)
     check_free(cache)
     _discard_outdated(cache)
-    target = store_settings().dreams_home / "dbt_target"
     # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
     given = {name: value for name, value in variables.items() if name != "as_of"}
-    target.mkdir(parents=True, exist_ok=True)
+    target = _target_folder(given)
     said, took = target / "said.txt", target / "seconds.json"
     arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", "run"),
@@ -139,6 +139,17 @@ def copy_cache(cache: Path, target: Path) -> None:
     for file in (cache, _version_file(cache)):
         if file.exists():
             shutil.copyfile(file, _version_file(target) if file != cache else target)
+
+
+def _target_folder(variables: Mapping[str, object]) -> Path:
+    """dbt parses for as long as a small cycle, and keeps what it parsed of one set of parameters: a folder for each."""
+    folders = store_settings().dreams_home / "dbt_target"
+    own = folders / sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()[:12]
+    own.mkdir(parents=True, exist_ok=True)
+    own.touch()
+    for folder in sorted(folders.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT_TARGETS]:
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    return own
 
 
 def _discard_outdated(cache: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ingest.dbt import PROFILES, PROJECT, install_extension
@@ -31,6 +32,18 @@ def test_build_passes_every_test_on_the_sample(dreamt_url: str, tmp_path: Path) 
     assert kinds.count("unit_test") > 80
     assert kinds.count("test") > 400
     assert {result["status"] for result in results} <= {"success", "pass", "no-op"}
+
+
+def test_a_model_that_fails_leaves_its_table_as_it_was(dreamt_url: str, duckdb_file: Path, tmp_path: Path) -> None:
+    def capacities() -> list[tuple[object, ...]]:
+        with duckdb.connect(str(duckdb_file), read_only=True) as cache:
+            return cache.sql("select * from wm_capacities order by all").fetchall()
+
+    before = capacities()
+    failed = dbt(tmp_path, "run", "--select", "wm_capacities", "--vars", "{working_memory_capacity: many}")
+    assert failed.returncode == 1
+    assert "many" in failed.stdout
+    assert before and capacities() == before
 
 
 @pytest.fixture(scope="module")
