@@ -36,10 +36,10 @@ QUOTES = "\"'`*_\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u30
 BARE = f" {QUOTES}"
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff"
 # White space, and the marks of quotations and lists at the beginning of a line.
-LAYOUT = re.compile(r"(?:(?:\A|\n)[^\S\n]*+(?:(?:>|[-*+\u2022]|\d{1,3}[.)])[^\S\n]++|>)*+|\s)++")
+LAYOUT = re.compile(r"(?>(?:(?:\A|\n)[^\S\n]*+(?>(?:(?:>|[-*+\u2022]|\d{1,3}[.)])[^\S\n]++|>)*)|\s)+)")
 # Where a quotation may begin and end: not within a word, and not before "+1".
 BEGINNING = re.compile(rf"(?<![^\W_])\S|[{IDEOGRAPHS}]")
-ENDING = re.compile(rf"(?:[^\w\s]|_)*+(?!\S)|[\"\u201d\u00bb\u203a\u300d\u300f)\]\u2013\u2014{IDEOGRAPHS}]")
+ENDING = re.compile(rf"(?>(?:[^\w\s]|_)*)(?!\S)|[\"\u201d\u00bb\u203a\u300d\u300f)\]\u2013\u2014{IDEOGRAPHS}]")
 
 # Memories that were recalled, as far as dreams.recalled_texts does not know, with their earlier versions. Sorted, so
 # that all are found before the first is taken: each lookup would pass over those taken just now.

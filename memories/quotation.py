@@ -116,7 +116,7 @@ def _escaped(value: str) -> str:
 
 def _form(left: str, right: str, quote: str) -> Form:
     """The marker's pattern, for brackets and quotation marks as patterns."""
-    within = rf"(?:(?!{right})[^<>])*+{right}"
+    within = rf"(?>(?:(?!{right})[^<>])*){right}"
     memory = rf"(?P<opened>{MEMORY}(?= id={quote}(?P<id>{UUID_FORM}){quote})|{NOTES}(?= about={quote})){within}"
     return Form(left.replace("\\\\", "\\"), re.compile(rf"{left}(?:{memory}|/(?P<closed>{MEMORY}|{NOTES}){right})"))
 

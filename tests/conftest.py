@@ -37,6 +37,8 @@ Dreams = Callable[..., subprocess.CompletedProcess[str]]
 OWN = "own"
 # Each process of the tests has a core to itself: threads that wait for one another on it take twice the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests interrupt programs. Those would ignore it where pytest was started with interrupts ignored, as `&` in a script does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says nothing on a machine that does other things besides.
 hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tests")

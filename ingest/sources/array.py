@@ -12,10 +12,11 @@ from ingest.sources.stream import LINE_LIMIT_BYTES, UTF8_MARK
 
 CHUNK_BYTES = 256 * 1024
 BLANKS = b" \t\r\n"
-STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + STRING + rb")*+", re.DOTALL)
-TO_BRACKET_OR_COMMA = re.compile(rb'(?:[^"\[\]{},]++|' + STRING + rb")*+", re.DOTALL)
-REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+# Repetitions of groups are atomic groups, not possessive: those, Python before 3.11.5 loses its way in.
+STRING = rb'"(?>(?:[^"\\]++|\\.)*)"'
+TO_BRACKET = re.compile(rb'(?>(?:[^"\[\]{}]++|' + STRING + rb")*)", re.DOTALL)
+TO_BRACKET_OR_COMMA = re.compile(rb'(?>(?:[^"\[\]{},]++|' + STRING + rb")*)", re.DOTALL)
+REST_OF_STRING = re.compile(rb'(?>(?:[^"\\]++|\\.)*)', re.DOTALL)
 
 
 class Cutter:
