@@ -180,8 +180,8 @@ def write_back(opened: OpenCycle) -> None:
             if opened.publishes:
                 finish(connection, cycle)
         if opened.publishes:
-            changed = {name: cycle.rows_changed[name] for name in STAGES[cycle.stage] if name in MARTS}
-            published.keep(opened.cache, before, cycle.cycle_id, changed)
+            marts = [name for name in STAGES[cycle.stage] if name in MARTS]
+            published.keep(opened.cache, before, cycle.cycle_id, marts)
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes

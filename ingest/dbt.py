@@ -90,7 +90,7 @@ def run(
     _discard_outdated(cache)
     # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
     given = {name: value for name, value in variables.items() if name != "as_of"}
-    target = _target_folder(given)
+    target = _target_folder(cache, given)
     said, took = target / "said.txt", target / "seconds.json"
     arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", "run"),
@@ -141,10 +141,10 @@ def copy_cache(cache: Path, target: Path) -> None:
             shutil.copyfile(file, _version_file(target) if file != cache else target)
 
 
-def _target_folder(variables: Mapping[str, object]) -> Path:
-    """dbt parses for as long as a small cycle, and keeps what it parsed of one set of parameters: a folder for each."""
+def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
+    """dbt parses for as long as a small cycle, and keeps what it parsed for one DuckDB file and set of parameters."""
     folders = store_settings().dreams_home / "dbt_target"
-    own = folders / sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()[:12]
+    own = folders / sha256(json.dumps([str(cache), variables], sort_keys=True).encode()).hexdigest()[:12]
     own.mkdir(parents=True, exist_ok=True)
     own.touch()
     for folder in sorted(folders.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT_TARGETS]:

@@ -1,11 +1,12 @@
-"""What Postgres has of each mart, kept in the DuckDB file beside it: the next cycle publishes what differs.
+"""What Postgres has of each mart, kept in the DuckDB file: the next cycle publishes what differs.
 
+What was published is not copied but kept under another name, with a view in its place until dbt makes the mart anew.
 Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
 memories were deleted), the whole mart is compared there.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from ingest import forgetting
 from memories.database import Connection
 
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
-IS_KEPT = "select 1 from information_schema.tables where table_schema = 'published' and table_name = 'marts'"
+IS_KEPT = "select 1 from information_schema.tables where table_name = 'published_marts'"
+IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
 logger = logging.getLogger(__name__)
 
 
@@ -25,12 +27,12 @@ def last_cycle(connection: Connection) -> UUID | None:
 
 
 def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the mart of that name in schema `published` of a DuckDB file is what Postgres holds."""
+    """Whether what a DuckDB file keeps of the mart of that name is what Postgres holds."""
     kept_with = _cycle_of(source, name)
     if kept_with is None or kept_with != last_cycle(connection) or forgetting.waiting(connection):
         return False
     held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
-    return held == (_count(source, f"published.{name}"),)
+    return held == (_count(source, kept(name)),)
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -40,41 +42,47 @@ def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
 def _cycle_of(source: duckdb.DuckDBPyConnection, name: str) -> UUID | None:
     if not source.execute(IS_KEPT).fetchall():
         return None
-    row = source.execute("select cycle_id from published.marts where name = ?", [name]).fetchone()
+    row = source.execute("select cycle_id from published_marts where name = ?", [name]).fetchone()
     return None if row is None else UUID(str(row[0]))
 
 
-def keep(cache: Path, before: UUID | None, cycle_id: UUID, rows_changed: Mapping[str, int]) -> None:
-    """Keeps what a cycle, which came after another, has published: of each mart so many rows that were not there.
+def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
+    """Keeps the marts that a cycle, which came after another, has published.
 
     Where the file cannot be written the cycle stands nevertheless: the next one compares whole marts.
     """
     try:
         with duckdb.connect(str(cache)) as source:
-            source.execute("create schema if not exists published")
-            source.execute("create table if not exists published.marts (name varchar, cycle_id uuid)")
-            for name, changed in rows_changed.items():
-                if not changed and _is_kept(source, name, before):
-                    continue
-                source.execute(f"create or replace table published.{name} as from main.{name}")
-                source.execute("delete from published.marts where name = ?", [name])
-                source.execute("insert into published.marts values (?, ?)", [name, cycle_id])
-            source.execute("update published.marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
+            source.begin()
+            source.execute("create table if not exists published_marts (name varchar, cycle_id uuid)")
+            for name in names:
+                source.execute(f"drop table if exists {kept(name)}")
+                source.execute(f"alter table {name} rename to {kept(name)}")
+                source.execute(f"create view {name} as from {kept(name)}")
+                source.execute("delete from published_marts where name = ?", [name])
+                source.execute("insert into published_marts values (?, ?)", [name, cycle_id])
+            source.execute("update published_marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
+            source.commit()
     except duckdb.IOException as error:
         logger.warning("the next cycle will compare whole marts, for what was published could not be kept: %s", error)
 
 
-def _is_kept(source: duckdb.DuckDBPyConnection, name: str, before: UUID | None) -> bool:
-    """Whether what was kept with the cycle before is as much as there is; what changed is known to the caller."""
-    kept_with = _cycle_of(source, name)
-    return (
-        kept_with is not None
-        and kept_with == before
-        and _count(source, f"published.{name}") == _count(source, f"main.{name}")
-    )
+def kept(name: str) -> str:
+    """The table of a DuckDB file that holds what Postgres has of a mart."""
+    return f"published_{name}"
 
 
 def drop(cache: Path) -> None:
-    """Forgets what was kept."""
-    with duckdb.connect(str(cache)) as connection:
-        connection.execute("drop schema if exists published cascade")
+    """Forgets what was kept. Of a mart that dbt has not made anew since, it is what there is."""
+    with duckdb.connect(str(cache)) as source:
+        if not source.execute(IS_KEPT).fetchall():
+            return
+        source.begin()
+        for (name,) in source.execute("select name from published_marts").fetchall():
+            if source.execute(IS_VIEW, [name]).fetchall():
+                source.execute(f"drop view {name}")
+                source.execute(f"alter table {kept(name)} rename to {name}")
+            else:
+                source.execute(f"drop table {kept(name)}")
+        source.execute("drop table published_marts")
+        source.commit()

@@ -15,6 +15,8 @@ from memories.database import Connection
 COPY_BYTES = 1 << 20
 # Where a list of these becomes text, there is nothing in it that Postgres could take for something else.
 PLAIN = ("UUID", "INTEGER", "DOUBLE", "FLOAT")
+# DuckDB writes these in Postgres' own format, but as another type: varchar[] for text[], text for jsonb.
+TAKEN_AS_TEXT = ("VARCHAR[]", "JSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Transfer:
     rows: str
     columns: Sequence[tuple[str, str]]
     beside: str | None = None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether Postgres' binary format will do, which takes either side half the time of text."""
+        return not any(kind in TAKEN_AS_TEXT for _, kind in self.columns)
 
     @property
     def target(self) -> sql.Identifier:
@@ -45,7 +52,7 @@ def written_out(source: duckdb.DuckDBPyConnection, transfers: Sequence[Transfer]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as writer:
         try:
             yield iter([
-                writer.submit(_write_out, source, transfer, Path(folder) / f"{number}.csv")
+                writer.submit(_write_out, source, transfer, Path(folder) / str(number))
                 for number, transfer in enumerate(transfers)
             ])  # fmt: skip
         finally:
@@ -53,13 +60,14 @@ def written_out(source: duckdb.DuckDBPyConnection, transfers: Sequence[Transfer]
 
 
 def _write_out(source: duckdb.DuckDBPyConnection, transfer: Transfer, file: Path) -> Path:
-    """As text that both sides know: no Python object is made of a row."""
-    selected = ", ".join(_as_text(column, kind) for column, kind in transfer.columns)
+    """In a format that both sides know: no Python object is made of a row."""
+    selected, form = ", ".join(f'"{column}"' for column, _ in transfer.columns), "postgres_binary"
+    if not transfer.is_binary:
+        selected = ", ".join(_as_text(column, kind) for column, kind in transfer.columns)
+        form = "csv, header false, nullstr '\\N'"
     with source.cursor() as cursor:
         cursor.execute("set TimeZone = 'UTC'")
-        cursor.execute(
-            f"copy (select {selected} from {transfer.rows}) to '{file}' (format csv, header false, nullstr '\\N')"  # noqa: S608 - names of our own
-        )
+        cursor.execute(f"copy (select {selected} from {transfer.rows}) to '{file}' (format {form})")  # noqa: S608 - names of our own
     return file
 
 
@@ -84,7 +92,9 @@ def copy(connection: Connection, transfer: Transfer, written: Future[Path]) -> i
     file = written.result()
     with (
         cursor.copy(
-            sql.SQL("copy {} ({}) from stdin (format csv, null '\\N')").format(transfer.target, names)
+            sql.SQL("copy {} ({}) from stdin (format {})").format(
+                transfer.target, names, sql.SQL("binary" if transfer.is_binary else "csv, null '\\N'")
+            )
         ) as lines,
         file.open("rb") as data,
     ):

@@ -11,6 +11,7 @@ import duckdb
 from psycopg import sql
 
 from ingest import published
+from ingest.dbt import install_extension
 from ingest.transfer import Transfer, columns_of, copy, written_out
 from memories.database import Connection
 from memories.errors import InputError
@@ -104,6 +105,8 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     changed: dict[str, int] = {}
     connection.execute("select dreams.hold_what_was_dreamt()")
     with duckdb.connect(str(cache), read_only=True) as source:
+        source.execute("set extension_directory = ?", [str(install_extension())])
+        source.load_extension("postgres_scanner")
         transfers = {name: _transfers(connection, source, name) for name in names}
         with written_out(source, [transfer for those in transfers.values() for transfer in those]) as files:
             for name, those in transfers.items():
@@ -156,9 +159,9 @@ def _transfers(connection: Connection, source: duckdb.DuckDBPyConnection, name: 
         return [Transfer(name, f"(from {name} order by {', '.join(key)})", columns)]
     if not published.is_known(connection, source, name):
         return [Transfer(name, f'"{name}"', columns, staged)]
-    gone = f"(from published.{name} anti join {name} using ({', '.join(key)}))"
+    gone = f"(from {published.kept(name)} anti join {name} using ({', '.join(key)}))"
     return [
-        Transfer(name, f"(from {name} except from published.{name})", columns, staged),
+        Transfer(name, f"(from {name} except from {published.kept(name)})", columns, staged),
         Transfer(name, gone, [column for column in columns if column[0] in key], f"gone_{name}"),
     ]
 

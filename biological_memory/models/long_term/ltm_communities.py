@@ -71,8 +71,8 @@ def partition(count, ties, weights, resolution):
     """For each of so many memories, in order of their ids: the first memory of its area and of its cluster, its
     centrality and its clustering; ties as pairs of places.
     """
-    # From lists igraph takes edges several times as fast as from an array.
-    graph = igraph.Graph(n=count, edges=ties.tolist())
+    # A view of memory igraph takes as it is, where it would make an object of each number of an array or a list.
+    graph = igraph.Graph(n=count, edges=memoryview(numpy.ascontiguousarray(ties)))
     graph.es["weight"] = weights.tolist()
     areas = first_members(range(count), communities(graph, resolution))
     members = {}
