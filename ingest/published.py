@@ -56,9 +56,10 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
             source.begin()
             source.execute("create table if not exists published_marts (name varchar, cycle_id uuid)")
             for name in names:
-                source.execute(f"drop table if exists {kept(name)}")
-                source.execute(f"alter table {name} rename to {kept(name)}")
-                source.execute(f"create view {name} as from {kept(name)}")
+                if not _is_view(source, name):
+                    source.execute(f"drop table if exists {kept(name)}")
+                    source.execute(f"alter table {name} rename to {kept(name)}")
+                    source.execute(f"create view {name} as from {kept(name)}")
                 source.execute("delete from published_marts where name = ?", [name])
                 source.execute("insert into published_marts values (?, ?)", [name, cycle_id])
             source.execute("update published_marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
@@ -67,19 +68,24 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
         logger.warning("the next cycle will compare whole marts, for what was published could not be kept: %s", error)
 
 
+def _is_view(source: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the mart of that name is still what was kept: dbt has not made it anew since."""
+    return bool(source.execute(IS_VIEW, [name]).fetchall())
+
+
 def kept(name: str) -> str:
     """The table of a DuckDB file that holds what Postgres has of a mart."""
     return f"published_{name}"
 
 
 def drop(cache: Path) -> None:
-    """Forgets what was kept. Of a mart that dbt has not made anew since, it is what there is."""
+    """Forgets what was kept; a mart that dbt has not made anew since is that, and stays."""
     with duckdb.connect(str(cache)) as source:
         if not source.execute(IS_KEPT).fetchall():
             return
         source.begin()
         for (name,) in source.execute("select name from published_marts").fetchall():
-            if source.execute(IS_VIEW, [name]).fetchall():
+            if _is_view(source, name):
                 source.execute(f"drop view {name}")
                 source.execute(f"alter table {kept(name)} rename to {name}")
             else:

@@ -119,6 +119,28 @@ def test_a_cycle_stands_whose_copy_cannot_be_kept(dreamt_url: str, monkeypatch: 
         assert shown(connection) == computed()
 
 
+def test_a_mart_is_found_under_its_name_whatever_is_kept_of_it(tmp_path: Path) -> None:
+    cache, found = tmp_path / "cache.duckdb", []
+
+    def makes(value: int) -> None:
+        with duckdb.connect(str(cache)) as source:
+            source.execute("drop view if exists episodes")
+            source.execute("create table episodes as select ? as episode_id", [value])
+
+    def keeps() -> None:
+        published.keep(cache, None, uuid4(), ["episodes"])
+
+    def drops() -> None:
+        published.drop(cache)
+
+    makes(1)
+    for step in (keeps, keeps, drops, drops, keeps, lambda: makes(2), drops, keeps, lambda: makes(3), keeps):
+        step()
+        with duckdb.connect(str(cache), read_only=True) as source:
+            found.append(source.execute("select episode_id from episodes").fetchall()[0][0])
+    assert found == [1, 1, 1, 1, 1, 2, 2, 2, 3, 3]
+
+
 def test_where_something_else_happened_all_is_compared(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
         memory_id = UUID(str(next(iter(shown(connection)))[0]))
