@@ -6,6 +6,10 @@ whole numbers, which add up to the same in any order: what is found rests on the
 are missing nor on the machine, so that an incremental run equals a rebuild.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import duckdb
 import numpy
 
@@ -142,6 +146,13 @@ class InvertedLists:
         return places[: numpy.searchsorted(places, place)]
 
 
+def in_parallel(work, parts):
+    """As many at a time as there are processors: where numpy counts, Python lets other threads on."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for _ in threads.map(work, parts):
+            pass
+
+
 def by_list(probes):
     """Each list that is probed, with the rows that do."""
     order = numpy.argsort(probes, axis=None, kind="stable")
@@ -160,7 +171,8 @@ def probe(vectors, wanted, centroids):
     count = min(PROBED_LISTS, lists)
     found = numpy.empty((len(wanted), count), dtype=numpy.int64)
     groups = lists // GROUPED_LISTS
-    for part in ranges(len(wanted), max(TILE // lists, 1)):
+
+    def probe_part(part):
         nearness = in_whole_numbers(vectors[wanted[part]]) @ centroids.T
         nearest = nearness
         if groups >= count:
@@ -172,6 +184,8 @@ def probe(vectors, wanted, centroids):
         keys = numpy.sort((rows * 2 * MOST_SIMILAR + farness) * lists + places)
         first = numpy.searchsorted(rows, numpy.arange(len(nearness)))
         found[part] = keys[first[:, None] + numpy.arange(count)] % lists
+
+    in_parallel(probe_part, ranges(len(wanted), max(TILE // lists, 1)))
     return found
 
 
@@ -185,28 +199,32 @@ def most_likely(vectors, own, probes, lists, count):
     least = numpy.full(len(own), -MOST_SIMILAR, dtype=numpy.float32)
     place_bits = len(vectors).bit_length()
     found = [numpy.empty(0, dtype=numpy.int64)]
+
+    def search_list(probed, is_nearest):
+        list_position, rows = probed
+        places = lists.before(own[rows[-1]], list_position)
+        if not len(places):
+            return
+        members = in_whole_numbers(vectors[places]).T
+        for tile in ranges(len(rows), TILE_MEMORIES):
+            asking = rows[tile]
+            earlier = places[: numpy.searchsorted(places, own[asking[-1]])]
+            nearness = queries[asking] @ members[:, : len(earlier)]
+            if is_nearest:
+                late = numpy.searchsorted(earlier, own[asking[0]])
+                nearness[:, late:][earlier[late:] >= own[asking, None]] = -numpy.inf
+                if len(earlier) >= count:
+                    nearest = numpy.partition(nearness, len(earlier) - count, axis=1)[:, len(earlier) - count]
+                    least[asking] = numpy.maximum(nearest, -MOST_SIMILAR)
+            near, at = numpy.divmod(numpy.flatnonzero(nearness >= least[asking, None]), max(len(earlier), 1))
+            is_earlier = earlier[at] < own[asking[near]]
+            near, at = near[is_earlier], at[is_earlier]
+            similarity = nearness[near, at].astype(numpy.int64) + MOST_SIMILAR
+            found.append((asking[near] << SIMILARITY_BITS | similarity) << place_bits | earlier[at])
+
     for ranks in (slice(0, 1), slice(1, None)):
         # List by list, so that its vectors are read once for all that probe it.
-        for list_position, rows in by_list(probes[:, ranks]):
-            places = lists.before(own[rows[-1]], list_position)
-            if not len(places):
-                continue
-            members = in_whole_numbers(vectors[places]).T
-            for tile in ranges(len(rows), TILE_MEMORIES):
-                asking = rows[tile]
-                earlier = places[: numpy.searchsorted(places, own[asking[-1]])]
-                nearness = queries[asking] @ members[:, : len(earlier)]
-                if ranks.start == 0:
-                    late = numpy.searchsorted(earlier, own[asking[0]])
-                    nearness[:, late:][earlier[late:] >= own[asking, None]] = -numpy.inf
-                    if len(earlier) >= count:
-                        nearest = numpy.partition(nearness, len(earlier) - count, axis=1)[:, len(earlier) - count]
-                        least[asking] = numpy.maximum(nearest, -MOST_SIMILAR)
-                near, at = numpy.divmod(numpy.flatnonzero(nearness >= least[asking, None]), max(len(earlier), 1))
-                is_earlier = earlier[at] < own[asking[near]]
-                near, at = near[is_earlier], at[is_earlier]
-                similarity = nearness[near, at].astype(numpy.int64) + MOST_SIMILAR
-                found.append((asking[near] << SIMILARITY_BITS | similarity) << place_bits | earlier[at])
+        in_parallel(partial(search_list, is_nearest=ranks.start == 0), by_list(probes[:, ranks]))
     keys = numpy.sort(numpy.concatenate(found))
     bounds = numpy.searchsorted(keys, numpy.arange(len(own) + 1) << SIMILARITY_BITS + place_bits)
     positions = bounds[1:, None] - 1 - numpy.arange(count)
@@ -220,12 +238,13 @@ def compared(vectors, own, candidates, neighbours, threshold):
     Lengths are 1 but for rounding, so a similarity could pass 1. Where two are equal, the later memory comes first.
     """
     candidates = -numpy.sort(-candidates, axis=1)
-    similarities = numpy.concatenate([
-        numpy.einsum(
-            "rd,rcd->rc", vectors[own[part]].astype(numpy.float64), vectors[candidates[part]].astype(numpy.float64)
-        )
-        for part in ranges(len(own), COMPARED_ROWS)
-    ])  # fmt: skip
+    similarities = numpy.empty(candidates.shape)
+
+    def compare_part(part):
+        asking, asked = vectors[own[part]].astype(numpy.float64), vectors[candidates[part]].astype(numpy.float64)
+        similarities[part] = numpy.einsum("rd,rcd->rc", asking, asked)
+
+    in_parallel(compare_part, ranges(len(own), COMPARED_ROWS))
     similarities = numpy.clip(numpy.round(similarities, SIMILARITY_DECIMALS), -1, 1)
     similarities[candidates == NOBODY] = -numpy.inf
     order = numpy.argsort(-similarities, axis=1, kind="stable")
