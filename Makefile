@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARSED := biological_memory/target/parsed/partial_parse.msgpack
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: install run test lint format serve schedule docs clean soak bench-% help
@@ -21,7 +22,12 @@ $(VENV)/.developed: $(VENV)/.installed
 	$(PIP) --editable '.[sidecar,dev]'
 	@touch $@
 
-install: $(VENV)/.installed ## make the virtual environment and install into it
+# Parsed once for all stores: else each first cycle would wait for it.
+$(PARSED): $(VENV)/.installed $(shell find biological_memory profiles \( -name target -o -name __pycache__ \) -prune -o -type f -print)
+	@$(BIN)/python -c 'from ingest.dbt import parse; parse()'
+	@touch $@
+
+install: $(VENV)/.installed $(PARSED) ## make the virtual environment and install into it
 	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
 
 run: install ## load the sample, dream, and say what was found
@@ -29,7 +35,7 @@ run: install ## load the sample, dream, and say what was found
 	@$(BIN)/dreams ingest sample
 	@$(BIN)/dreams run
 
-test: $(VENV)/.developed ## run the tests
+test: $(VENV)/.developed $(PARSED) ## run the tests
 	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

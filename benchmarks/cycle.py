@@ -147,7 +147,9 @@ def measure(server: str, size: int) -> None:
     url = server.replace(f"/{database.DATABASE}?", f"/cycle_{size}?")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database cycle_{size}")
-    os.environ.update(POSTGRES_DB_URL=url, DUCKDB_PATH=str(HOME / f"cycle_{size}.duckdb"))
+    os.environ["POSTGRES_DB_URL"] = url
+    for left in HOME.glob("memory.duckdb*"):
+        left.unlink()
     memories.settings.settings.cache_clear()
     ingest.settings.settings.cache_clear()
     migrate(url)

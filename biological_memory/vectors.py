@@ -2,7 +2,8 @@
 
 import numpy
 
-ROWS_AT_A_TIME = 8192
+# Few enough for a processor's caches.
+ROWS_AT_A_TIME = 2048
 # Postgres sends a vector's numbers so (stg_embeddings).
 SENT = numpy.dtype(">f4")
 # Of a component of a vector. A product of two vectors of whole numbers stays below 2^24, up to which float32 is exact:
@@ -11,17 +12,29 @@ STEPS = 4080
 MOST_SIMILAR = 2**24
 
 
-def read_vectors(rows, count, dimensions):
+def read_vectors(places, count, dimensions, session):
     """Vectors by their place: float32 of shape (count, dimensions).
 
-    `rows` is a relation of place (0 to count - 1) and bytes. It is read piece by piece: at a million, one copy of all
-    vectors is as much as there is room for. What a vector lacks at its end is zero, and so is one that is not there.
+    `places` is a relation of memory_id and place (0 to count - 1). What a vector lacks at its end is zero, and so is
+    one that is not there. They are read piece by piece: at a million, one copy of all is as much as there is room for.
+    And by the numbers of their rows, of which DuckDB knows where these stand: joined by memory, the vectors of all
+    would be read. (What `dbt.ref` gives is a query, which has no such numbers.)
     """
     vectors = numpy.zeros((count, dimensions), dtype=numpy.float32)
+    rows = session.sql(
+        """
+        with wanted as (
+            select stored.rowid as row_number, places.place
+            from stg_embeddings as stored inner join places using (memory_id)
+        )
+        select wanted.place, stored.embedding
+        from stg_embeddings as stored inner join wanted on wanted.row_number = stored.rowid
+        """
+    )
     while part := rows.fetchmany(ROWS_AT_A_TIME):
-        places, sent = zip(*part, strict=True)
+        found, sent = zip(*part, strict=True)
         whole = b"".join(each.ljust(SENT.itemsize * dimensions, b"\0") for each in sent)
-        vectors[list(places)] = numpy.frombuffer(whole, dtype=SENT).reshape(-1, dimensions)
+        vectors[list(found)] = numpy.frombuffer(whole, dtype=SENT).reshape(-1, dimensions)
     return vectors
 
 

@@ -12,15 +12,21 @@ from pathlib import Path
 
 import duckdb
 import yaml
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from ingest import dbt_process
 from ingest.settings import IngestSettings
+from ingest.settings import settings as ingest_settings
 from memories.errors import CacheLocked, CycleFailed
 from memories.settings import PROJECT_ROOT
 from memories.settings import settings as store_settings
 
 PROJECT = PROJECT_ROOT / "biological_memory"
 PROFILES = PROJECT_ROOT / "profiles"
+# What dbt parsed for any store that has no parameters of its own. `make install` has it made.
+PARSED = PROJECT / "target" / "parsed"
+PARSED_FILE = "partial_parse.msgpack"
 FAILURE_LINES = 12
 KEPT_TARGETS = 8
 
@@ -88,37 +94,75 @@ def run(
     cache.parent.mkdir(parents=True, exist_ok=True)
     check_free(cache)
     _discard_outdated(cache)
+    target = _target_folder(cache, variables)
+    asked = ["run", *(["--full-refresh"] if full_refresh else []), *(["--select", *select] if select else [])]
+    seconds = _invoke(asked, database_url, cache, variables, target, settings)
+    _version_file(cache).write_text(code_version())
+    stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
+    return [ModelRun(name, stages[name], float(seconds[name])) for name in seconds]
+
+
+def parse() -> None:
+    """Has dbt parse the project for stores to come, which takes longer than the first cycle of a small one."""
+    PARSED.mkdir(parents=True, exist_ok=True)
+    settings = ingest_settings()
+    _invoke(["parse"], "", settings.duckdb_file, parameters({}), PARSED, settings)
+
+
+def _invoke(
+    asked: Sequence[str],
+    database_url: str,
+    cache: Path,
+    variables: Mapping[str, object],
+    target: Path,
+    settings: IngestSettings,
+) -> Mapping[str, float]:
     # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
     given = {name: value for name, value in variables.items() if name != "as_of"}
-    target = _target_folder(cache, given)
     said, took = target / "said.txt", target / "seconds.json"
     arguments = [
-        *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", "run"),
+        *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", *asked),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
         *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(given)),
-        *(["--full-refresh"] if full_refresh else []),
-        *(["--select", *select] if select else []),
     ]
     environment = {
         **os.environ,
-        "POSTGRES_DB_URL": database_url,
-        "DREAMS_AS_OF": str(variables["as_of"]),
-        "DUCKDB_PATH": str(cache),
-        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
-        "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
-        "DUCKDB_TEMPORARY_FOLDER": str(store_settings().dreams_home / "duckdb_spill"),
+        **_profile(database_url, cache, settings),
+        "DREAMS_AS_OF": str(variables["as_of"] or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         # dbt runs as many models at a time as there are processors. Products of matrices that want all of these for
         # themselves wait for one another.
         "OPENBLAS_NUM_THREADS": "1",
     }
-    if not dbt_process.run(arguments, environment, said, took):
+    folder = store_settings().dreams_home.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not dbt_process.run(arguments, environment, folder, said, took):
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
-    _version_file(cache).write_text(code_version())
-    seconds = json.loads(took.read_text())
-    stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
-    return [ModelRun(name, stages[name], float(seconds[name])) for name in seconds]
+    return {name: float(seconds) for name, seconds in json.loads(took.read_text()).items()}
+
+
+def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mapping[str, str]:
+    """What profiles.yml asks the environment for, in words that are the same for most stores.
+
+    By other words dbt parses everything anew. So where Postgres is stands in libpq's own variables, and the files of
+    the store go by their names in its folder.
+    """
+    home, cache = store_settings().dreams_home.absolute(), cache.absolute()
+    variables, without_variable = {}, {"application_name": "dreams"}
+    for option in pq.Conninfo.parse(database_url.encode()):
+        if option.val and option.envvar:
+            variables[option.envvar.decode()] = option.val.decode()
+        elif option.val:
+            without_variable[option.keyword.decode()] = option.val.decode()
+    return {
+        **variables,
+        "POSTGRES_DB_URL": make_conninfo(**without_variable),
+        "DUCKDB_PATH": str(cache.relative_to(home) if cache.is_relative_to(home) else cache),
+        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension().absolute().relative_to(home)),
+        "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
+        "DUCKDB_TEMPORARY_FOLDER": "duckdb_spill",
+    }
 
 
 def check_free(cache: Path) -> None:
@@ -142,11 +186,16 @@ def copy_cache(cache: Path, target: Path) -> None:
 
 
 def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
-    """dbt parses for as long as a small cycle, and keeps what it parsed for one DuckDB file and set of parameters."""
-    folders = store_settings().dreams_home / "dbt_target"
-    own = folders / sha256(json.dumps([str(cache), variables], sort_keys=True).encode()).hexdigest()[:12]
+    """dbt keeps what it parsed for one DuckDB file and set of parameters. It begins with what was parsed for any store,
+    and finds out by itself whether that will do.
+    """
+    folders = store_settings().dreams_home.absolute() / "dbt_target"
+    given = {name: value for name, value in variables.items() if name != "as_of"}
+    own = folders / sha256(json.dumps([str(cache), given], sort_keys=True).encode()).hexdigest()[:12]
     own.mkdir(parents=True, exist_ok=True)
     own.touch()
+    if (PARSED / PARSED_FILE).exists() and not (own / PARSED_FILE).exists():
+        shutil.copyfile(PARSED / PARSED_FILE, own / PARSED_FILE)
     for folder in sorted(folders.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT_TARGETS]:
         shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     return own

@@ -14,7 +14,6 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 from ingest.child import end_with_starter
-from memories.settings import PROJECT_ROOT
 
 _processes = multiprocessing.get_context("forkserver")
 
@@ -32,10 +31,13 @@ def get_ready() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], said: Path, seconds: Path) -> bool:
-    """Whether dbt did what it was asked. What it says goes to one file, each model's seconds to the other, as JSON."""
+def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, seconds: Path) -> bool:
+    """Whether dbt did what it was asked, in that folder.
+
+    What it says goes to one file, each model's seconds to the other, as JSON.
+    """
     get_ready()
-    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), said, seconds))
+    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, seconds))
     process.start()
     try:
         process.join()
@@ -45,12 +47,12 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], said: Path, se
         process.join()
 
 
-def _invoke(arguments: Sequence[str], environment: Mapping[str, str], said: Path, seconds: Path) -> None:
+def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, seconds: Path) -> None:
     end_with_starter()
     with said.open("w") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    os.chdir(PROJECT_ROOT)
+    os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     from dbt.artifacts.schemas.run import RunExecutionResult
@@ -59,6 +61,7 @@ def _invoke(arguments: Sequence[str], environment: Mapping[str, str], said: Path
     outcome = dbtRunner().invoke(list(arguments))
     if outcome.exception is not None:
         sys.exit(f"{type(outcome.exception).__name__}: {outcome.exception}")
-    if not outcome.success or not isinstance(outcome.result, RunExecutionResult):
+    if not outcome.success:
         sys.exit(1)
-    seconds.write_text(json.dumps({run.node.name: run.execution_time for run in outcome.result.results}))
+    runs = outcome.result.results if isinstance(outcome.result, RunExecutionResult) else []
+    seconds.write_text(json.dumps({run.node.name: run.execution_time for run in runs}))

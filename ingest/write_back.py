@@ -69,14 +69,12 @@ select name, version, position, embedding_model, vector, trained_on from staged_
 on conflict (name, version, position) do nothing
 """
 
-# Memories deleted while their cycle was computed: all that is told of them goes as it does with any deletion.
+# Memories deleted while their cycle was computed: all that is told of them goes as it does with any deletion. What was
+# published before went with them.
+TELLING = ("attention_slots", "episode_members", "memory_states")
 FORGET_GONE = """
-select dreams.forget_copies(g.gone, '{}') from (
-    select array_agg(distinct d.memory_id) as gone from (
-        select memory_id from dreams.attention_slots
-        union all select memory_id from dreams.episode_members
-        union all select memory_id from dreams.memory_states
-    ) as d
+select dreams.forget_copies(g.gone, '{{}}') from (
+    select array_agg(distinct d.memory_id) as gone from ({told}) as d
     where not exists (select from public.memories as m where m.id = d.memory_id)
 ) as g
 where g.gone is not null
@@ -114,7 +112,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
                 if name in MARTS:
                     changed[name] = _publish_mart(connection, name, those, counts, cycle_id)
     connection.execute("select dreams.index_marts()")
-    connection.execute(FORGET_GONE)
+    _forget_gone(connection, [transfers[name][0] for name in names if name in TELLING])
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
@@ -123,6 +121,11 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     if "learned_vectors" in names:
         changed["learned_vectors"] = connection.execute(RECORD_LEARNED).rowcount
     return changed
+
+
+def _forget_gone(connection: Connection, transfers: Sequence[Transfer]) -> None:
+    told = sql.SQL(" union all ").join(sql.SQL("select memory_id from {}").format(each.target) for each in transfers)
+    connection.execute(sql.SQL(FORGET_GONE).format(told=told))
 
 
 def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:

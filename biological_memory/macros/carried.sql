@@ -33,3 +33,27 @@
     {%- endif -%}
     {{ return(none) }}
 {%- endmacro %}
+
+{# Where many rows rest on one input, their fingerprint alone says of which. #}
+{% macro drop_stale_parts(inputs) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where fingerprint in (
+            select fingerprint from (select distinct fingerprint from {{ this }}) as parts
+            where fingerprint not in (select fingerprint from {{ inputs }})
+        )
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# The inputs are named: where none is missing, DuckDB then knows beforehand that there is nothing to compute. #}
+{% macro where_part_is_missing(inputs) -%}
+    {%- if execute and is_incremental() -%}
+        {%- set missing = run_query(
+            "select fingerprint from " ~ inputs ~ " where fingerprint not in (select fingerprint from "
+            ~ "(select distinct fingerprint from " ~ this ~ ") as parts)"
+        ).columns[0].values() -%}
+        where {{ "fingerprint in ('" ~ missing | join("', '") ~ "')" if missing else "false" }}
+    {%- endif -%}
+{%- endmacro %}

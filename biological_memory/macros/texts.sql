@@ -2,3 +2,8 @@
 {% macro texts(values) -%}
     cast([{% for value in values %}'{{ value | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor %}] as varchar[])
 {%- endmacro %}
+
+{# The texts of those entities e of a list that fulfil a condition. #}
+{% macro entity_texts(entities, condition) -%}
+    list_transform(list_filter({{ entities }}, lambda e: {{ condition }}), lambda e: lower(e.text))
+{%- endmacro %}

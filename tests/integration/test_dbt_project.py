@@ -35,15 +35,15 @@ def test_build_passes_every_test_on_the_sample(dreamt_url: str, tmp_path: Path) 
 
 
 def test_a_model_that_fails_leaves_its_table_as_it_was(dreamt_url: str, duckdb_file: Path, tmp_path: Path) -> None:
-    def capacities() -> list[tuple[object, ...]]:
+    def activations() -> list[tuple[object, ...]]:
         with duckdb.connect(str(duckdb_file), read_only=True) as cache:
-            return cache.sql("select * from wm_capacities order by all").fetchall()
+            return cache.sql("select * from wm_activations order by all").fetchall()
 
-    before = capacities()
-    failed = dbt(tmp_path, "run", "--select", "wm_capacities", "--vars", "{working_memory_capacity: many}")
+    before = activations()
+    failed = dbt(tmp_path, "run", "--select", "wm_activations", "--vars", "{attention_window_minutes: many}")
     assert failed.returncode == 1
     assert "many" in failed.stdout
-    assert before and capacities() == before
+    assert before and activations() == before
 
 
 @pytest.fixture(scope="module")

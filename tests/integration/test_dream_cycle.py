@@ -1,6 +1,7 @@
 """The whole cycle on the sample: every stage shows something true, and publishing is whole or not at all."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from ingest import dbt, sources
 from ingest.cycle import cycle_lock, publish_computed, run_cycle
@@ -17,7 +19,9 @@ from ingest.load import load
 from ingest.settings import settings
 from memories.database import Connection, connect
 from memories.errors import CacheLocked, CycleFailed, CycleInProgress, InputError, StoreUnreachable
+from memories.migrate import migrate
 from memories.records import Document, identity
+from memories.settings import settings as store_settings
 from memories.write import forget, pin, store
 from tests.conftest import ROOT, forget_settings
 
@@ -413,3 +417,28 @@ def test_an_interruption_at_any_step_loses_nothing(dreamt_url: str, step: str) -
     with connect() as connection:
         assert one(connection, "select count(*) from dreams.long_term_memories where memory_id = %s", memory_id) == 1
         assert one(connection, "select count(*) from dreams.cycles where state = 'running'") == 0
+
+
+def test_a_stores_first_cycle_has_nothing_to_parse(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What `make install` had dbt parse will do for any store, wherever it is."""
+    monkeypatch.setattr(dbt, "PARSED", tmp_path)
+    migrate(empty_url)
+    parsed = tmp_path / dbt.PARSED_FILE
+    dbt.parse()
+    before = parsed.read_bytes()
+    targets = store_settings().dreams_home / "dbt_target"
+    shutil.rmtree(targets, ignore_errors=True)
+    run_cycle("working_memory")
+    (used,) = targets.glob(f"*/{dbt.PARSED_FILE}")
+    assert used.read_bytes() == before
+
+
+def test_the_password_of_postgres_stands_in_no_file(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_DB_URL", make_conninfo(dreamt_url, password="swordfish-7361"))
+    forget_settings()
+    assert run_cycle("working_memory").published
+    files = [file for file in store_settings().dreams_home.rglob("*") if file.is_file()]
+    assert cache_file() in files
+    assert [file for file in files if b"swordfish-7361" in file.read_bytes()] == []

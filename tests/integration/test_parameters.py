@@ -45,7 +45,7 @@ class Effect:
 
 EFFECTS = {
     "excluded_tags": Effect(["portuguese", "it's"], "stg_memories", "select count(*) from stg_memories", fewer),
-    "timezone": Effect("Asia/Tokyo", "ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
+    "timezone": Effect("Asia/Tokyo", "ins_habit_inputs ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
     "night_hour": Effect(9, "ltm_nights", "select min(hour(timezone('UTC', night_at))) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
     "working_memory_capacity": Effect(5, "wm_capacities attention_slots", "select count(*) from attention_slots", fewer),
@@ -62,7 +62,7 @@ EFFECTS = {
     "forgetting_rate": Effect(0.2, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", fewer),
     "replay_budget": Effect(3, "replays", "select count(*) from replays", fewer),
     "replay_catch_up_nights": Effect(2, "ltm_nights", "select count(*) from ltm_nights where is_replay_due", fewer),
-    "need_spread": Effect(0.9, "ltm_need", "select sum(need) from ltm_need", other),
+    "need_spread": Effect(0.9, "ltm_need_inputs ltm_need", "select sum(need) from ltm_need", other),
     "stability_half_days": Effect(
         2, "memory_states memory_state_kinds", "select count(*) from memory_states where knowledge_type = 'semantic'", more
     ),
@@ -85,9 +85,9 @@ EFFECTS = {
     "concept_support": Effect(4, "ltm_concept_edges", "select count(*) from ltm_concept_edges", fewer),
     "supersession_similarity": Effect(0.75, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'supersession'", fewer),
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
-    "habit_lift": Effect(4, "ins_habits", "select count(*) from ins_habits", fewer),
+    "habit_lift": Effect(4, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
-    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
+    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
 # Parameters tried in one run of dbt: no figure of a group depends on another's parameter or on another's models.
 GROUPS = [

@@ -328,8 +328,9 @@ def test_each_embedding_model_has_versions_of_its_own(session: duckdb.DuckDBPyCo
 def test_centroids_are_unit_vectors_and_the_same_every_time(session: duckdb.DuckDBPyConnection) -> None:
     """Whatever the order in which memories are read; of few memories there is one list, whose centroid is zero."""
     embed(session, 400)
-    embeddings = session.table("stg_embeddings")
-    found = numpy.array(ltm_centroids.train(embeddings, "small", 4))
+    found = numpy.array(ltm_centroids.train(session.table("stg_embeddings"), "small", 4, session))
     assert numpy.linalg.norm(found, axis=1) == pytest.approx(1)
-    assert numpy.array_equal(found, ltm_centroids.train(embeddings.order("embedding"), "small", 4))
-    assert ltm_centroids.train(embeddings, "small", 1).tolist() == [[0, 0]]
+    session.execute("create or replace table stg_embeddings as from stg_embeddings order by embedding")
+    embeddings = session.table("stg_embeddings")
+    assert numpy.array_equal(found, ltm_centroids.train(embeddings, "small", 4, session))
+    assert ltm_centroids.train(embeddings, "small", 1, session).tolist() == [[0, 0]]

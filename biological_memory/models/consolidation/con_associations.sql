@@ -1,4 +1,5 @@
 -- One row per item that has Hebbian edges: the sum of their weights, scaled to the last night that touched any of them.
+{{ config(materialized='view') }}
 with edges as (
     select * from {{ ref('con_hebbian_edges') }}
 ),

@@ -1,4 +1,5 @@
 -- One row per item: how well it was encoded, 0 to 1: by the slot it held when it came, and by strong feeling.
+{{ config(materialized='view') }}
 with sessions as (
     select item_id from {{ ref('stm_sessions') }}
 ),

@@ -1,11 +1,15 @@
 -- One row per concept and weekday (or hour) at which it comes up far more often than memories do in general.
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale_parts(ref('ins_habit_inputs')) }}"
+) }}
 with nights as (
-    select agent, night_at from {{ ref('ltm_nights') }}
-    where is_last
+    select * from {{ ref('ins_habit_inputs') }}
+    {{ where_part_is_missing(ref('ins_habit_inputs')) }}
 ),
 
 concepts as (
-    select found.*, nights.night_at from {{ ref('ltm_concepts') }} as found
+    select found.*, nights.night_at, nights.fingerprint from {{ ref('ltm_concepts') }} as found
     inner join nights on nights.agent = found.agent and found.created_at < nights.night_at
 ),
 
@@ -17,7 +21,10 @@ recurring as (
 
 -- An item has a concept once, and stands in one slot of each rhythm.
 local as (
-    select agent, item_id, concept, any_value(night_at) as night_at, {{ local_time('min(created_at)') }} as local_at
+    select
+        agent, item_id, concept,
+        any_value(night_at) as night_at, any_value(fingerprint) as fingerprint,
+        {{ local_time('min(created_at)') }} as local_at
     from concepts inner join recurring using (agent, concept)
     group by agent, item_id, concept
 ),
@@ -39,7 +46,7 @@ general as (
 counted as (
     select
         agent, concept, rhythm, slot,
-        any_value(night_at) as night_at,
+        any_value(night_at) as night_at, any_value(fingerprint) as fingerprint,
         count(*) as slot_count,
         sum(count(*)) over (partition by agent, concept, rhythm) as total_count
     from slots

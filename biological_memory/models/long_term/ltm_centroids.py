@@ -41,7 +41,8 @@ def model(dbt, session):
             )
         else:
             newest += 1
-            insert(session, newest, embedding_model, train(embeddings, embedding_model, list_count(count)), count)
+            centroids = train(embeddings, embedding_model, list_count(count), session)
+            insert(session, newest, embedding_model, centroids, count)
     return session.table("centroid_rows")
 
 
@@ -69,16 +70,15 @@ def list_count(memory_count):
     return 2 ** round(numpy.log2(4 * numpy.sqrt(memory_count)))
 
 
-def train(embeddings, embedding_model, lists):
+def train(embeddings, embedding_model, lists, session):
     """Centroids of so many lists, from the memories of the smallest ids: shape (lists, dimensions), of length one."""
     own = embeddings.filter(is_equal("embedding_model", embedding_model))
     dimensions = own.aggregate("max(dimensions)").fetchone()[0]
     if lists == 1:
         return numpy.zeros((1, dimensions), dtype=numpy.float32)
     sample = own.project("memory_id").order("memory_id").limit(lists * TRAINING_VECTORS_PER_LIST)
-    placed = sample.project("memory_id, row_number() over (order by memory_id) - 1 as place").set_alias("placed")
-    rows = placed.join(own, "memory_id").project("place, embedding")
-    vectors = read_vectors(rows, sample.count("*").fetchone()[0], dimensions)
+    places = sample.project("memory_id, row_number() over (order by memory_id) - 1 as place")
+    vectors = read_vectors(places, sample.count("*").fetchone()[0], dimensions, session)
     return spherical_k_means(vectors, lists)
 
 

@@ -8,8 +8,14 @@ with concepts as (
     group by item_id, hash(concept)
 ),
 
+counted as (
+    select count(distinct item_id) as item_count, length(cast(count(distinct item_id) as varchar)) as digits
+    from concepts
+),
+
+-- In three digits: each strength rests on how many items there are, and with each new one all strengths would change.
 totals as (
-    select count(distinct item_id) as item_count from concepts
+    select item_count - item_count % cast(power(10, greatest(digits - 3, 0)) as bigint) as item_count from counted
 ),
 
 frequencies as (
@@ -29,24 +35,35 @@ pairs as (
     having count(*) >= {{ var('concept_support') }}
 ),
 
-final as (
+met as (
     select
         least(a.concept, b.concept) as concept_a,
         greatest(a.concept, b.concept) as concept_b,
         pairs.co_activation_count,
         pairs.last_activation,
-        case
-            when pairs.co_activation_count = totals.item_count then 1.0
-            -- Rounding carries pairs that are always together past 1.
-            else least(
-                ln(pairs.co_activation_count * totals.item_count / (a.item_count * b.item_count))
-                / -ln(pairs.co_activation_count / totals.item_count), 1
-            )
-        end as association_strength
+        a.item_count as count_a,
+        b.item_count as count_b,
+        greatest(totals.item_count, a.item_count, b.item_count) as item_count
     from pairs
     inner join totals on true
     inner join frequencies as a on a.concept_hash = pairs.hash_a
     inner join frequencies as b on b.concept_hash = pairs.hash_b
+),
+
+final as (
+    select
+        concept_a,
+        concept_b,
+        co_activation_count,
+        last_activation,
+        case
+            when co_activation_count = item_count then 1.0
+            -- Rounding carries pairs that are always together past 1.
+            else least(
+                ln(co_activation_count * item_count / (count_a * count_b)) / -ln(co_activation_count / item_count), 1
+            )
+        end as association_strength
+    from met
 )
 
 select * from final

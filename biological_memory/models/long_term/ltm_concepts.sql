@@ -1,4 +1,5 @@
 -- One row per memory and concept of it.
+{{ config(materialized='view') }}
 with lists as (
     select * from {{ ref('ltm_concept_lists') }}
 ),

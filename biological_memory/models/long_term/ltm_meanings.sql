@@ -1,4 +1,5 @@
 -- One row per memory: what it is about, what kind of knowledge it is, and which earlier memories it is near to.
+{{ config(materialized='view') }}
 with gists as (
     select * from {{ ref('ltm_gists') }}
 ),

@@ -64,8 +64,8 @@ def model(dbt, session):
         list_positions = lists_known["list_position"]
         mine = embeddings.filter(is_equal("embedding_model", embedding_model))
         dimensions = mine.aggregate("max(dimensions)").fetchone()[0]
-        rows = session.sql("select place, embedding from nearest_memories inner join embeddings using (memory_id)")
-        vectors = read_vectors(rows, len(list_positions), dimensions)
+        places = session.table("nearest_memories").project("memory_id, place")
+        vectors = read_vectors(places, len(list_positions), dimensions, session)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]

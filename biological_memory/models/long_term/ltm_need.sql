@@ -1,7 +1,18 @@
 -- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall
 -- odds spreads to what it was active together with (Mattar & Daw 2018).
-with activated as (
-    select * from {{ ref('ltm_recall_odds') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale_parts(ref('ltm_need_inputs')) }}"
+) }}
+with nights as (
+    select * from {{ ref('ltm_need_inputs') }}
+    {{ where_part_is_missing(ref('ltm_need_inputs')) }}
+),
+
+activated as (
+    select odds.*, nights.fingerprint
+    from {{ ref('ltm_recall_odds') }} as odds
+    inner join nights using (night)
 ),
 
 coactivations as (
@@ -14,22 +25,31 @@ ties as (
     select memory_b, memory_a, occurred_at from coactivations
 ),
 
+-- Each occasion on which an item was active with another says how many there had been until the next one.
 occasions as (
-    select from_id, list_sort(list(occurred_at)) as occurred_at from ties
-    group by from_id
+    select
+        from_id,
+        occurred_at,
+        sum(count(*)) over so_far as tie_count,
+        lead(occurred_at) over so_far as next_at
+    from ties
+    group by from_id, occurred_at
+    window so_far as (partition by from_id order by occurred_at)
 ),
 
--- What spreads is shared out evenly among the occasions on which an item was active with another.
+-- What spreads is shared out evenly among them.
 shared_out as (
     select
         activated.night,
         activated.night_at,
         occasions.from_id,
-        activated.recall_odds / len(
-            list_filter(occasions.occurred_at, lambda instant: instant < activated.night_at)
-        ) as odds
+        activated.recall_odds / occasions.tie_count as odds
     from activated
-    inner join occasions on occasions.from_id = activated.item_id and occasions.occurred_at[1] < activated.night_at
+    inner join occasions
+        on
+            occasions.from_id = activated.item_id
+            and occasions.occurred_at < activated.night_at
+            and coalesce(occasions.next_at >= activated.night_at, true)
 ),
 
 received as (
@@ -45,6 +65,7 @@ final as (
         activated.night,
         activated.night_at,
         activated.item_id,
+        activated.fingerprint,
         activated.recall_odds,
         (1 - {{ var('need_spread') }}) * activated.recall_odds
         + {{ var('need_spread') }} * coalesce(received.odds, 0) as need

@@ -1,6 +1,6 @@
--- One row per agent: a fingerprint of the graph and the memories that the last night saw.
-with graph as (
-    select * from {{ ref('ltm_night_graph') }}
+-- One row per agent: a fingerprint of the ties and the memories that the last night saw.
+with night_ties as (
+    select * from {{ ref('ltm_night_ties') }}
 ),
 
 nights as (
@@ -20,7 +20,7 @@ members as (
 ),
 
 ties as (
-    select agent, bit_xor(hash(memory_a, memory_b, weight)) as ties_hash from graph
+    select agent, bit_xor(hash(memory_a, memory_b, tie_type, created_at, weight)) as ties_hash from night_ties
     group by agent
 ),
 

@@ -1,12 +1,21 @@
 -- One row per night and item that was there by then: its recall odds, exp(activation) (Anderson & Schooler 1991). What
 -- was replayed at night has not been needed: only what was attended to tells what will be.
+{{ config(materialized='view') }}
 with nights as (
     select * from {{ ref('ltm_nights') }}
 ),
 
-items as (
-    select agent, item_id, list_sort(list(occurred_at)) as attended_at from {{ ref('attention_events') }}
-    group by agent, item_id
+-- Each event says what had been attended to until the next one.
+events as (
+    select
+        agent,
+        item_id,
+        occurred_at,
+        first_value(occurred_at) over so_far as first_at,
+        row_number() over so_far as attended_count,
+        lead(occurred_at) over so_far as next_at
+    from {{ ref('attention_events') }}
+    window so_far as (partition by agent, item_id order by occurred_at)
 ),
 
 attended as (
@@ -14,10 +23,16 @@ attended as (
         nights.agent,
         nights.night,
         nights.night_at,
-        items.item_id,
-        list_filter(items.attended_at, lambda instant: instant < nights.night_at) as attended_at
-    from nights
-    inner join items on items.agent = nights.agent and items.attended_at[1] < nights.night_at
+        events.item_id,
+        events.attended_count,
+        events.first_at,
+        events.occurred_at as last_at
+    from events
+    inner join nights
+        on
+            nights.agent = events.agent
+            and events.occurred_at < nights.night_at
+            and coalesce(events.next_at >= nights.night_at, true)
 ),
 
 final as (
@@ -27,8 +42,7 @@ final as (
         night_at,
         item_id,
         exp({{ base_level_activation(
-            'len(attended_at)', 'epoch(night_at) - epoch(attended_at[1])',
-            'epoch(night_at) - epoch(attended_at[-1])'
+            'attended_count', 'epoch(night_at) - epoch(first_at)', 'epoch(night_at) - epoch(last_at)'
         ) }}) as recall_odds
     from attended
 )

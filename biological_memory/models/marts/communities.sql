@@ -1,8 +1,6 @@
--- One row per community of the last night: an area or, within it, a cluster, named by its most typical concepts
--- (frequent inside, rare outside: class-based tf-idf). Concepts are counted by the hashes of their names, communities
--- by a number each, which takes half the time.
-with members as (
-    select * from {{ ref('ltm_communities') }}
+-- One row per community of the last night: an area or, within it, a cluster, named by its most typical concepts.
+with communities as (
+    select * from {{ ref('ltm_community_concepts') }}
 ),
 
 nights as (
@@ -10,71 +8,14 @@ nights as (
     where is_last
 ),
 
-concepts as (
-    select members.agent, memory_id, hash(concepts.concept) as concept_hash, concepts.concept
-    from {{ ref('ltm_concepts') }} as concepts
-    inner join members using (memory_id)
-),
-
-levels as (
-    select agent, memory_id, area_id as community_id, 'area' as level, cast(null as varchar) as parent_id from members
-    union all
-    select agent, memory_id, cluster_id as community_id, 'cluster' as level, area_id as parent_id from members
-),
-
-communities as (
-    select
-        agent, level, community_id,
-        any_value(parent_id) as parent_id,
-        cast(count(*) as integer) as memory_count,
-        row_number() over () as community_number
-    from levels
-    group by agent, level, community_id
-    having count(*) > 1
-),
-
-frequencies as (
-    select agent, concept_hash, any_value(concept) as concept, count(*) as concept_count from concepts
-    group by agent, concept_hash
-),
-
-totals as (
-    select agent, sum(concept_count) as total_count from frequencies group by agent
-),
-
-counted as (
-    select communities.community_number, agent, concepts.concept_hash, count(*) as inside_count
-    from levels
-    inner join communities using (agent, level, community_id)
-    inner join concepts using (agent, memory_id)
-    group by communities.community_number, agent, concepts.concept_hash
-),
-
-weighed as (
-    select
-        counted.community_number,
-        frequencies.concept,
-        counted.inside_count * ln(1 + totals.total_count / frequencies.concept_count) as typicality
-    from counted
-    inner join frequencies using (agent, concept_hash)
-    inner join totals using (agent)
-    qualify rank() over (partition by counted.community_number order by typicality desc) <= 8
-),
-
-named as (
-    select community_number, {{ ordered_list('concept', ['-typicality', 'concept']) }}[:8] as concepts from weighed
-    group by community_number
-),
-
 final as (
     select
         communities.community_id, communities.agent, nights.night, communities.level, communities.parent_id,
-        coalesce(array_to_string(named.concepts[:3], ', '), 'unnamed') as name,
-        coalesce(named.concepts, []) as concepts,
+        coalesce(nullif(array_to_string(communities.concepts[:3], ', '), ''), 'unnamed') as name,
+        communities.concepts,
         communities.memory_count
     from communities
     inner join nights using (agent)
-    left join named using (community_number)
 )
 
 select * from final

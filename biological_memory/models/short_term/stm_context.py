@@ -38,8 +38,8 @@ def model(dbt, session):
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
     # While models change, vectors are of two lengths.
     dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
-    rows = session.sql("select number, embedding from context_items inner join embeddings on memory_id = item_id")
-    vectors = read_vectors(rows, len(columns["has_vector"]), dimensions)
+    places = session.table("context_items").project("item_id as memory_id, number as place")
+    vectors = read_vectors(places, len(columns["has_vector"]), dimensions, session)
     similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
     found = {
         "number": numpy.arange(len(episodes)),

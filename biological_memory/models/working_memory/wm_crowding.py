@@ -36,11 +36,8 @@ def model(dbt, session):
     # While models change, vectors are of two lengths.
     count = session.sql("select coalesce(max(place) + 1, 0) from crowded_items").fetchone()[0]
     dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
-    rows = session.sql(
-        "select place, embedding from (select distinct item_id, place from crowded_items) as items"
-        " inner join embeddings on memory_id = item_id"
-    )
-    vectors = read_vectors(rows, count, dimensions)
+    places = session.sql("select distinct item_id as memory_id, place from crowded_items")
+    vectors = read_vectors(places, count, dimensions, session)
     offering, similarities = mean_similarities(offers["number"], offers["place"], vectors)
     found = {"number": offering, "mean_cosine_similarity": similarities}
     return session.sql(

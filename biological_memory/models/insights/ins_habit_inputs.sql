@@ -1,0 +1,25 @@
+-- One row per agent: a fingerprint of what habits are found in, the concepts of all memories before the last night.
+with nights as (
+    select agent, night_at from {{ ref('ltm_nights') }}
+    where is_last
+),
+
+concepts as (
+    select * from {{ ref('ltm_concept_lists') }}
+),
+
+final as (
+    select
+        nights.agent,
+        nights.night_at,
+        md5(
+            nights.agent || ' ' || nights.night_at || ' '
+            || bit_xor(hash(concepts.memory_id, concepts.item_id, concepts.created_at, concepts.concepts))
+            || ' {{ var("timezone") }} {{ var("habit_lift") }}'
+        ) as fingerprint
+    from nights
+    inner join concepts on concepts.agent = nights.agent and concepts.created_at < nights.night_at
+    group by nights.agent, nights.night_at
+)
+
+select * from final

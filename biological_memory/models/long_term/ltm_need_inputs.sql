@@ -1,0 +1,35 @@
+-- One row per night: a fingerprint of all that need rests on in it, which is what came before, of all agents together:
+-- what one search found may be of several.
+with nights as (
+    select agent, night, night_at from {{ ref('ltm_nights') }}
+),
+
+attended as (
+    select
+        nights.night,
+        nights.night_at,
+        bit_xor(hash(events.event_id, events.item_id, events.agent, events.occurred_at)) as events_hash
+    from {{ ref('attention_events') }} as events
+    inner join nights on nights.agent = events.agent and events.occurred_at < nights.night_at
+    group by nights.night, nights.night_at
+),
+
+tied as (
+    select attended.night, bit_xor(hash(ties.memory_a, ties.memory_b, ties.occurred_at)) as ties_hash
+    from {{ ref('con_coactivations') }} as ties
+    inner join attended on ties.occurred_at < attended.night_at
+    group by attended.night
+),
+
+final as (
+    select
+        attended.night,
+        md5(
+            attended.night || ' ' || attended.night_at || ' ' || attended.events_hash || ' '
+            || coalesce(tied.ties_hash, 0) || ' {{ var("activation_decay") }} {{ var("need_spread") }}'
+        ) as fingerprint
+    from attended
+    left join tied using (night)
+)
+
+select * from final
