@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from ingest.cycle import cycle_lock
 from ingest.cycle_record import STAGES, Cycle, begin, finish
-from ingest.write_back import FORGET_GONE, LABEL_CLUSTERS, MARTS, Mart, key_object, merge
+from ingest.write_back import LABEL_CLUSTERS, MARTS, TELLING, Mart, forget_gone, key_object, merge
 from memories.database import Connection, url
 from memories.errors import InputError, NotFound
 
@@ -108,7 +108,7 @@ def roll_back(reference: str) -> Mapping[str, int]:
             _stage_earlier(connection, name, mart, target)
             changed[name] = merge(connection, name, mart, cycle.cycle_id)
         cycle.rows_changed = changed
-        connection.execute(FORGET_GONE)
+        forget_gone(connection, [sql.Identifier("dreams", name) for name in TELLING])
         connection.execute(LABEL_CLUSTERS)
         finish(connection, cycle)
     return changed

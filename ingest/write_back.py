@@ -69,8 +69,7 @@ select name, version, position, embedding_model, vector, trained_on from staged_
 on conflict (name, version, position) do nothing
 """
 
-# Memories deleted while their cycle was computed: all that is told of them goes as it does with any deletion. What was
-# published before went with them.
+# Memories can be deleted while their cycle is computed. What these marts told of them before went with them.
 TELLING = ("attention_slots", "episode_members", "memory_states")
 FORGET_GONE = """
 select dreams.forget_copies(g.gone, '{{}}') from (
@@ -112,7 +111,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
                 if name in MARTS:
                     changed[name] = _publish_mart(connection, name, those, counts, cycle_id)
     connection.execute("select dreams.index_marts()")
-    _forget_gone(connection, [transfers[name][0] for name in names if name in TELLING])
+    forget_gone(connection, [transfers[name][0].target for name in names if name in TELLING])
     if "memory_states" in names:
         connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
@@ -123,8 +122,9 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     return changed
 
 
-def _forget_gone(connection: Connection, transfers: Sequence[Transfer]) -> None:
-    told = sql.SQL(" union all ").join(sql.SQL("select memory_id from {}").format(each.target) for each in transfers)
+def forget_gone(connection: Connection, tables: Sequence[sql.Identifier]) -> None:
+    """Of memories of these tables that were deleted, all that is told goes, as it does with any deletion."""
+    told = sql.SQL(" union all ").join(sql.SQL("select memory_id from {}").format(table) for table in tables)
     connection.execute(sql.SQL(FORGET_GONE).format(told=told))
 
 

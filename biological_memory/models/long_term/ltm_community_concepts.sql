@@ -11,15 +11,13 @@ with inputs as (
 ),
 
 members as (
-    select found.agent, found.memory_id, found.area_id, found.cluster_id
-    from {{ ref('ltm_communities') }} as found
-    inner join inputs using (agent)
+    select agent, found.memory_id, found.area_id, found.cluster_id
+    from {{ ref('ltm_communities') }} as found inner join inputs using (agent)
 ),
 
 concepts as (
     select members.agent, memory_id, hash(concepts.concept) as concept_hash, concepts.concept
-    from {{ ref('ltm_concepts') }} as concepts
-    inner join members using (memory_id)
+    from {{ ref('ltm_concepts') }} as concepts inner join members using (memory_id)
 ),
 
 levels as (
@@ -30,10 +28,8 @@ levels as (
 
 communities as (
     select
-        agent, level, community_id,
-        any_value(parent_id) as parent_id,
-        cast(count(*) as integer) as memory_count,
-        row_number() over () as community_number
+        agent, level, community_id, any_value(parent_id) as parent_id,
+        cast(count(*) as integer) as memory_count, row_number() over () as community_number
     from levels
     group by agent, level, community_id
     having count(*) > 1
@@ -74,13 +70,8 @@ named as (
 
 final as (
     select
-        communities.community_id,
-        communities.agent,
-        inputs.fingerprint,
-        communities.level,
-        communities.parent_id,
-        communities.memory_count,
-        coalesce(named.concepts, []) as concepts
+        communities.community_id, agent, inputs.fingerprint, communities.level, communities.parent_id,
+        communities.memory_count, coalesce(named.concepts, []) as concepts
     from communities
     inner join inputs using (agent)
     left join named using (community_number)
