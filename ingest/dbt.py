@@ -117,13 +117,11 @@ def _invoke(
     target: Path,
     settings: IngestSettings,
 ) -> Mapping[str, float]:
-    # The instant goes by the environment: a var that changes with each run would have dbt parse everything anew.
-    given = {name: value for name, value in variables.items() if name != "as_of"}
     said, took = target / "said.txt", target / "seconds.json"
     arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", *asked),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
-        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(given)),
+        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(_parsed(variables))),
     ]
     environment = {
         **os.environ,
@@ -140,6 +138,14 @@ def _invoke(
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
     return {name: float(seconds) for name, seconds in json.loads(took.read_text()).items()}
+
+
+def _parsed(variables: Mapping[str, object]) -> Mapping[str, object]:
+    """The vars that dbt is given: by one that changes with each run it would parse everything anew.
+
+    So the instant goes by the environment.
+    """
+    return {name: value for name, value in variables.items() if name != "as_of"}
 
 
 def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mapping[str, str]:
@@ -190,8 +196,7 @@ def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
     and finds out by itself whether that will do.
     """
     folders = store_settings().dreams_home.absolute() / "dbt_target"
-    given = {name: value for name, value in variables.items() if name != "as_of"}
-    own = folders / sha256(json.dumps([str(cache), given], sort_keys=True).encode()).hexdigest()[:12]
+    own = folders / sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
     own.mkdir(parents=True, exist_ok=True)
     own.touch()
     if (PARSED / PARSED_FILE).exists() and not (own / PARSED_FILE).exists():

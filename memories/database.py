@@ -23,9 +23,6 @@ DATABASE = "dreams"
 LONGEST_SOCKET_FOLDER = 90
 START_TIMEOUT_SECONDS = 60
 MOST_SHARED_MEGABYTES = 2048
-# Between checkpoints: a first cycle of a million memories writes gigabytes, and Postgres's default of one has each page
-# written again and again.
-MOST_LOG_MEGABYTES = 4096
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -106,8 +103,7 @@ def _launch(data: Path) -> None:
     sockets.mkdir(mode=0o700, exist_ok=True)
     if _server_user() is not None:
         shutil.chown(sockets, SERVER_USER, SERVER_USER)
-    sizes = f"-c shared_buffers={_shared_megabytes()}MB -c max_wal_size={MOST_LOG_MEGABYTES}MB"
-    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700 {sizes}"
+    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700 -c shared_buffers={_shared_megabytes()}MB"
     _run("pg_ctl", "-D", str(data), "-l", str(data / "server.log"), "-o", options, "-w", "start")
     with psycopg.connect(_url_of(data, "postgres"), autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:

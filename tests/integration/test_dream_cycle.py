@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from ingest import dbt, sources
 from ingest.cycle import cycle_lock, publish_computed, run_cycle
@@ -433,12 +432,3 @@ def test_a_stores_first_cycle_has_nothing_to_parse(
     run_cycle("working_memory")
     (used,) = targets.glob(f"*/{dbt.PARSED_FILE}")
     assert used.read_bytes() == before
-
-
-def test_the_password_of_postgres_stands_in_no_file(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSTGRES_DB_URL", make_conninfo(dreamt_url, password="swordfish-7361"))
-    forget_settings()
-    assert run_cycle("working_memory").published
-    files = [file for file in store_settings().dreams_home.rglob("*") if file.is_file()]
-    assert cache_file() in files
-    assert [file for file in files if b"swordfish-7361" in file.read_bytes()] == []
