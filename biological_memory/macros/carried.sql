@@ -19,11 +19,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The keys that an incremental run has to compute, known before it does; none where they are too many, or all. #}
-{% macro few_missing(inputs, key, most) -%}
+{# What an incremental run has to compute, known before it does: a column of those inputs; none where they are too many, or all. #}
+{% macro few_missing(inputs, key, most, asked=none) -%}
     {%- if execute and is_incremental() -%}
         {%- set missing = run_query(
-            "select " ~ key ~ " from " ~ inputs
+            "select " ~ (asked or key) ~ " from " ~ inputs
             ~ " where (" ~ key ~ ", fingerprint) not in (select (" ~ key ~ ", fingerprint) from " ~ this ~ ")"
             ~ " limit " ~ (most + 1)
         ).columns[0].values() -%}

@@ -44,7 +44,7 @@ class Effect:
 
 
 EFFECTS = {
-    "excluded_tags": Effect(["portuguese", "it's"], "stg_memories", "select count(*) from stg_memories", fewer),
+    "excluded_tags": Effect(["portuguese", "it's"], "stg_memory_inputs stg_memories", "select count(*) from stg_memories", fewer),
     "timezone": Effect("Asia/Tokyo", "ins_habit_inputs ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
     "night_hour": Effect(9, "ltm_nights", "select min(hour(timezone('UTC', night_at))) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),

@@ -1,32 +1,33 @@
--- One row per memory: its annotation, a chat model's before the rules', the latest first.
+-- One row per annotated memory: the annotation that stands.
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale(ref('stg_annotation_inputs'), 'memory_id') }}"
+) }}
+{% set most_asked_for = 5000 %}
+{% set few = few_missing(ref('stg_annotation_inputs'), 'memory_id', most_asked_for, 'content_hash') %}
+
 with annotations as (
-    select * from {{ source('dreams', 'annotations') }}
+    select * from {{ source('dreams', 'annotations') if few is none else stored_annotations(few) }}
 ),
 
-memories as (
-    select memory_id, content_hash from {{ ref('stg_memories') }}
-),
-
-best as (
-    select * from annotations
-    where annotated_at <= {{ as_of() }}
-    qualify row_number() over (
-        partition by content_hash order by annotator = 'rules', annotated_at desc, annotator, annotator_version desc
-    ) = 1
+inputs as (
+    select * from {{ ref('stg_annotation_inputs') }}
+    {{ where_missing('memory_id') }}
 ),
 
 final as (
     select
-        memories.memory_id,
-        best.annotator,
-        cast(cast(best.entities as json) as struct(text varchar, kind varchar)[]) as entities,
-        best.topics,
-        best.sentiment,
-        best.task_type,
-        best.gist,
-        best.revises
-    from memories
-    inner join best using (content_hash)
+        inputs.memory_id,
+        inputs.fingerprint,
+        annotations.annotator,
+        cast(cast(annotations.entities as json) as struct(text varchar, kind varchar)[]) as entities,
+        annotations.topics,
+        annotations.sentiment,
+        annotations.task_type,
+        annotations.gist,
+        annotations.revises
+    from inputs
+    inner join annotations using (content_hash, annotator, annotator_version)
 )
 
 select * from final

@@ -1,44 +1,37 @@
--- One row per memory known at as_of, in the version that held then. The chunks of a document share an item_id: that of
--- the first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted.
--- What carries one of the excluded_tags is not dreamt of.
+-- One row per memory known at as_of, in the version that held then.
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale(ref('stg_memory_inputs'), 'memory_id') }}"
+) }}
+{% set most_asked_for = 5000 %}
+{% set few = few_missing(ref('stg_memory_inputs'), 'memory_id', most_asked_for) %}
+
 with memories as (
-    select * from {{ source('store', 'memories') }}
+    select * from {{ source('store', 'memories') if few is none else stored_memories(few) }}
+),
+
+inputs as (
+    select * from {{ ref('stg_memory_inputs') }}
+    {{ where_missing('memory_id') }}
 ),
 
 past as (
     select * from {{ ref('stg_past') }}
 ),
 
-created as (
-    select memory_id, min(occurred_at) as created_at
-    from {{ ref('stg_events') }}
-    where kind = 'created'
-    group by memory_id
-),
-
-versioned as (
+shown as (
     select
-        memories.id as memory_id,
-        first_value(memories.id) over document as item_id,
-        cast(row_number() over document as integer) as chunk_index,
+        inputs.*,
         coalesce(past.content, memories.content) as content,
         coalesce(past.content_hash, memories.content_hash) as content_hash,
         coalesce(past.context, memories.context) as context,
         coalesce(past.summary, memories.summary) as summary,
         coalesce(past.tags, memories.tags, []) as tags,
         coalesce(past.metadata, cast(memories.metadata as json)) as metadata,
-        created.created_at
-    from memories
-    inner join created on memories.id = created.memory_id
-    left join past on memories.id = past.memory_id
-    window document as (
-        partition by coalesce(memories.parent_id, memories.id) order by coalesce(memories.chunk_index, 1), memories.id
-    )
-),
-
-headed as (
-    select *, {{ first_line("content") }} as first_line from versioned
-    where not list_has_any(tags, {{ texts(var("excluded_tags")) }})
+        {{ first_line("coalesce(past.content, memories.content)") }} as first_line
+    from inputs
+    inner join memories on inputs.memory_id = memories.id
+    left join past on inputs.memory_id = past.memory_id
 ),
 
 final as (
@@ -46,6 +39,7 @@ final as (
         memory_id,
         item_id,
         chunk_index,
+        fingerprint,
         content,
         content_hash,
         context,
@@ -63,7 +57,7 @@ final as (
         metadata ->> 'place' as place,
         coalesce(try_cast(metadata -> 'people' as varchar[]), []) as people,
         created_at
-    from headed
+    from shown
 )
 
 select * from final

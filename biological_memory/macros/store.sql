@@ -1,0 +1,70 @@
+{# What Postgres answers to a question of its own: where DuckDB would have whole columns sent, and work on them itself. #}
+{% macro asked_of_store(question) -%}
+    postgres_query('store', '{{ question | replace("'", "''") }}')
+{%- endmacro %}
+
+{# Texts as Postgres reads an array of them. #}
+{% macro text_array(values) -%}
+    {%- set quoted = [] -%}
+    {%- for value in values -%}
+        {%- do quoted.append('"' ~ (value | replace("\\", "\\\\") | replace('"', '\\"') | replace("'", "''")) ~ '"') -%}
+    {%- endfor -%}
+    '{ {{- quoted | join(",") -}} }'::text[]
+{%- endmacro %}
+
+{# Where each memory stands in its document, and a hash of all that is read of it: no text need be sent. #}
+{% macro stored_memory_hashes() -%}
+    {{ asked_of_store("
+        select
+            id as memory_id, parent_id, chunk_index,
+            hash_record_extended(row(content, content_hash, context, summary, tags, metadata), 0) as stored_hash,
+            coalesce(tags && " ~ text_array(var("excluded_tags")) ~ ", false) as is_excluded
+        from public.memories
+    ") }}
+{%- endmacro %}
+
+{# The memories of these ids. #}
+{% macro stored_memories(memory_ids) -%}
+    {{ asked_of_store(
+        "select id, content, content_hash, context, summary, tags, metadata from public.memories"
+        ~ " where id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])"
+    ) }}
+{%- endmacro %}
+
+{# The annotations of contents with these hashes. #}
+{% macro stored_annotations(content_hashes) -%}
+    {{ asked_of_store(
+        "select * from dreams.annotations where content_hash = any(" ~ text_array(content_hashes) ~ ")"
+    ) }}
+{%- endmacro %}
+
+{#
+    The vectors in Postgres, as it sends them: four bytes a number, the most significant first. As numbers they would take
+    several times as long. Of most models the second half of the column is zero, and need not be sent.
+    Of all memories, or of those whose ids are given.
+#}
+{% macro stored_vectors(memory_ids=none) -%}
+    {{ asked_of_store("
+        select
+            id as memory_id, content_hash, embedding_model,
+            -- Before the numbers a vector says how many there are.
+            substring(vector_send(
+                case
+                    when subvector(embedding_vector, 385, 384) = array_fill(0::real, array[384])::vector(384)
+                        then subvector(embedding_vector, 1, 384)
+                    else embedding_vector
+                end
+            ) from 5) as embedding
+        from public.memories
+        where embedding_vector is not null
+    " ~ ("" if memory_ids is none else "and id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])")) }}
+{%- endmacro %}
+
+{# Which memories have a vector, of which content and model, and when it was written. #}
+{% macro stored_vector_writers() -%}
+    {{ asked_of_store("
+        select id as memory_id, content_hash, embedding_model, coalesce(last_embedding_update::text, '') as written_at
+        from public.memories
+        where embedding_vector is not null
+    ") }}
+{%- endmacro %}

@@ -1,0 +1,45 @@
+-- One row per memory known at as_of: where it stands in its document, and a fingerprint of what is shown of it. The
+-- chunks of a document share an item_id: that of the first chunk known, for the parent_id that Codex gives them is no
+-- memory's, and a first chunk can be deleted. What carries one of the excluded_tags is not dreamt of.
+with memories as (
+    select * from {{ stored_memory_hashes() }}
+),
+
+past as (
+    select memory_id, tags, hash(content, context, summary, tags, metadata) as past_hash from {{ ref('stg_past') }}
+),
+
+created as (
+    select memory_id, min(occurred_at) as created_at
+    from {{ ref('stg_events') }}
+    where kind = 'created'
+    group by memory_id
+),
+
+placed as (
+    select
+        memories.memory_id,
+        memories.stored_hash,
+        past.past_hash,
+        first_value(memories.memory_id) over document as item_id,
+        cast(row_number() over document as integer) as chunk_index,
+        coalesce(list_has_any(past.tags, {{ texts(var("excluded_tags")) }}), memories.is_excluded) as is_excluded,
+        created.created_at
+    from memories
+    inner join created using (memory_id)
+    left join past using (memory_id)
+    window document as (
+        partition by coalesce(memories.parent_id, memories.memory_id)
+        order by coalesce(memories.chunk_index, 1), memories.memory_id
+    )
+),
+
+final as (
+    select
+        memory_id, item_id, chunk_index, created_at,
+        hash(stored_hash, past_hash, item_id, chunk_index, created_at) as fingerprint
+    from placed
+    where not is_excluded
+)
+
+select * from final
