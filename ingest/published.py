@@ -6,7 +6,7 @@ memories were deleted), the whole mart is compared there.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +18,19 @@ from memories.database import Connection
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
 IS_KEPT = "select 1 from information_schema.tables where table_name = 'published_marts'"
 IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
+# The days, of what lies in time, on which other rows stand than were published.
+CHANGED_DAYS = """
+with computed as (
+    select {day} as day, count(*) as row_count, bit_xor(hash(*columns(*))) as rows_hash from {name} group by day
+),
+published as (
+    select {day} as day, count(*) as row_count, bit_xor(hash(*columns(*))) as rows_hash from {kept} group by day
+)
+select day from computed full join published using (day)
+where (computed.row_count, computed.rows_hash) is distinct from (published.row_count, published.rows_hash)
+order by day
+"""
+DAY = "epoch_us({at}) // 86400000000"
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +46,20 @@ def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: st
         return False
     held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
     return held == (_count(source, kept(name)),)
+
+
+def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str], at: str | None) -> tuple[str, str]:
+    """The rows of a mart that were not published as they are, and those published whose key is gone, as SQL.
+
+    Where rows lie in time, most days hold what they held: by a hash of each day only the others are compared.
+    """
+    new, old = name, kept(name)
+    if at is not None:
+        day = DAY.format(at=at)
+        days = source.execute(CHANGED_DAYS.format(day=day, name=name, kept=old)).fetchall()
+        on_these = f"where {day} in (select unnest({[number for (number,) in days]}::bigint[]))"
+        new, old = f"(from {new} {on_these})", f"(from {old} {on_these})"
+    return f"(from {new} except from {old})", f"(from {old} anti join {name} using ({', '.join(key)}))"
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:

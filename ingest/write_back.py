@@ -19,13 +19,14 @@ from memories.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A table of schema dreams: its key, and the columns that name memories.
+    """A table of schema dreams: its key, the columns that name memories, and the instant by which its rows lie in time.
 
     `memories` is the array of those that a row `t` tells of, where these columns do not say it: with any of them goes
     the record of what the row held before.
     """
 
     key: tuple[str, ...]
+    at: str | None
     memory_columns: tuple[str, ...] = ()
     memories: str | None = None
 
@@ -33,14 +34,14 @@ class Mart:
 # Merged after the episodes, they still are those of the episode that was.
 MEMBERS = "array(select m.memory_id from dreams.episode_members as m where m.episode_id = t.episode_id)"
 MARTS: Mapping[str, Mart] = {
-    "attention_slots": Mart(("snapshot_id", "wm_slot"), ("memory_id",)),
-    "episodes": Mart(("episode_id",), memories=MEMBERS),
-    "episode_members": Mart(("memory_id",), ("memory_id",)),
-    "edge_states": Mart(("memory_a", "memory_b", "edge_type"), ("memory_a", "memory_b")),
-    "memory_states": Mart(("memory_id",), ("memory_id",)),
-    "semantic_network": Mart(("concept_a", "concept_b", "association_type")),
-    "communities": Mart(("community_id",)),
-    "memory_insights": Mart(("insight_id",), memories="t.related_memories"),
+    "attention_slots": Mart(("snapshot_id", "wm_slot"), "window_start", ("memory_id",)),
+    "episodes": Mart(("episode_id",), "started_at", memories=MEMBERS),
+    "episode_members": Mart(("memory_id",), "occurred_at", ("memory_id",)),
+    "edge_states": Mart(("memory_a", "memory_b", "edge_type"), "first_at", ("memory_a", "memory_b")),
+    "memory_states": Mart(("memory_id",), "created_at", ("memory_id",)),
+    "semantic_network": Mart(("concept_a", "concept_b", "association_type"), "last_activation"),
+    "communities": Mart(("community_id",), None),
+    "memory_insights": Mart(("insight_id",), "discovered_at", memories="t.related_memories"),
 }
 # Marts that are recorded once and never merged: nights replayed, and what was learnt.
 RECORDS = ("replays", "learned_vectors")
@@ -162,9 +163,9 @@ def _transfers(connection: Connection, source: duckdb.DuckDBPyConnection, name: 
         return [Transfer(name, f"(from {name} order by {', '.join(key)})", columns)]
     if not published.is_known(connection, source, name):
         return [Transfer(name, f'"{name}"', columns, staged)]
-    gone = f"(from {published.kept(name)} anti join {name} using ({', '.join(key)}))"
+    differing, gone = published.differences(source, name, key, MARTS[name].at)
     return [
-        Transfer(name, f"(from {name} except from {published.kept(name)})", columns, staged),
+        Transfer(name, differing, columns, staged),
         Transfer(name, gone, [column for column in columns if column[0] in key], f"gone_{name}"),
     ]
 

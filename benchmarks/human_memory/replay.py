@@ -72,7 +72,7 @@ def choose(connection: duckdb.DuckDBPyConnection) -> None:
         connection,
         *("attention_events", "wm_activations", "wm_windows", "wm_crowding", "wm_capacities", "attention_slots"),
         "con_coactivations",
-        *("stm_sessions", "ltm_nights", "ltm_recall_odds", "ltm_need_inputs", "ltm_need", "ltm_review_inputs"),
+        *("stm_sessions", "ltm_nights", "ltm_recall_odds", "ltm_need_inputs", "ltm_need", "ltm_review_inputs", "ltm_reviews"),
         "replays",
         as_of=as_of,
         replay_catch_up_nights=nights,

@@ -127,7 +127,9 @@ def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Seq
                 session.execute("insert into stg_embeddings values (?, ?, ?)", [memory_id, len(vector), sent])
         rows = stm_context.model(Project(session), session).order("item_id").fetchall()
     split = vectors[3] is not None
+    before, after = [None, *map(UUID, ids[:3])], [*map(UUID, ids[1:]), None]
+    places = [(1, 1, None), (1, 2, None), (1, 3, None), (2, 1, 0.0) if split else (1, 4, None)]
     assert [row[1:] for row in rows] == [
-        ("s", "print", 1, None), ("s", "print", 1, None), ("s", "print", 1, None),
-        ("s", "print", 2 if split else 1, 0.0 if split else None),
-    ]  # fmt: skip
+        ("s", "print", *place, previous, following)
+        for place, previous, following in zip(places, before, after, strict=True)
+    ]

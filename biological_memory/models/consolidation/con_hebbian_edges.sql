@@ -12,18 +12,10 @@ rehearsals as (
     where events.kind = 'rehearsed'
 ),
 
-pairs as (
-    select distinct memory_a, memory_b from coactivations
-),
-
 spared as (
-    select pairs.memory_a, pairs.memory_b, rehearsals.night
-    from pairs
-    inner join rehearsals on pairs.memory_a = rehearsals.item_id
+    select memory_a, memory_b, night from coactivations inner join rehearsals on memory_a = item_id
     union
-    select pairs.memory_a, pairs.memory_b, rehearsals.night
-    from pairs
-    inner join rehearsals on pairs.memory_b = rehearsals.item_id
+    select memory_a, memory_b, night from coactivations inner join rehearsals on memory_b = item_id
 ),
 
 steps as (
@@ -41,25 +33,33 @@ steps as (
     from spared
 ),
 
+counted as (
+    select
+        memory_a, memory_b,
+        count(*) as step_count,
+        any_value(learning) as learning,
+        any_value(night) as night,
+        cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
+        min(occurred_at) filter (where spared_nights = 0) as first_at,
+        max(occurred_at) filter (where spared_nights = 0) as last_at
+    from steps group by memory_a, memory_b
+),
+
 ordered as (
     select
-        memory_a,
-        memory_b,
+        memory_a, memory_b,
         {{ ordered_list(
             "{'night': datediff('day', date '1970-01-01', night), 'learning': learning, 'spared_nights': spared_nights,"
             ~ " 'weight': learning}",
             ['occurred_at', '-spared_nights']
-        ) }} as steps,
-        cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
-        min(occurred_at) filter (where spared_nights = 0) as first_at,
-        max(occurred_at) filter (where spared_nights = 0) as last_at
-    from steps
+        ) }} as steps
+    from steps semi join (select memory_a, memory_b from counted where step_count > 1) using (memory_a, memory_b)
     group by memory_a, memory_b
 ),
 
 folded as (
     select
-        * exclude (steps),
+        memory_a, memory_b,
         list_reduce(steps, lambda state, step: {  -- noqa: PRS
             'night': step.night,
             'learning': step.learning,
@@ -71,8 +71,9 @@ folded as (
     from ordered
 )
 
+-- Most pairs were active together once, and that is their weight.
 select
-    * exclude (state),
-    state.weight as weight,
-    date '1970-01-01' + cast(state.night as integer) as scaled_through
-from folded
+    memory_a, memory_b, counted.evidence_count, counted.first_at, counted.last_at,
+    coalesce(folded.state.weight, counted.learning) as weight,
+    coalesce(date '1970-01-01' + cast(folded.state.night as integer), counted.night) as scaled_through
+from counted left join folded using (memory_a, memory_b)

@@ -3,8 +3,8 @@ with anomalies as (
     select * from {{ ref('ins_anomalies') }}
 ),
 
-gists as (
-    select memory_id, gist from {{ ref('ltm_gists') }}
+meanings as (
+    select memory_id, gist from {{ ref('ltm_meanings') }}
 ),
 
 final as (
@@ -13,7 +13,7 @@ final as (
         anomalies.agent,
         'anomaly' as insight_type,
         1 - exp(-anomalies.deviations / 2) as confidence_score,
-        'Unlike anything before: ' || gists.gist as insight_description,
+        'Unlike anything before: ' || meanings.gist as insight_description,
         json_object(
             'nearest_similarity', anomalies.nearest_similarity, 'usual_similarity', round(anomalies.usual_similarity, 6)
         ) as supporting_evidence,
@@ -21,7 +21,7 @@ final as (
         anomalies.created_at as discovered_at,
         'similarity to the nearest earlier memory' as discovery_method
     from anomalies
-    inner join gists using (memory_id)
+    inner join meanings using (memory_id)
 )
 
 select * from final

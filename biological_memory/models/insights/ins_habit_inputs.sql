@@ -5,7 +5,7 @@ with nights as (
 ),
 
 concepts as (
-    select * from {{ ref('ltm_concept_lists') }}
+    select * from {{ ref('ltm_meanings') }}
 ),
 
 final as (

@@ -3,8 +3,8 @@ with predictions as (
     select * from {{ ref('ins_predictions') }}
 ),
 
-gists as (
-    select memory_id, gist from {{ ref('ltm_gists') }}
+meanings as (
+    select memory_id, gist from {{ ref('ltm_meanings') }}
 ),
 
 final as (
@@ -13,7 +13,7 @@ final as (
         predictions.agent,
         'prediction' as insight_type,
         predictions.probability as confidence_score,
-        'Likely to be needed within {{ var("prediction_horizon_days") }} days: ' || gists.gist as insight_description,
+        'Likely to be needed within {{ var("prediction_horizon_days") }} days: ' || meanings.gist as insight_description,
         json_object('probability', round(predictions.probability, 6), 'night', predictions.night)
             as supporting_evidence,
         [predictions.item_id] as related_memories,
@@ -23,7 +23,7 @@ final as (
         predictions.night_at as discovered_at,
         'recall odds, calibrated on earlier nights' as discovery_method
     from predictions
-    inner join gists on gists.memory_id = predictions.item_id
+    inner join meanings on meanings.memory_id = predictions.item_id
 )
 
 select * from final

@@ -8,8 +8,8 @@ nights as (
     where is_last
 ),
 
-gists as (
-    select memory_id, agent, gist from {{ ref('ltm_gists') }}
+meanings as (
+    select memory_id, agent, gist from {{ ref('ltm_meanings') }}
 ),
 
 final as (
@@ -28,8 +28,8 @@ final as (
             'other quantities in nearly the same statement'
         ) as discovery_method
     from revisions
-    inner join gists as later on later.memory_id = revisions.later_id
-    inner join gists as earlier on earlier.memory_id = revisions.earlier_id
+    inner join meanings as later on later.memory_id = revisions.later_id
+    inner join meanings as earlier on earlier.memory_id = revisions.earlier_id
     inner join nights on nights.agent = later.agent and revisions.revised_at < nights.night_at
 )
 

@@ -4,7 +4,7 @@ with members as (
 ),
 
 concepts as (
-    select memory_id, concepts from {{ ref('ltm_concept_lists') }}
+    select memory_id, concepts from {{ ref('ltm_meanings') }}
 ),
 
 final as (

@@ -1,16 +1,27 @@
 -- One row per pair of concepts that share enough memories. Strength is normalised pointwise mutual information (Bouma
 -- 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs grow linearly.
--- Pairs are counted by the hashes of their names, which takes a third of the time.
-with concepts as (
-    select item_id, hash(concept) as concept_hash, any_value(concept) as concept, max(created_at) as created_at
-    from {{ ref('ltm_concepts') }}
-    where place <= 10
-    group by item_id, hash(concept)
+-- Pairs are counted by the hashes of their names, in a third of the time.
+with named as (
+    select item_id, hash(concept) as concept_hash, concept, created_at
+    from {{ ref('ltm_concepts') }} where place <= 10
+),
+
+-- Most concepts come up once: none of these is met often enough with another.
+recurring as (
+    select concept_hash from named group by concept_hash
+    having count(*) >= {{ var('concept_support') }}
+),
+
+concepts as (
+    select item_id, concept_hash, any_value(concept) as concept, max(created_at) as created_at
+    from named
+    semi join recurring using (concept_hash)
+    group by item_id, concept_hash
 ),
 
 counted as (
     select count(distinct item_id) as item_count, length(cast(count(distinct item_id) as varchar)) as digits
-    from concepts
+    from named
 ),
 
 -- In three digits: each strength rests on how many items there are, and with each new one all strengths would change.
@@ -19,8 +30,8 @@ totals as (
 ),
 
 frequencies as (
-    select concept_hash, any_value(concept) as concept, count(*) as item_count from concepts
-    group by concept_hash
+    select concept_hash, any_value(concept) as concept, count(*) as item_count
+    from concepts group by concept_hash
 ),
 
 pairs as (
@@ -29,8 +40,7 @@ pairs as (
         b.concept_hash as hash_b,
         count(*) as co_activation_count,
         max(a.created_at) as last_activation
-    from concepts as a
-    inner join concepts as b on b.item_id = a.item_id and b.concept_hash > a.concept_hash
+    from concepts as a inner join concepts as b on b.item_id = a.item_id and b.concept_hash > a.concept_hash
     group by a.concept_hash, b.concept_hash
     having count(*) >= {{ var('concept_support') }}
 ),

@@ -1,7 +1,7 @@
 -- One row per memory and concept of it.
 {{ config(materialized='view') }}
 with lists as (
-    select * from {{ ref('ltm_concept_lists') }}
+    select * from {{ ref('ltm_meanings') }}
 ),
 
 final as (

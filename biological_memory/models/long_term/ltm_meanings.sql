@@ -1,38 +1,59 @@
--- One row per memory: what it is about, what kind of knowledge it is, and which earlier memories it is near to.
-{{ config(materialized='view') }}
-with gists as (
-    select * from {{ ref('ltm_gists') }}
-),
-
-concepts as (
-    select memory_id, concepts from {{ ref('ltm_concept_lists') }}
+-- One row per memory: what it says in a sentence (its own summary, else the annotation's gist, else its beginning), its
+-- concepts, each once (the topics of its annotation, then its tags), and what kind of knowledge it is.
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ drop_stale(ref('ltm_meaning_inputs'), 'memory_id') }}"
+) }}
+with inputs as (
+    select * from {{ ref('ltm_meaning_inputs') }}
+    {{ where_missing('memory_id') }}
 ),
 
 annotations as (
-    select
-        memory_id,
-        task_type = 'goal' as is_goal,
-        task_type in ('task', 'action') and len(list_filter(entities, lambda e: e.kind in ('code', 'file'))) > 0
-            as is_procedural
-    from {{ ref('stg_annotations') }}
+    select memory_id, gist, topics, task_type, entities from {{ ref('stg_annotations') }}
 ),
 
-nearest as (
-    select memory_id, neighbour_ids from {{ ref('ltm_nearest') }}
+memories as (
+    select memory_id, item_id, agent, summary, content, tags, created_at from {{ ref('stg_memories') }}
+),
+
+named as (
+    select
+        memories.memory_id,
+        inputs.fingerprint,
+        memories.item_id,
+        memories.agent,
+        memories.created_at,
+        coalesce(
+            nullif(trim(memories.summary), ''),
+            nullif(annotations.gist, ''),
+            left(regexp_replace(memories.content, '\s+', ' ', 'g'), 200)
+        ) as gist,
+        list_concat(
+            coalesce(annotations.topics, []), list_transform(memories.tags, lambda tag: lower(trim(tag)))
+        ) as concepts,
+        annotations.task_type,
+        coalesce(len(list_filter(annotations.entities, lambda e: e.kind in ('code', 'file'))) > 0, false)
+            as names_code
+    from inputs
+    inner join memories using (memory_id)
+    left join annotations using (memory_id)
 ),
 
 final as (
     select
-        gists.memory_id,
-        gists.gist,
-        concepts.concepts,
-        coalesce(annotations.is_goal, false) as is_goal,
-        coalesce(annotations.is_procedural, false) as is_procedural,
-        coalesce(nearest.neighbour_ids, []) as semantic_associations
-    from gists
-    inner join concepts using (memory_id)
-    left join annotations using (memory_id)
-    left join nearest using (memory_id)
+        memory_id,
+        fingerprint,
+        item_id,
+        agent,
+        created_at,
+        gist,
+        list_filter(concepts, lambda concept, place:  -- noqa: PRS
+            concept <> '' and list_position(concepts, concept) = place
+        ) as concepts,
+        coalesce(task_type = 'goal', false) as is_goal,
+        coalesce(task_type in ('task', 'action'), false) and names_code as is_procedural
+    from named
 )
 
 select * from final

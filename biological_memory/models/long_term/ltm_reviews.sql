@@ -1,4 +1,4 @@
--- One row per item: stability, difficulty and lapses after all its events (FSRS-6, a fold in time order).
+-- One row per item: its events in time order, and stability, difficulty and lapses after them (FSRS-6, a fold).
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('ltm_review_inputs'), 'item_id') }}"
@@ -9,19 +9,28 @@ with inputs as (
     {{ where_missing('item_id') }}
 ),
 
+events as (
+    select item_id, {{ ordered_list(fsrs_event('occurred_at', 'grade'), ['occurred_at', 'event_id']) }} as events
+    from {{ ref('attention_events') }}
+    semi join inputs using (item_id)
+    group by item_id
+),
+
 folded as (
-    select item_id, fingerprint, len(events) as review_count, {{ fsrs_fold('events') }} as state  -- noqa: PRS
+    select inputs.item_id, inputs.fingerprint, events.events, {{ fsrs_fold('events.events') }} as state  -- noqa: PRS
     from inputs
+    inner join events using (item_id)
 ),
 
 final as (
     select
         item_id,
         fingerprint,
+        events,
         state.stability as stability_days,
         state.difficulty as difficulty,
         make_timestamptz(cast(round(state.seconds * 1000000) as bigint)) as last_reviewed_at,
-        cast(review_count as integer) as review_count,
+        cast(len(events) as integer) as review_count,
         cast(state.lapses as integer) as lapse_count
     from folded
 )

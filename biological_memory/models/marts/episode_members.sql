@@ -30,6 +30,7 @@ led as (
                 ) over so_far, 1)
         end as led_by
     from items
+    where task_type <> 'observation'
     window so_far as (partition by episode_id order by position)
 ),
 
@@ -40,34 +41,25 @@ steps as (
     group by led_by
 ),
 
-neighboured as (
-    select
-        *,
-        lag(item_id) over session_order as previous_memory_id,
-        lead(item_id) over session_order as next_memory_id
-    from items
-    window session_order as (partition by session_id order by session_position)
-),
-
 final as (
     select
         memories.memory_id,
-        neighboured.episode_id,
-        neighboured.position,
-        neighboured.occurred_at,
+        items.episode_id,
+        items.position,
+        items.occurred_at,
         coalesce(steps.subtask_memory_ids, []) as subtask_memory_ids,
-        neighboured.project,
-        neighboured.file,
-        neighboured.channel,
-        neighboured.place,
-        neighboured.people,
-        neighboured.previous_memory_id,
-        neighboured.next_memory_id,
-        neighboured.context_similarity,
-        cast(neighboured.emotional_salience as double) as emotional_salience,
+        items.project,
+        items.file,
+        items.channel,
+        items.place,
+        items.people,
+        items.previous_item_id as previous_memory_id,
+        items.next_item_id as next_memory_id,
+        items.context_similarity,
+        cast(items.emotional_salience as double) as emotional_salience,
         cast(coalesce(coactivations.co_activation_count, 0) as integer) as co_activation_count
     from memories
-    inner join neighboured using (item_id)
+    inner join items using (item_id)
     left join steps using (item_id)
     left join coactivations using (item_id)
 )

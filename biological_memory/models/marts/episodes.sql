@@ -1,79 +1,42 @@
 -- One row per episode: goal, tasks and actions, where, when and with whom.
-with items as (
-    select * from {{ ref('stm_episode_items') }}
+with episodes as (
+    select * from {{ ref('stm_episodes') }}
 ),
 
 goals as (
-    select agent, project, occurred_at, max(item_id) as item_id from items
+    select agent, project, occurred_at, max(item_id) as item_id from {{ ref('stm_episode_items') }}
     where task_type = 'goal' group by all
-),
-
-grouped as (
-    select
-        episode_id,
-        session_id,
-        agent,
-        min(occurred_at) as started_at,
-        max(occurred_at) as ended_at,
-        cast(count(*) as integer) as memory_count,
-        arg_max(item_id, coalesce(context_similarity, -1) - position * 1e-9) as title_memory_id,
-        arg_min(item_id, position) filter (where task_type = 'goal') as stated_goal_id,
-        arg_min(project, position) as project,
-        coalesce({{ ordered_list('item_id', ['position'], "task_type = 'task'") }}, []) as task_memory_ids,
-        coalesce({{ ordered_list('item_id', ['position'], "task_type = 'action'") }}, []) as action_memory_ids,
-        list_sort(list_distinct(list(project) filter (where project is not null))) as projects,
-        list_sort(list_distinct(list(place) filter (where place is not null))) as places,
-        list_sort(list_distinct(flatten(list(people)))) as people,
-        max(emotional_salience) as emotional_salience,
-        count(*) filter (where task_type in ('goal', 'task')) / count(*) as planning_share,
-        count(*) filter (where task_type = 'action') / count(*) as action_share
-    from items
-    group by episode_id, session_id, agent
-),
-
-typical as (
-    select episode_id, {{ ordered_list('topic', ['-mentions', 'first_position', 'topic']) }}[:5] as topics
-    from (
-        select episode_id, topic, count(*) as mentions, min(position) as first_position
-        from (select episode_id, position, unnest(topics) as topic from items) as topics
-        group by episode_id, topic
-    ) as counted
-    group by episode_id
 ),
 
 -- Work on a project serves the goal last stated for it, in whichever session that was.
 served as (
-    select grouped.episode_id, goals.item_id as goal_memory_id
-    from grouped
+    select episodes.episode_id, goals.item_id as goal_memory_id
+    from episodes
     asof inner join goals
-        on grouped.agent = goals.agent and grouped.project = goals.project and grouped.ended_at >= goals.occurred_at
+        on
+            episodes.agent = goals.agent and episodes.project = goals.project
+            and episodes.ended_at >= goals.occurred_at
 ),
 
 final as (
     select
-        grouped.episode_id,
-        grouped.session_id,
-        grouped.agent,
-        grouped.started_at,
-        grouped.ended_at,
-        grouped.memory_count,
-        coalesce(grouped.stated_goal_id, grouped.title_memory_id) as title_memory_id,
-        coalesce(grouped.stated_goal_id, served.goal_memory_id) as goal_memory_id,
-        grouped.task_memory_ids,
-        grouped.action_memory_ids,
-        coalesce(typical.topics, []) as topics,
-        coalesce(grouped.projects, []) as projects,
-        coalesce(grouped.places, []) as places,
-        grouped.people,
-        case
-            when grouped.planning_share > 0.5 then 'planning'
-            when grouped.action_share >= 0.5 then 'doing'
-            when grouped.emotional_salience >= 0.6 then 'feeling'
-            else 'observing'
-        end as episode_type,
-        cast(grouped.emotional_salience as double) as emotional_salience
-    from grouped
-    left join typical using (episode_id)
+        episodes.episode_id,
+        episodes.session_id,
+        episodes.agent,
+        episodes.started_at,
+        episodes.ended_at,
+        episodes.memory_count,
+        coalesce(episodes.stated_goal_id, episodes.title_memory_id) as title_memory_id,
+        coalesce(episodes.stated_goal_id, served.goal_memory_id) as goal_memory_id,
+        episodes.task_memory_ids,
+        episodes.action_memory_ids,
+        episodes.topics,
+        episodes.projects,
+        episodes.places,
+        episodes.people,
+        episodes.episode_type,
+        episodes.emotional_salience
+    from episodes
     left join served using (episode_id)
 )
 

@@ -1,11 +1,11 @@
 -- One row per memory: the stored state from which its strength and fate at any instant follow. The chunks of a document
 -- share its events, and so its stability; gist, concepts and vector are their own.
-with memories as (
-    select memory_id, item_id, agent, created_at from {{ ref('stg_memories') }}
+with meanings as (
+    select * from {{ ref('ltm_meanings') }}
 ),
 
-meanings as (
-    select * from {{ ref('ltm_meanings') }}
+nearest as (
+    select memory_id, neighbour_ids from {{ ref('ltm_nearest') }}
 ),
 
 revisions as (
@@ -19,9 +19,9 @@ revisions as (
 
 final as (
     select
-        memories.memory_id,
-        memories.agent,
-        memories.created_at,
+        meanings.memory_id,
+        meanings.agent,
+        meanings.created_at,
         reviews.stability_days,
         reviews.difficulty,
         reviews.last_reviewed_at,
@@ -44,27 +44,28 @@ final as (
         end as knowledge_type,
         1 + cast(meanings.is_goal as integer)
         + cast(coalesce(communities.network_centrality >= 2, false) as integer) as abstraction_level,
-        meanings.semantic_associations,
+        coalesce(nearest.neighbour_ids, []) as semantic_associations,
         communities.network_centrality,
         communities.clustering_coefficient,
         communities.area_id,
         communities.cluster_id,
         revisions.superseded_by,
         revisions.valid_until,
-        [memories.item_id]
-        || list_filter(meanings.semantic_associations, lambda earlier_id: earlier_id <> memories.item_id) as provenance,
+        [meanings.item_id] || list_filter(
+            coalesce(nearest.neighbour_ids, []), lambda earlier_id: earlier_id <> meanings.item_id
+        ) as provenance,
         case
             when reviews.review_count > 1 then 'recall'
             when accesses.rehearsal_count > 0 then 'replay'
             when associations.association_sum > 0 then 'association'
             else 'encoding'
         end as consolidation_source
-    from memories
-    inner join meanings using (memory_id)
+    from meanings
     inner join {{ ref('ltm_reviews') }} as reviews using (item_id)
     inner join {{ ref('ltm_accesses') }} as accesses using (item_id)
     inner join {{ ref('con_encoding') }} as encodings using (item_id)
     left join {{ ref('con_associations') }} as associations using (item_id)
+    left join nearest using (memory_id)
     left join revisions using (memory_id)
     left join {{ ref('ltm_communities') }} as communities using (memory_id)
 )

@@ -11,7 +11,7 @@ needs as (
 ),
 
 reviews as (
-    select item_id, events from {{ ref('ltm_review_inputs') }}
+    select item_id, events from {{ ref('ltm_reviews') }}
 ),
 
 candidates as (

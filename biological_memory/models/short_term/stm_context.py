@@ -1,4 +1,5 @@
-"""One row per item: its similarity to the running context of its session, and the episode of the session it falls into.
+"""One row per item: its similarity to the running context of its session, the episode of the session it falls into, its
+place there, and which items of the session come before and after.
 
 Temporal context model (Howard & Kahana 2002): after item f, the context c becomes rho c + beta f, with
 rho = sqrt(1 + beta^2 ((c f)^2 - 1)) - beta (c f), so that it keeps length 1. Where the similarity c f is low, context
@@ -29,10 +30,12 @@ def model(dbt, session):
         select
             row_number() over (order by s.session_id, s.session_position) - 1 as number,
             dense_rank() over (order by s.session_id) as session_number,
-            s.session_id, i.fingerprint, s.item_id, e.memory_id is not null as has_vector
+            s.session_id, i.fingerprint, s.item_id, e.memory_id is not null as has_vector,
+            lag(s.item_id) over in_session as previous_item_id, lead(s.item_id) over in_session as next_item_id
         from sessions as s
         inner join (select * from inputs {missing}) as i using (session_id)
         left join embeddings as e on e.memory_id = s.item_id
+        window in_session as (partition by s.session_id order by s.session_position)
         """
     )
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
@@ -48,7 +51,9 @@ def model(dbt, session):
     }
     return session.sql(
         "select item_id, session_id, fingerprint, episode_number,"
-        " if(isnan(context_similarity), null, context_similarity) as context_similarity"
+        " row_number() over (partition by session_number, episode_number order by number)::integer as position,"
+        " if(isnan(context_similarity), null, context_similarity) as context_similarity,"
+        " previous_item_id, next_item_id"
         " from context_items inner join found using (number)"
     )
 

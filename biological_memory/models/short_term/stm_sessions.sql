@@ -11,7 +11,8 @@ items as (
 preceded as (
     select
         *,
-        lag(created_at) over (partition by agent order by created_at, item_id) as previous_at
+        lag(created_at) over (partition by agent order by created_at, item_id) as previous_at,
+        row_number() over (partition by agent order by created_at, item_id) as place
     from items
 ),
 
@@ -27,22 +28,31 @@ numbered as (
         item_id,
         agent,
         created_at,
-        max(if(opens_session, created_at, null)) over (
+        place,
+        max(if(opens_session, place, null)) over (
             partition by agent order by created_at, item_id rows unbounded preceding
-        ) as session_started_at
+        ) as first_place
     from opened
+),
+
+sessions as (
+    select
+        agent,
+        place as first_place,
+        agent || '/' || strftime(timezone('UTC', created_at), '%Y-%m-%dT%H:%M:%S.%fZ') as session_id
+    from opened
+    where opens_session
 ),
 
 final as (
     select
-        item_id,
-        agent,
-        created_at,
-        agent || '/' || strftime(timezone('UTC', session_started_at), '%Y-%m-%dT%H:%M:%S.%fZ') as session_id,
-        cast(row_number() over (
-            partition by agent, session_started_at order by created_at, item_id
-        ) as integer) as session_position
+        numbered.item_id,
+        numbered.agent,
+        numbered.created_at,
+        sessions.session_id,
+        cast(numbered.place - numbered.first_place + 1 as integer) as session_position
     from numbered
+    inner join sessions using (agent, first_place)
 )
 
 select * from final

@@ -8,7 +8,7 @@ memories as (
 ),
 
 final as (
-    select memory_id, content_hash, content_hash || ' ' || embedding_model || ' ' || written_at as fingerprint
+    select memory_id, content_hash, hash(content_hash, embedding_model, written_at) as fingerprint
     from writers
     inner join memories using (memory_id, content_hash)
 )

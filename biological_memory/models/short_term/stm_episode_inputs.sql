@@ -1,0 +1,11 @@
+-- One row per episode: a fingerprint of its items and of what is known of them.
+with items as (
+    select episode_id, item_id, fingerprint from {{ ref('stm_episode_items') }}
+),
+
+final as (
+    select episode_id, bit_xor(hash(item_id, fingerprint)) as fingerprint from items
+    group by episode_id
+)
+
+select * from final

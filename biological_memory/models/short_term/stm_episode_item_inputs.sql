@@ -1,0 +1,23 @@
+-- One row per item: a fingerprint of its session, of itself and of its annotation.
+with contexts as (
+    select item_id, session_id, fingerprint from {{ ref('stm_context') }}
+),
+
+memories as (
+    select memory_id as item_id, fingerprint from {{ ref('stg_memories') }}
+),
+
+annotations as (
+    select memory_id as item_id, fingerprint from {{ ref('stg_annotations') }}
+),
+
+final as (
+    select
+        item_id,
+        hash(contexts.session_id, contexts.fingerprint, memories.fingerprint, annotations.fingerprint) as fingerprint
+    from contexts
+    inner join memories using (item_id)
+    left join annotations using (item_id)
+)
+
+select * from final
