@@ -12,12 +12,20 @@
     '{ {{- quoted | join(",") -}} }'::text[]
 {%- endmacro %}
 
-{# Where each memory stands in its document, and a hash of all that is read of it: no text need be sent. #}
+{#
+    Where each memory stands in its document, and hashes of all that is read of it and of which vector it has: no text need
+    be sent, but for which content it now has where it had others.
+#}
 {% macro stored_memory_hashes() -%}
     {{ asked_of_store("
         select
             id as memory_id, parent_id, chunk_index,
             hash_record_extended(row(content, content_hash, context, summary, tags, metadata), 0) as stored_hash,
+            case
+                when embedding_vector is not null
+                    then hash_record_extended(row(content_hash, embedding_model, last_embedding_update), 0)
+            end as vector_hash,
+            case when id in (select memory_id from dreams.memory_versions) then content_hash end as edited_content_hash,
             coalesce(tags && " ~ text_array(var("excluded_tags")) ~ ", false) as is_excluded
         from public.memories
     ") }}
@@ -58,13 +66,4 @@
         from public.memories
         where embedding_vector is not null
     " ~ ("" if memory_ids is none else "and id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])")) }}
-{%- endmacro %}
-
-{# Which memories have a vector, of which content and model, and when it was written. #}
-{% macro stored_vector_writers() -%}
-    {{ asked_of_store("
-        select id as memory_id, content_hash, embedding_model, coalesce(last_embedding_update::text, '') as written_at
-        from public.memories
-        where embedding_vector is not null
-    ") }}
 {%- endmacro %}

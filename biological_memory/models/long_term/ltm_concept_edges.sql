@@ -20,13 +20,12 @@ concepts as (
 ),
 
 counted as (
-    select count(distinct item_id) as item_count, length(cast(count(distinct item_id) as varchar)) as digits
-    from named
+    select count(distinct item_id) as item_count, length(bin(count(distinct item_id))) as bits from named
 ),
 
--- In three digits: each strength rests on how many items there are, and with each new one all strengths would change.
+-- In seven bits: each strength rests on how many items there are, and with each new one all strengths would change.
 totals as (
-    select item_count - item_count % cast(power(10, greatest(digits - 3, 0)) as bigint) as item_count from counted
+    select item_count - item_count % (1 << greatest(bits - 7, 0)) as item_count from counted
 ),
 
 frequencies as (

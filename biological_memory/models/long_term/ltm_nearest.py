@@ -64,16 +64,24 @@ def model(dbt, session):
         list_positions = lists_known["list_position"]
         mine = embeddings.filter(is_equal("embedding_model", embedding_model))
         dimensions = mine.aggregate("max(dimensions)").fetchone()[0]
-        places = session.table("nearest_memories").project("memory_id, place")
-        vectors = read_vectors(places, len(list_positions), dimensions, session)
+        vectors = numpy.zeros((len(list_positions), dimensions), dtype=numpy.float32)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
         insert(
             session,
-            *search_backwards(vectors, list_positions, numpy.stack(lists), neighbours, threshold),
+            *search_backwards(
+                vectors, list_positions, numpy.stack(lists), neighbours, threshold, partial(read, vectors, session)
+            ),
         )
     return session.table("nearest_rows")
+
+
+def read(vectors, session, asked_for):
+    """Reads the vectors of these places into the matrix of all."""
+    asked = {"place": asked_for}
+    places = session.sql("select memory_id, place from nearest_memories semi join asked using (place)")
+    read_vectors(places, *vectors.shape, session, vectors)
 
 
 def is_equal(column, value):
@@ -112,17 +120,21 @@ def insert(session, places, list_positions, nearest, neighbours, similarities):
     )
 
 
-def search_backwards(vectors, list_positions, centroids, neighbours, threshold):
+def search_backwards(vectors, list_positions, centroids, neighbours, threshold, read=lambda places: None):
     """For those memories (in time order) whose list is not known: where they stand, their list, the similarity of the
     nearest (NaN without one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where
     there are fewer.
+
+    `read` is asked for vectors before they are needed: those of these memories, then the others of the lists probed.
     """
     # Centroids may have been recorded with zeros beyond the dimensions of the model.
     dimensions = vectors.shape[1]
     centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
     list_positions = numpy.array(list_positions, dtype=numpy.int64)
     wanted = numpy.flatnonzero(list_positions == NOBODY)
+    read(wanted)
     probes = probe(vectors, wanted, in_whole_numbers(centroids))
+    read(numpy.flatnonzero(numpy.isin(list_positions, probes)))
     list_positions[wanted] = probes[:, 0]
     lists = InvertedLists(list_positions, len(centroids))
     found = []

@@ -1,6 +1,12 @@
--- One row per agent: a fingerprint of the ties and the memories that the last night saw.
+-- One row per agent: a fingerprint of the ties and the memories that the last night saw. Semantic ties are told by what
+-- the neighbours of each memory were found from.
 with night_ties as (
     select * from {{ ref('ltm_night_ties') }}
+    where tie_type <> 'semantic'
+),
+
+nearest as (
+    select memory_id, fingerprint from {{ ref('ltm_nearest') }}
 ),
 
 nights as (
@@ -12,10 +18,11 @@ members as (
     select
         nights.agent,
         nights.night,
-        bit_xor(hash(memories.memory_id)) as memories_hash
+        bit_xor(hash(memories.memory_id, nearest.fingerprint)) as memories_hash
     from nights
     inner join {{ ref('stg_memories') }} as memories
         on memories.agent = nights.agent and memories.created_at < nights.night_at
+    left join nearest using (memory_id)
     group by nights.agent, nights.night
 ),
 

@@ -14,6 +14,10 @@ inputs as (
     {{ where_missing('memory_id') }}
 ),
 
+memories as (
+    select memory_id, content_hash from {{ ref('stg_memories') }}
+),
+
 final as (
     select
         inputs.memory_id,
@@ -23,6 +27,7 @@ final as (
         vectors.embedding,
         hash(vectors.embedding) as embedding_hash
     from inputs
+    inner join memories using (memory_id)
     inner join vectors using (memory_id, content_hash)
 )
 
