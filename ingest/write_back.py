@@ -115,8 +115,9 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     forget_gone(connection, [transfers[name][0].target for name in names if name in TELLING])
     if "memory_states" in names:
         # By day, clusters are as they were.
-        is_night = changed.get("communities", 0) > 0 or len(transfers["memory_states"]) == 1
-        label_clusters(connection, sql.Identifier(*(("dreams", "memory_states") if is_night else ("staged_memory_states",))))
+        by_day = len(transfers["memory_states"]) > 1 and not changed.get("communities")
+        states = transfers["memory_states"][0].target if by_day else sql.Identifier("dreams", "memory_states")
+        label_clusters(connection, states)
     if "replays" in names:
         changed["replays"] = connection.execute(RECORD_REPLAYS).rowcount
         connection.execute(RECORD_NIGHTS, (cycle_id,))

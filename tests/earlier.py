@@ -6,6 +6,8 @@ The statements are those that Codex, the loader and the cycles of the time made;
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from psycopg import sql
+
 from ingest.annotate import annotate_rules
 from ingest.write_back import MARTS, label_clusters
 from memories.chunk import chunk
