@@ -12,16 +12,15 @@ STEPS = 4080
 MOST_SIMILAR = 2**24
 
 
-def read_vectors(places, count, dimensions, session, vectors=None):
-    """Vectors by their place: float32 of shape (count, dimensions), a new matrix or the one given.
+def read_vectors(places, count, dimensions, session):
+    """Vectors by their place: float32 of shape (count, dimensions).
 
     `places` is a relation of memory_id and place (0 to count - 1). What a vector lacks at its end is zero, and so is
     one that is not there. They are read piece by piece: at a million, one copy of all is as much as there is room for.
     And by the numbers of their rows, of which DuckDB knows where these stand: joined by memory, the vectors of all
     would be read. (What `dbt.ref` gives is a query, which has no such numbers.)
     """
-    if vectors is None:
-        vectors = numpy.zeros((count, dimensions), dtype=numpy.float32)
+    vectors = numpy.zeros((count, dimensions), dtype=numpy.float32)
     rows = session.sql(
         """
         with wanted as (

@@ -40,7 +40,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
     vectors = known["embedding"]
     lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
     lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
-    found = ltm_nearest.search_backwards(vectors, lists, centroids, neighbours, threshold)
+    found = ltm_nearest.search_backwards(vectors.__getitem__, lists, centroids, neighbours, threshold)
     return [
         (
             str(known["memory_id"][position]),

@@ -64,24 +64,25 @@ def model(dbt, session):
         list_positions = lists_known["list_position"]
         mine = embeddings.filter(is_equal("embedding_model", embedding_model))
         dimensions = mine.aggregate("max(dimensions)").fetchone()[0]
-        vectors = numpy.zeros((len(list_positions), dimensions), dtype=numpy.float32)
         lists = session.sql(
             "select vector from quantised qualify version = max(version) over () order by position"
         ).fetchnumpy()["vector"]
         insert(
             session,
             *search_backwards(
-                vectors, list_positions, numpy.stack(lists), neighbours, threshold, partial(read, vectors, session)
+                partial(read, dimensions, session), list_positions, numpy.stack(lists), neighbours, threshold
             ),
         )
     return session.table("nearest_rows")
 
 
-def read(vectors, session, asked_for):
-    """Reads the vectors of these places into the matrix of all."""
-    asked = {"place": asked_for}
-    places = session.sql("select memory_id, place from nearest_memories semi join asked using (place)")
-    read_vectors(places, *vectors.shape, session, vectors)
+def read(dimensions, session, places):
+    """The vectors of these places, in their order."""
+    asked = {"time_place": places, "place": numpy.arange(len(places))}
+    rows = session.sql(
+        "select memory_id, asked.place from asked inner join nearest_memories as own on own.place = asked.time_place"
+    )
+    return read_vectors(rows, len(places), dimensions, session)
 
 
 def is_equal(column, value):
@@ -120,28 +121,32 @@ def insert(session, places, list_positions, nearest, neighbours, similarities):
     )
 
 
-def search_backwards(vectors, list_positions, centroids, neighbours, threshold, read=lambda places: None):
+def search_backwards(read, list_positions, centroids, neighbours, threshold):
     """For those memories (in time order) whose list is not known: where they stand, their list, the similarity of the
     nearest (NaN without one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where
     there are fewer.
 
-    `read` is asked for vectors before they are needed: those of these memories, then the others of the lists probed.
+    `read` gives the vectors of positions. Where few are wanted, it is asked for few: those of the lists probed.
     """
+    list_positions = numpy.array(list_positions, dtype=numpy.int64)
+    is_wanted = list_positions == NOBODY
+    vectors = read(numpy.flatnonzero(is_wanted))
     # Centroids may have been recorded with zeros beyond the dimensions of the model.
     dimensions = vectors.shape[1]
     centroids = numpy.pad(centroids, ((0, 0), (0, max(dimensions - centroids.shape[1], 0))))[:, :dimensions]
-    list_positions = numpy.array(list_positions, dtype=numpy.int64)
-    wanted = numpy.flatnonzero(list_positions == NOBODY)
-    read(wanted)
-    probes = probe(vectors, wanted, in_whole_numbers(centroids))
-    read(numpy.flatnonzero(numpy.isin(list_positions, probes)))
-    list_positions[wanted] = probes[:, 0]
-    lists = InvertedLists(list_positions, len(centroids))
+    probes = probe(vectors, in_whole_numbers(centroids))
+    near = numpy.flatnonzero(is_wanted | numpy.isin(list_positions, probes))
+    if len(near) > len(vectors):
+        vectors = read(near)
+    list_positions[is_wanted] = probes[:, 0]
+    lists = InvertedLists(list_positions[near], len(centroids))
+    wanted = numpy.flatnonzero(is_wanted[near])
     found = []
-    for block in ranges(len(wanted), block_memories(len(vectors))):
+    for block in ranges(len(wanted), block_memories(len(near))):
         own = wanted[block]
         candidates = most_likely(vectors, own, probes[block], lists, neighbours + SPARE_CANDIDATES)
-        found.append((own, list_positions[own], *compared(vectors, own, candidates, neighbours, threshold)))
+        nearest, kept, similarities = compared(vectors, own, candidates, neighbours, threshold)
+        found.append((near[own], list_positions[near[own]], nearest, numpy.append(near, NOBODY)[kept], similarities))
     return [numpy.concatenate(columns) for columns in zip(*found, strict=True)]
 
 
@@ -177,15 +182,15 @@ def block_memories(count):
     return min(BLOCK_MEMORIES, 1 << 63 - SIMILARITY_BITS - count.bit_length())
 
 
-def probe(vectors, wanted, centroids):
-    """The lists nearest to each memory wanted, the nearest first; where two are as near, the one that stands first."""
+def probe(vectors, centroids):
+    """The lists nearest to each memory, the nearest first; where two are as near, the one that stands first."""
     lists = len(centroids)
     count = min(PROBED_LISTS, lists)
-    found = numpy.empty((len(wanted), count), dtype=numpy.int64)
+    found = numpy.empty((len(vectors), count), dtype=numpy.int64)
     groups = lists // GROUPED_LISTS
 
     def probe_part(part):
-        nearness = in_whole_numbers(vectors[wanted[part]]) @ centroids.T
+        nearness = in_whole_numbers(vectors[part]) @ centroids.T
         nearest = nearness
         if groups >= count:
             # As many lists as are wanted are as near as the nearest of the nearest groups: no other need be ordered.
@@ -197,7 +202,7 @@ def probe(vectors, wanted, centroids):
         first = numpy.searchsorted(rows, numpy.arange(len(nearness)))
         found[part] = keys[first[:, None] + numpy.arange(count)] % lists
 
-    in_parallel(probe_part, ranges(len(wanted), max(TILE // lists, 1)))
+    in_parallel(probe_part, ranges(len(vectors), max(TILE // lists, 1)))
     return found
 
 
