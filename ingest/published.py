@@ -18,6 +18,8 @@ from memories.database import Connection
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
 IS_KEPT = "select 1 from information_schema.tables where table_name = 'published_marts'"
 IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
+# Marts that are views: the table by whose rows it is told what differs.
+TOLD_BY = {"memory_states": "ltm_states"}
 # The days, of what lies in time, on which other rows stand than were published.
 CHANGED_DAYS = """
 with computed as (
@@ -53,13 +55,17 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
 
     Where rows lie in time, most days hold what they held: by a hash of each day only the others are compared.
     """
-    new, old = name, kept(name)
+    told_by, same_key = TOLD_BY.get(name, name), f"using ({', '.join(key)})"
+    new, old = told_by, kept(name)
     if at is not None:
         day = DAY.format(at=at)
-        days = source.execute(CHANGED_DAYS.format(day=day, name=name, kept=old)).fetchall()
+        days = source.execute(CHANGED_DAYS.format(day=day, name=new, kept=old)).fetchall()
         on_these = f"where {day} in (select unnest({[number for (number,) in days]}::bigint[]))"
         new, old = f"(from {new} {on_these})", f"(from {old} {on_these})"
-    return f"(from {new} except from {old})", f"(from {old} anti join {name} using ({', '.join(key)}))"
+    differing = f"(from {new} except from {old})"
+    if told_by != name:
+        differing = f"(from {name} semi join {differing} {same_key})"
+    return differing, f"(from {old} anti join {told_by} {same_key})"
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -83,10 +89,11 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
             source.begin()
             source.execute("create table if not exists published_marts (name varchar, cycle_id uuid)")
             for name in names:
-                if not _is_view(source, name):
+                told_by = TOLD_BY.get(name, name)
+                if not _is_view(source, told_by):
                     source.execute(f"drop table if exists {kept(name)}")
-                    source.execute(f"alter table {name} rename to {kept(name)}")
-                    source.execute(f"create view {name} as from {kept(name)}")
+                    source.execute(f"alter table {told_by} rename to {kept(name)}")
+                    source.execute(f"create view {told_by} as from {kept(name)}")
                 source.execute("delete from published_marts where name = ?", [name])
                 source.execute("insert into published_marts values (?, ?)", [name, cycle_id])
             source.execute("update published_marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
@@ -95,14 +102,14 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
         logger.warning("the next cycle will compare whole marts, for what was published could not be kept: %s", error)
 
 
-def _is_view(source: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the mart of that name is still what was kept: dbt has not made it anew since."""
-    return bool(source.execute(IS_VIEW, [name]).fetchall())
+def _is_view(source: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether a table is still what was kept: dbt has not made it anew since."""
+    return bool(source.execute(IS_VIEW, [table]).fetchall())
 
 
 def kept(name: str) -> str:
-    """The table of a DuckDB file that holds what Postgres has of a mart."""
-    return f"published_{name}"
+    """The table of a DuckDB file that tells what Postgres has of a mart."""
+    return f"published_{TOLD_BY.get(name, name)}"
 
 
 def drop(cache: Path) -> None:
@@ -112,9 +119,10 @@ def drop(cache: Path) -> None:
             return
         source.begin()
         for (name,) in source.execute("select name from published_marts").fetchall():
-            if _is_view(source, name):
-                source.execute(f"drop view {name}")
-                source.execute(f"alter table {kept(name)} rename to {name}")
+            told_by = TOLD_BY.get(name, name)
+            if _is_view(source, told_by):
+                source.execute(f"drop view {told_by}")
+                source.execute(f"alter table {kept(name)} rename to {told_by}")
             else:
                 source.execute(f"drop table {kept(name)}")
         source.execute("drop table published_marts")

@@ -64,7 +64,7 @@ EFFECTS = {
     "replay_catch_up_nights": Effect(2, "ltm_nights", "select count(*) from ltm_nights where is_replay_due", fewer),
     "need_spread": Effect(0.9, "ltm_need_inputs ltm_need", "select sum(need) from ltm_need", other),
     "stability_half_days": Effect(
-        2, "memory_states memory_state_kinds", "select count(*) from memory_states where knowledge_type = 'semantic'", more
+        2, "ltm_states memory_states", "select count(*) from memory_states where knowledge_type = 'semantic'", more
     ),
     "fsrs_weights": Effect(
         [1.0, 2.0, 9.0, 20.0, 6.4133, 0.8334, 3.0194, 0.001, 1.8722, 0.1666,
