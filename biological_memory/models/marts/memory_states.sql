@@ -4,15 +4,15 @@
 -- differs from what was published is told by ltm_states.
 {{ config(materialized='view') }}
 with states as (
-    select * from {{ ref('ltm_states') }}
+    select * from {{ by_name(ref('ltm_states')) }}
 ),
 
 meanings as (
-    select memory_id, gist, concepts from {{ ref('ltm_meanings') }}
+    select memory_id, gist, concepts from {{ by_name(ref('ltm_meanings')) }}
 ),
 
 nearest as (
-    select memory_id, neighbour_ids from {{ ref('ltm_nearest') }}
+    select memory_id, neighbour_ids from {{ by_name(ref('ltm_nearest')) }}
 ),
 
 final as (
