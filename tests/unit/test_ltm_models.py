@@ -15,6 +15,7 @@ from biological_memory.vectors import in_whole_numbers
 LONG_TERM = "biological_memory.models.long_term"
 ltm_centroids = import_module(f"{LONG_TERM}.ltm_centroids")
 ltm_communities = import_module(f"{LONG_TERM}.ltm_communities")
+communities = import_module("biological_memory.communities")
 ltm_nearest = import_module(f"{LONG_TERM}.ltm_nearest")
 ONE_LIST = numpy.zeros((1, 16), dtype=numpy.float32)
 Row = tuple[Any, ...]
@@ -205,6 +206,17 @@ def test_an_area_of_eight_or_more_falls_into_clusters() -> None:
     assert [split[member][1] for member in large] == [f"cluster:{large[0]}"] * 4 + [f"cluster:{large[4]}"] * 4
     halves = [*clique(small[:3]), *clique(small[3:]), (small[0], small[3], 0.25)]
     assert set(places(partition(small, halves, 0.06)).values()) == {(f"area:{small[0]}", f"cluster:{small[0]}")}
+
+
+def test_a_large_graph_is_divided_as_a_small_one_is() -> None:
+    """By a process of its own."""
+    chance = numpy.random.default_rng(5)
+    ties = numpy.unique(numpy.sort(chance.integers(0, 60, (300, 2)), axis=1), axis=0)
+    ties, weights = ties[ties[:, 0] < ties[:, 1]], chance.random(300)
+    graph = (60, ties, weights[: len(ties)], 2.0)
+    apart, here = communities.partition_apart(*graph), communities.partition_here(*graph)
+    assert len(set(here[0])) > 2
+    assert [column.tolist() for column in apart] == [column.tolist() for column in here]
 
 
 def test_a_memory_without_ties_is_alone() -> None:

@@ -2,19 +2,13 @@
 
 Areas are communities of the whole graph (Traag, Waltman & van Eck 2019), clusters those within an area. Labels are
 canonical: a community is called after its smallest member id, so equal partitions have equal labels. Centrality is
-PageRank times the number of memories (1 is average), clustering the local clustering coefficient. The seed is fixed.
+PageRank times the number of memories (1 is average), clustering the local clustering coefficient.
 """
 
-import random
-
 import duckdb
-import igraph
 import numpy
 
-SEED = 1
-# On a million memories a third adds .00003 to a modularity of .924; until nothing improves takes several times as long.
-ITERATIONS = 2
-FEWEST_MEMBERS_SPLIT = 8
+from biological_memory.communities import partition
 
 
 def model(dbt, session):
@@ -65,42 +59,3 @@ def model(dbt, session):
             " left join community_members as c on c.place = f.cluster"
         )
     return session.table("community_rows")
-
-
-def partition(count, ties, weights, resolution):
-    """For each of so many memories, in order of their ids: the first memory of its area and of its cluster, its
-    centrality and its clustering; ties as pairs of places.
-    """
-    # A view of memory igraph takes as it is, where it would make an object of each number of an array or a list.
-    graph = igraph.Graph(n=count, edges=memoryview(numpy.ascontiguousarray(ties)))
-    graph.es["weight"] = weights.tolist()
-    areas = first_members(range(count), communities(graph, resolution))
-    members = {}
-    for vertex, area in enumerate(areas):
-        members.setdefault(area, []).append(vertex)
-    clusters = list(areas)
-    for within in members.values():
-        if len(within) >= FEWEST_MEMBERS_SPLIT:
-            labels = communities(graph.induced_subgraph(within), 2 * resolution)
-            for vertex, first in zip(within, first_members(within, labels), strict=True):
-                clusters[vertex] = first
-    centrality = numpy.array(graph.pagerank(weights="weight")) * count
-    clustering = numpy.array(graph.transitivity_local_undirected(mode="zero"))
-    return numpy.array(areas), numpy.array(clusters), centrality, clustering
-
-
-def first_members(vertices, labels):
-    """The first of the vertices that has the same label, for each of them."""
-    first = {}
-    return [first.setdefault(label, vertex) for vertex, label in zip(vertices, labels, strict=True)]
-
-
-def communities(graph, resolution):
-    """By modularity at a resolution."""
-    igraph.set_random_number_generator(random.Random(SEED))  # noqa: S311 - the same every time, that is all
-    return graph.community_leiden(
-        objective_function="modularity",
-        weights="weight" if graph.ecount() else None,
-        resolution=resolution,
-        n_iterations=ITERATIONS,
-    ).membership
