@@ -19,7 +19,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# What an incremental run has to compute, known before it does: a column of those inputs; none where they are too many, or all. #}
+{# Of the inputs that an incremental run has to compute, a column; none where these are too many, or all. #}
 {% macro few_missing(inputs, key, most, asked=none) -%}
     {%- if execute and is_incremental() -%}
         {%- set missing = run_query(

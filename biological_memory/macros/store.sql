@@ -1,4 +1,4 @@
-{# What Postgres answers to a question of its own: where DuckDB would have whole columns sent, and work on them itself. #}
+{# What Postgres answers to a question in its own words: DuckDB by itself would have whole columns sent. #}
 {% macro asked_of_store(question) -%}
     postgres_query('store', '{{ question | replace("'", "''") }}')
 {%- endmacro %}

@@ -37,13 +37,14 @@ counted as (
     select
         memory_a, memory_b,
         count(*) as step_count,
-        any_value(learning) as learning,
-        any_value(night) as night,
+        any_value(learning) as learning, any_value(night) as night,
         cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
         min(occurred_at) filter (where spared_nights = 0) as first_at,
         max(occurred_at) filter (where spared_nights = 0) as last_at
     from steps group by memory_a, memory_b
 ),
+
+repeated as (select memory_a, memory_b from counted where step_count > 1),
 
 ordered as (
     select
@@ -53,7 +54,7 @@ ordered as (
             ~ " 'weight': learning}",
             ['occurred_at', '-spared_nights']
         ) }} as steps
-    from steps semi join (select memory_a, memory_b from counted where step_count > 1) using (memory_a, memory_b)
+    from steps semi join repeated using (memory_a, memory_b)
     group by memory_a, memory_b
 ),
 

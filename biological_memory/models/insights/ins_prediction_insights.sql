@@ -13,7 +13,8 @@ final as (
         predictions.agent,
         'prediction' as insight_type,
         predictions.probability as confidence_score,
-        'Likely to be needed within {{ var("prediction_horizon_days") }} days: ' || meanings.gist as insight_description,
+        'Likely to be needed within {{ var("prediction_horizon_days") }} days: ' || meanings.gist
+            as insight_description,
         json_object('probability', round(predictions.probability, 6), 'night', predictions.night)
             as supporting_evidence,
         [predictions.item_id] as related_memories,

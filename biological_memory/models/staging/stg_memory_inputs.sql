@@ -1,12 +1,14 @@
 -- One row per memory known at as_of: where it stands in its document, and fingerprints of what is shown of it and of
--- the vector of that, where it has one. The chunks of a document share an item_id: that of the first chunk known, for the parent_id that Codex gives them is no
--- memory's, and a first chunk can be deleted. What carries one of the excluded_tags is not dreamt of.
+-- the vector of that, where it has one. The chunks of a document share an item_id: that of the first chunk known, for
+-- the parent_id that Codex gives them is no memory's, and a first chunk can be deleted. What carries one of the
+-- excluded_tags is not dreamt of.
 with memories as (
     select * from {{ stored_memory_hashes() }}
 ),
 
 past as (
-    select memory_id, content_hash, tags, hash(content, context, summary, tags, metadata) as past_hash from {{ ref('stg_past') }}
+    select memory_id, content_hash, tags, hash(content, context, summary, tags, metadata) as past_hash
+    from {{ ref('stg_past') }}
 ),
 
 created as (
@@ -22,7 +24,8 @@ placed as (
         memories.stored_hash,
         past.past_hash,
         if(
-            coalesce(past.content_hash = memories.edited_content_hash, past.content_hash is null), memories.vector_hash, null
+            coalesce(past.content_hash = memories.edited_content_hash, past.content_hash is null),
+            memories.vector_hash, null
         ) as vector_hash,
         first_value(memories.memory_id) over document as item_id,
         cast(row_number() over document as integer) as chunk_index,
