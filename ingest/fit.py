@@ -109,7 +109,7 @@ select
     r.item_id as card_id, r.event.grade as grade, to_timestamp(r.event.seconds) as reviewed_at, r.place,
     (dense_rank() over (order by md5(cast(r.item_id as varchar)))) % 2 as half
 from (
-    select item_id, unnest(events) as event, generate_subscripts(events, 1) as place from cache.ltm_review_inputs
+    select item_id, unnest(events) as event, generate_subscripts(events, 1) as place from cache.ltm_reviews
 ) as r
 """
 

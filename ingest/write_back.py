@@ -81,10 +81,10 @@ where g.gone is not null
 """
 
 # A small number for each cluster that stays the same as long as the cluster does.
-# Rows that another transaction holds wait for the next night: it may be waiting for this one to publish.
+# Rows that another transaction holds wait for the next cycle: it may be waiting for this one to publish.
 LABEL_CLUSTERS = """
 with labels as (
-    select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from {states}
+    select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from dreams.memory_states
 ),
 held as (
     select m.id, l.label from public.memories as m inner join labels as l on l.memory_id = m.id
@@ -114,10 +114,7 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
     connection.execute("select dreams.index_marts()")
     forget_gone(connection, [transfers[name][0].target for name in names if name in TELLING])
     if "memory_states" in names:
-        # By day, clusters are as they were.
-        by_day = len(transfers["memory_states"]) > 1 and not changed.get("communities")
-        states = transfers["memory_states"][0].target if by_day else sql.Identifier("dreams", "memory_states")
-        label_clusters(connection, states)
+        connection.execute(LABEL_CLUSTERS)
     if "replays" in names:
         changed["replays"] = connection.execute(RECORD_REPLAYS).rowcount
         connection.execute(RECORD_NIGHTS, (cycle_id,))
@@ -130,11 +127,6 @@ def forget_gone(connection: Connection, tables: Sequence[sql.Identifier]) -> Non
     """Of memories of these tables that were deleted, all that is told goes, as it does with any deletion."""
     told = sql.SQL(" union all ").join(sql.SQL("select memory_id from {}").format(table) for table in tables)
     connection.execute(sql.SQL(FORGET_GONE).format(told=told))
-
-
-def label_clusters(connection: Connection, states: sql.Identifier) -> None:
-    """Gives the memories of a table of states the numbers of their clusters."""
-    connection.execute(sql.SQL(LABEL_CLUSTERS).format(states=states))
 
 
 def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:
