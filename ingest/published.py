@@ -1,7 +1,8 @@
 """What Postgres has of each mart, kept in the DuckDB file: the next cycle publishes what differs.
 
-What was published is not copied but kept under another name, with a view in its place until dbt makes the mart anew.
-Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
+What was published is not copied but kept under another name, with a view in its place until dbt makes the mart anew. Of
+a table that dbt carries on by parts, it puts by the parts it takes out (macros/carried.sql), and it is kept which parts
+were published. Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
 memories were deleted), the whole mart is compared there.
 """
 
@@ -17,9 +18,11 @@ from memories.database import Connection
 
 LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order by published_at desc limit 1"
 IS_KEPT = "select 1 from information_schema.tables where table_name = 'published_marts'"
+IS_TABLE = "select 1 from information_schema.tables where table_name = ?"
 IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
 # Marts that are views: the table by whose rows it is told what differs.
-TOLD_BY = {"memory_states": "ltm_states"}
+TOLD_BY = {"edge_states": "ltm_edges", "episodes": "stm_episode_goals", "memory_states": "ltm_states"}
+IN_PARTS = ("ltm_edges",)
 # The days, of what lies in time, on which other rows stand than were published.
 CHANGED_DAYS = """
 with computed as (
@@ -46,8 +49,16 @@ def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: st
     kept_with = _cycle_of(source, name)
     if kept_with is None or kept_with != last_cycle(connection) or forgetting.waiting(connection):
         return False
+    told_by = TOLD_BY.get(name, name)
+    if told_by not in IN_PARTS:
+        count = _count(source, kept(name))
+    elif source.execute(IS_TABLE, [f"published_parts_{told_by}"]).fetchall():
+        count = _count(source, f"{told_by} semi join published_parts_{told_by} using (fingerprint)")
+        count += _count(source, _put_by(told_by))
+    else:
+        return False
     held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
-    return held == (_count(source, kept(name)),)
+    return held == (count,)
 
 
 def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str], at: str | None) -> tuple[str, str]:
@@ -56,6 +67,10 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
     Where rows lie in time, most days hold what they held: by a hash of each day only the others are compared.
     """
     told_by, same_key = TOLD_BY.get(name, name), f"using ({', '.join(key)})"
+    if told_by in IN_PARTS:
+        made = f"(select * exclude (fingerprint) from {told_by} anti join published_parts_{told_by} using (fingerprint))"
+        put_by = f"(select * exclude (fingerprint) from {_put_by(told_by)})"
+        return f"(from {made} except from {put_by})", f"(from {put_by} anti join {made} {same_key})"
     new, old = told_by, kept(name)
     if at is not None:
         day = DAY.format(at=at)
@@ -66,6 +81,11 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
     if told_by != name:
         differing = f"(from {name} semi join {differing} {same_key})"
     return differing, f"(from {old} anti join {told_by} {same_key})"
+
+
+def _put_by(table: str) -> str:
+    """Of the rows put by, those of parts that have not come back."""
+    return f"former_{table} anti join (select distinct fingerprint from {table}) using (fingerprint)"
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -90,7 +110,11 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
             source.execute("create table if not exists published_marts (name varchar, cycle_id uuid)")
             for name in names:
                 told_by = TOLD_BY.get(name, name)
-                if not _is_view(source, told_by):
+                if told_by in IN_PARTS:
+                    parts = f"select distinct fingerprint from {told_by}"  # noqa: S608 - a name of our own
+                    source.execute(f"create or replace table published_parts_{told_by} as {parts}")
+                    source.execute(f"create or replace table former_{told_by} as from {told_by} limit 0")
+                elif not _is_view(source, told_by):
                     source.execute(f"drop table if exists {kept(name)}")
                     source.execute(f"alter table {told_by} rename to {kept(name)}")
                     source.execute(f"create view {told_by} as from {kept(name)}")
@@ -120,7 +144,10 @@ def drop(cache: Path) -> None:
         source.begin()
         for (name,) in source.execute("select name from published_marts").fetchall():
             told_by = TOLD_BY.get(name, name)
-            if _is_view(source, told_by):
+            if told_by in IN_PARTS:
+                source.execute(f"drop table if exists published_parts_{told_by}")
+                source.execute(f"drop table former_{told_by}")
+            elif _is_view(source, told_by):
                 source.execute(f"drop view {told_by}")
                 source.execute(f"alter table {kept(name)} rename to {told_by}")
             else:

@@ -46,6 +46,11 @@
     ) }}
 {%- endmacro %}
 
+{# Which annotation of a content it is. #}
+{% macro annotation_fingerprint() -%}
+    hash(content_hash, annotator, annotator_version, annotated_at)
+{%- endmacro %}
+
 {#
     The vectors in Postgres, as it sends them: four bytes a number, the most significant first. As numbers they would take
     several times as long. Of most models the second half of the column is zero, and need not be sent.

@@ -17,6 +17,11 @@
     timezone('{{ var("timezone") }}', cast({{ night }} as timestamp) + interval ({{ var("night_hour") }}) hour)
 {%- endmacro %}
 
+{# The day (UTC) on which an instant lies: how many there were since 1970. #}
+{% macro day_number(instant) -%}
+    epoch_us({{ instant }}) // 86400000000
+{%- endmacro %}
+
 {# Days from one instant to another, fractional. #}
 {% macro days_between(earlier, later) -%}
     (epoch({{ later }}) - epoch({{ earlier }})) / 86400.0

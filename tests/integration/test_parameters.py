@@ -54,9 +54,9 @@ EFFECTS = {
     "attention_weight": Effect(0.6, "con_encoding", "select avg(encoding) from con_encoding", more),
     "emotional_weight": Effect(0.9, "con_encoding", "select avg(encoding) from con_encoding", more),
     "session_gap_minutes": Effect(240, "stm_sessions", "select count(distinct session_id) from stm_sessions", fewer),
-    "context_drift_rate": Effect(0.2, "stm_session_inputs stm_context", "select sum(context_similarity) from stm_context", other),
+    "context_drift_rate": Effect(0.2, "stm_context_inputs stm_context", "select sum(context_similarity) from stm_context", other),
     "episode_boundary_similarity": Effect(
-        0.4, "stm_session_inputs stm_context", "select sum(episode_number) from stm_context", more
+        0.4, "stm_context_inputs stm_context", "select sum(episode_number) from stm_context", more
     ),
     "hebbian_learning_rate": Effect(0.3, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", more),
     "forgetting_rate": Effect(0.2, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", fewer),

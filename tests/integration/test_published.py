@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import duckdb
 import pytest
 
-from ingest import published
+from ingest import dbt, published
 from ingest.cycle import run_cycle
 from ingest.settings import settings
 from ingest.write_back import MARTS
@@ -88,6 +88,27 @@ def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:
         assert connection.execute(BY_HAND.encode()).fetchone() == (False,)
 
 
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_whatever_dbt_made_since_the_differences_are_from_what_was_published(
+    dreamt_url: str, full_refresh: bool
+) -> None:
+    """Days of edges are made otherwise, and then as they were; or everything is made anew."""
+    as_of = datetime.now(UTC).isoformat()
+    remember("Ola painted the hull of the boat before it went back into the water.")
+    for overrides in ({"semantic_neighbours": 5, "contiguity_decay": 0.4}, {"contiguity_decay": 0.4}, {}):
+        variables = {**dbt.parameters(overrides), "as_of": as_of}
+        dbt.run(
+            dreamt_url, settings().duckdb_file, variables,
+            select=["+edge_states"], full_refresh=full_refresh, settings=settings(),
+        )  # fmt: skip
+    with connect() as connection:
+        assert ("edge_states" in known(connection)) is not full_refresh
+    assert run_cycle().rows_changed["edge_states"] < 100
+    with connect() as connection:
+        assert known(connection) == set(MARTS)
+        assert shown(connection) == computed()
+
+
 @pytest.mark.parametrize("stage", ["working_memory", "long_term"])
 def test_after_each_stage_the_next_cycle_knows_what_is_there(dreamt_url: str, stage: str) -> None:
     remember("One more thing about the boat.")
@@ -124,11 +145,11 @@ def test_a_mart_is_found_under_its_name_whatever_is_kept_of_it(tmp_path: Path) -
 
     def makes(value: int) -> None:
         with duckdb.connect(str(cache)) as source:
-            source.execute("drop view if exists episodes")
-            source.execute("create table episodes as select ? as episode_id", [value])
+            source.execute("drop view if exists attention_slots")
+            source.execute("create table attention_slots as select ? as snapshot_id", [value])
 
     def keeps() -> None:
-        published.keep(cache, None, uuid4(), ["episodes"])
+        published.keep(cache, None, uuid4(), ["attention_slots"])
 
     def drops() -> None:
         published.drop(cache)
@@ -137,7 +158,7 @@ def test_a_mart_is_found_under_its_name_whatever_is_kept_of_it(tmp_path: Path) -
     for step in (keeps, keeps, drops, drops, keeps, lambda: makes(2), drops, keeps, lambda: makes(3), keeps):
         step()
         with duckdb.connect(str(cache), read_only=True) as source:
-            found.append(source.execute("select episode_id from episodes").fetchall()[0][0])
+            found.append(source.execute("select snapshot_id from attention_slots").fetchall()[0][0])
     assert found == [1, 1, 1, 1, 1, 2, 2, 2, 3, 3]
 
 

@@ -30,7 +30,7 @@ def memories(vectors: Any, missing: Any = True) -> Mapping[str, Any]:
     count = len(vectors)
     return {
         "memory_id": numpy.array([str(UUID(int=position)) for position in range(count)]),
-        "fingerprint": numpy.array([f"print {position}" for position in range(count)]),
+        "fingerprint": numpy.arange(count) + 100,
         "embedding": vectors,
         "is_missing": numpy.broadcast_to(missing, count),
     }
@@ -45,7 +45,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
     return [
         (
             str(known["memory_id"][position]),
-            str(known["fingerprint"][position]),
+            int(known["fingerprint"][position]),
             None if numpy.isnan(nearest) else float(nearest),
             [str(known["memory_id"][neighbour]) for neighbour in kept if neighbour != ltm_nearest.NOBODY],
             [float(value) for value, neighbour in zip(values, kept, strict=True) if neighbour != ltm_nearest.NOBODY],
@@ -68,7 +68,7 @@ def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold
         kept = [place for place in order if similarities[place] >= threshold][:neighbours]
         rows.append((
             str(UUID(int=position)),
-            f"print {position}",
+            100 + position,
             float(similarities[order[0]]) if len(order) else None,
             [str(UUID(int=int(earlier[place]))) for place in kept],
             [float(similarities[place]) for place in kept],
@@ -98,9 +98,9 @@ def test_the_first_memory_and_one_with_nothing_near() -> None:
     rows = searched(memories(vectors), ONE_LIST, neighbours=2, threshold=0.5)
     first, second, third = (str(UUID(int=position)) for position in range(3))
     assert rows == [
-        (first, "print 0", None, [], []),
-        (second, "print 1", 0.0, [], []),
-        (third, "print 2", 1.0, [first], [1.0]),
+        (first, 100, None, [], []),
+        (second, 101, 0.0, [], []),
+        (third, 102, 1.0, [first], [1.0]),
     ]
 
 

@@ -102,34 +102,69 @@ def test_each_session_has_a_context_and_numbers_of_its_own(stm_context: ModuleTy
 class Project:
     """The relations the model reads, as dbt hands them over, and its parameters."""
 
-    is_incremental = False
     config: Mapping[str, float] = {"context_drift_rate": DRIFT, "episode_boundary_similarity": BOUNDARY}
+    this = "stm_context"
 
-    def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, session: duckdb.DuckDBPyConnection, is_incremental: bool = False) -> None:
         self.session = session
+        self.is_incremental = is_incremental
 
     def ref(self, name: str) -> duckdb.DuckDBPyRelation:
         return self.session.table(name)
 
 
+def fill(session: duckdb.DuckDBPyConnection, vectors: Sequence[Sequence[float] | None], part_items: int = 64) -> None:
+    """One session of items with these vectors, in parts of so many."""
+    session.execute(
+        "create table stm_sessions (session_id varchar, session_position integer, session_part integer, item_id uuid)"
+    )
+    session.execute("create table stg_embeddings (memory_id uuid, dimensions integer, embedding blob)")
+    for place, vector in enumerate(vectors):
+        item_id = str(UUID(int=place))
+        session.execute("insert into stm_sessions values ('s', ?, ?, ?)", [place + 1, place // part_items, item_id])
+        if vector is not None:
+            sent = numpy.array(vector, dtype=">f4").tobytes()
+            session.execute("insert into stg_embeddings values (?, ?, ?)", [item_id, len(vector), sent])
+    session.execute(
+        "create table stm_context_inputs as"
+        " select distinct session_id, session_part, 'print' as fingerprint from stm_sessions"
+    )
+
+
 @pytest.mark.parametrize("vectors", [[None, [1, 0], None, [0, 1]], [None, [1, 0, 0, 0], None, [0, 1]], [None] * 4])
 def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Sequence[Sequence[int] | None]) -> None:
     """Where an item has none, and where another model has made some of them."""
-    ids = [str(UUID(int=number)) for number in range(len(vectors))]
+    ids = [UUID(int=number) for number in range(len(vectors))]
     with duckdb.connect() as session:
-        session.execute("create table stm_sessions (session_id varchar, session_position integer, item_id uuid)")
-        session.execute("create table stm_session_inputs as select 's' as session_id, 'print' as fingerprint")
-        session.execute("create table stg_embeddings (memory_id uuid, dimensions integer, embedding blob)")
-        for position, (memory_id, vector) in enumerate(zip(ids, vectors, strict=True)):
-            session.execute("insert into stm_sessions values ('s', ?, ?)", [position, memory_id])
-            if vector is not None:
-                sent = numpy.array(vector, dtype=">f4").tobytes()
-                session.execute("insert into stg_embeddings values (?, ?, ?)", [memory_id, len(vector), sent])
+        fill(session, vectors)
         rows = stm_context.model(Project(session), session).order("item_id").fetchall()
     split = vectors[3] is not None
-    before, after = [None, *map(UUID, ids[:3])], [*map(UUID, ids[1:]), None]
+    before, after = [None, *ids[:3]], [*ids[1:], None]
     places = [(1, 1, None), (1, 2, None), (1, 3, None), (2, 1, 0.0) if split else (1, 4, None)]
     assert [row[1:] for row in rows] == [
-        ("s", "print", *place, previous, following)
+        ("s", 0, "print", *place, previous, following)
         for place, previous, following in zip(places, before, after, strict=True)
     ]
+
+
+@pytest.mark.parametrize("longest_together", [3, 500])
+@pytest.mark.parametrize("part_items", [1, 4])
+def test_what_is_added_to_a_session_follows_from_the_episode_it_goes_on_with(
+    stm_context: ModuleType, monkeypatch: pytest.MonkeyPatch, part_items: int, longest_together: int
+) -> None:
+    """To the last bit what following all of the session gives."""
+    chance = numpy.random.default_rng(7)
+    directions = chance.standard_normal((30, 5))
+    directions /= numpy.linalg.norm(directions, axis=1, keepdims=True)
+    vectors = [None if place % 7 == 0 else direction.tolist() for place, direction in enumerate(directions)]
+    with duckdb.connect() as session:
+        fill(session, vectors, part_items)
+        whole = stm_context.model(Project(session), session).order("item_id").fetchall()
+        assert 3 < max(row[4] for row in whole) < 25
+        monkeypatch.setattr(stm_context, "LONGEST_TOGETHER", longest_together)
+        for known_parts in range(1, len(vectors) // part_items):
+            stm_context.model(Project(session), session).create("stm_context")
+            session.execute("delete from stm_context where session_part >= ?", [known_parts])
+            added = stm_context.model(Project(session, is_incremental=True), session).order("item_id").fetchall()
+            assert added == whole[known_parts * part_items :]
+            session.execute("drop table stm_context")

@@ -1,5 +1,6 @@
 -- One row per pair of items at most a few steps apart in an episode: neighbours are associated, forward more strongly
 -- than backward, and what shares a context, both ways, the less the further apart (Kahana 1996; Howard & Kahana 2002).
+{{ config(materialized='view') }}
 with items as (
     select item_id, episode_id, position, occurred_at from {{ ref('stm_episode_items') }}
 ),

@@ -41,7 +41,7 @@ def model(dbt, session):
     if not dbt.is_incremental:
         known = "(select null::uuid as memory_id, null::integer as list_position limit 0)"
     session.execute(
-        "create or replace temp table nearest_rows (memory_id uuid, fingerprint varchar, list_position integer,"
+        "create or replace temp table nearest_rows (memory_id uuid, fingerprint ubigint, list_position integer,"
         " nearest_similarity double, neighbour_ids uuid[], similarities double[])"
     )
     groups = session.sql(

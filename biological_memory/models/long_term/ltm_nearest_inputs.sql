@@ -20,10 +20,10 @@ final as (
         memories.agent,
         embeddings.embedding_model,
         cast(row_number() over up_to as integer) as time_position,
-        md5(
-            bit_xor(hash(embeddings.memory_id, embeddings.embedding_hash)) over up_to
-            || ' ' || centroids.version
-            || ' {{ var("semantic_neighbours") }} {{ var("semantic_similarity") }}'
+        hash(
+            bit_xor(hash(embeddings.memory_id, embeddings.embedding_hash)) over up_to,
+            centroids.version,
+            '{{ var("semantic_neighbours") }} {{ var("semantic_similarity") }}'
         ) as fingerprint
     from embeddings
     inner join memories using (memory_id)

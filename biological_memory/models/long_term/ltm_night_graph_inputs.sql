@@ -1,12 +1,16 @@
--- One row per agent: a fingerprint of the ties and the memories that the last night saw. Semantic ties are told by what
--- the neighbours of each memory were found from.
+-- One row per agent: a fingerprint of the ties and the memories that the last night saw. Semantic and temporal ties are
+-- told by what the neighbours of each memory were found from, and by its place in an episode.
 with night_ties as (
     select * from {{ ref('ltm_night_ties') }}
-    where tie_type <> 'semantic'
+    where tie_type not in ('semantic', 'temporal')
 ),
 
 nearest as (
     select memory_id, fingerprint from {{ ref('ltm_nearest') }}
+),
+
+items as (
+    select item_id, episode_id, position from {{ ref('stm_episode_items') }}
 ),
 
 nights as (
@@ -18,11 +22,14 @@ members as (
     select
         nights.agent,
         nights.night,
-        bit_xor(hash(memories.memory_id, nearest.fingerprint)) as memories_hash
+        bit_xor(hash(
+            memories.memory_id, memories.created_at, nearest.fingerprint, items.episode_id, items.position
+        )) as memories_hash
     from nights
     inner join {{ ref('stg_memories') }} as memories
         on memories.agent = nights.agent and memories.created_at < nights.night_at
     left join nearest using (memory_id)
+    left join items on memories.memory_id = items.item_id
     group by nights.agent, nights.night
 ),
 
@@ -36,7 +43,9 @@ final as (
         members.agent,
         members.night,
         md5(
-            members.memories_hash || ' ' || coalesce(ties.ties_hash, 0) || ' {{ var("community_resolution") }}'
+            members.memories_hash || ' ' || coalesce(ties.ties_hash, 0) || ' {{ var("contiguity_lag") }}'
+            || ' {{ var("contiguity_decay") }} {{ var("contiguity_context") }} {{ var("activation_decay") }}'
+            || ' {{ var("community_resolution") }}'
         ) as fingerprint
     from members
     left join ties using (agent)

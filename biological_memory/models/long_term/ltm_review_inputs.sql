@@ -6,8 +6,8 @@ with events as (
 final as (
     select
         item_id,
-        md5(
-            bit_xor(hash(event_id, occurred_at, grade)) || '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
+        hash(
+            bit_xor(hash(event_id, occurred_at, grade)), '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
         ) as fingerprint
     from events
     group by item_id

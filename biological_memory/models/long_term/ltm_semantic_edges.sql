@@ -1,4 +1,5 @@
 -- One row per memory and near earlier memory.
+{{ config(materialized='view') }}
 with nearest as (
     select * from {{ ref('ltm_nearest') }}
 ),
@@ -7,15 +8,15 @@ memories as (
     select memory_id, created_at from {{ ref('stg_memories') }}
 ),
 
-edges as (
-    select memory_id as later_id, unnest(neighbour_ids) as earlier_id, unnest(similarities) as cosine_similarity
+found as (
+    select nearest.memory_id as later_id, memories.created_at, nearest.neighbour_ids, nearest.similarities
     from nearest
+    inner join memories using (memory_id)
 ),
 
 final as (
-    select edges.later_id, edges.earlier_id, edges.cosine_similarity, memories.created_at
-    from edges
-    inner join memories on memories.memory_id = edges.later_id
+    select later_id, unnest(neighbour_ids) as earlier_id, unnest(similarities) as cosine_similarity, created_at
+    from found
 )
 
 select * from final

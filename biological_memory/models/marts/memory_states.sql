@@ -8,23 +8,33 @@ with states as (
 ),
 
 meanings as (
-    select memory_id, gist, concepts from {{ by_name(ref('ltm_meanings')) }}
+    select memory_id, agent, gist, concepts, is_goal from {{ by_name(ref('ltm_meanings')) }}
+),
+
+reviews as (
+    select item_id, stability_days, difficulty, last_reviewed_at, review_count, lapse_count
+    from {{ by_name(ref('ltm_reviews')) }}
 ),
 
 nearest as (
     select memory_id, neighbour_ids from {{ by_name(ref('ltm_nearest')) }}
 ),
 
+communities as (
+    select memory_id, area_id, cluster_id, network_centrality, clustering_coefficient
+    from {{ by_name(ref('ltm_communities')) }}
+),
+
 final as (
     select
         states.memory_id,
-        states.agent,
+        meanings.agent,
         states.created_at,
-        states.stability_days,
-        states.difficulty,
-        states.last_reviewed_at,
-        states.review_count,
-        states.lapse_count,
+        reviews.stability_days,
+        reviews.difficulty,
+        reviews.last_reviewed_at,
+        reviews.review_count,
+        reviews.lapse_count,
         states.access_count,
         states.last_accessed_at,
         states.presentation_count,
@@ -36,21 +46,29 @@ final as (
         meanings.gist as semantic_gist,
         meanings.concepts,
         states.knowledge_type,
-        states.abstraction_level,
+        1 + cast(meanings.is_goal as integer)
+        + cast(coalesce(communities.network_centrality >= 2, false) as integer) as abstraction_level,
         coalesce(nearest.neighbour_ids, []) as semantic_associations,
-        states.network_centrality,
-        states.clustering_coefficient,
-        states.area_id,
-        states.cluster_id,
+        communities.network_centrality,
+        communities.clustering_coefficient,
+        communities.area_id,
+        communities.cluster_id,
         states.superseded_by,
         states.valid_until,
         [states.item_id] || list_filter(
             coalesce(nearest.neighbour_ids, []), lambda earlier_id: earlier_id <> states.item_id
         ) as provenance,
-        states.consolidation_source
+        case
+            when reviews.review_count > 1 then 'recall'
+            when states.presentation_count > states.access_count then 'replay'
+            when states.association_sum > 0 then 'association'
+            else 'encoding'
+        end as consolidation_source
     from states
     inner join meanings using (memory_id)
+    inner join reviews using (item_id)
     left join nearest using (memory_id)
+    left join communities using (memory_id)
 )
 
 select * from final

@@ -19,23 +19,51 @@ def model(dbt, session):
     beta = float(dbt.config.get("context_drift_rate"))
     boundary = float(dbt.config.get("episode_boundary_similarity"))
     sessions = dbt.ref("stm_sessions")
-    inputs = dbt.ref("stm_session_inputs")
+    inputs = dbt.ref("stm_context_inputs")
     embeddings = dbt.ref("stg_embeddings")
-    missing = f"where session_id not in (select session_id from {dbt.this})" if dbt.is_incremental else ""
+    known = f"(select session_id, session_part, item_id, episode_number, position from {dbt.this})"
+    if not dbt.is_incremental:
+        known = (
+            "(select null::varchar as session_id, null::integer as session_part, null::uuid as item_id,"
+            " null::integer as episode_number, null::integer as position limit 0)"
+        )
+    # Of a session the parts that are missing are its last ones. An episode begins with a context of its own: so what is
+    # missing follows from the episode that the last item known fell into, and is followed from where that begins.
     # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro:
     # DuckDB takes them many times as fast as texts.
     session.sql(
         f"""
         create or replace temp table context_items as
+        with missing as (
+            select session_id, session_part, fingerprint from inputs
+            anti join {known} as known using (session_id, session_part)
+        ),
+        resumed as (
+            select sessions.session_id, min(sessions.session_position) - 1 as known_count
+            from sessions inner join missing using (session_id, session_part)
+            group by sessions.session_id
+        ),
+        begun as (
+            select
+                resumed.session_id, coalesce(known.episode_number, 1) as first_episode,
+                resumed.known_count - coalesce(known.position, 0) as left_out
+            from resumed
+            left join sessions as last
+                on last.session_id = resumed.session_id and last.session_position = resumed.known_count
+            left join {known} as known on known.item_id = last.item_id
+        )
         select
-            row_number() over (order by s.session_id, s.session_position) - 1 as number,
-            dense_rank() over (order by s.session_id) as session_number,
-            s.session_id, i.fingerprint, s.item_id, e.memory_id is not null as has_vector,
+            row_number() over (order by session_id, s.session_position) - 1 as number,
+            dense_rank() over (order by session_id) as session_number,
+            session_id, session_part, missing.fingerprint, begun.first_episode,
+            s.item_id, e.memory_id is not null as has_vector,
             lag(s.item_id) over in_session as previous_item_id, lead(s.item_id) over in_session as next_item_id
         from sessions as s
-        inner join (select * from inputs {missing}) as i using (session_id)
+        inner join begun using (session_id)
+        left join missing using (session_id, session_part)
         left join embeddings as e on e.memory_id = s.item_id
-        window in_session as (partition by s.session_id order by s.session_position)
+        where s.session_position > begun.left_out
+        window in_session as (partition by session_id order by s.session_position)
         """
     )
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
@@ -46,15 +74,21 @@ def model(dbt, session):
     similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
     found = {
         "number": numpy.arange(len(episodes)),
-        "episode_number": episodes,
+        "episode": episodes,
         "context_similarity": similarities,
     }
     return session.sql(
-        "select item_id, session_id, fingerprint, episode_number,"
-        " row_number() over (partition by session_number, episode_number order by number)::integer as position,"
-        " if(isnan(context_similarity), null, context_similarity) as context_similarity,"
-        " previous_item_id, next_item_id"
-        " from context_items inner join found using (number)"
+        """
+        with followed as (
+            select
+                item_id, session_id, session_part, fingerprint, first_episode + episode - 1 as episode_number,
+                row_number() over (partition by session_number, episode order by number)::integer as position,
+                if(isnan(context_similarity), null, context_similarity) as context_similarity,
+                previous_item_id, next_item_id
+            from context_items inner join found using (number)
+        )
+        select * from followed where fingerprint is not null
+        """
     )
 
 
@@ -104,7 +138,7 @@ def follow_one(has_vector, vectors, beta, boundary):
     for row, moves in enumerate(has_vector.tolist()):
         if moves:
             new = vectors[row].astype(numpy.float64)
-            similarity = None if context is None else float(context @ new)
+            similarity = None if context is None else float(numpy.einsum("d,d->", context, new))
             if similarity is None:
                 context = new
             elif similarity < boundary:
@@ -118,4 +152,4 @@ def follow_one(has_vector, vectors, beta, boundary):
 
 def kept(similarity, beta):
     """The share rho of the context that an item leaves."""
-    return numpy.sqrt(1 + beta**2 * (similarity**2 - 1)) - beta * similarity
+    return numpy.sqrt(1 + beta**2 * (similarity * similarity - 1)) - beta * similarity

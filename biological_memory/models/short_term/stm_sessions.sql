@@ -1,4 +1,5 @@
--- One row per item: the session it belongs to; a session ends after a silence.
+-- One row per item: the session it belongs to, and the part of that; a session ends after a silence.
+{% set items_of_a_part = 64 %}
 with memories as (
     select * from {{ ref('stg_memories') }}
 ),
@@ -50,7 +51,8 @@ final as (
         numbered.agent,
         numbered.created_at,
         sessions.session_id,
-        cast(numbered.place - numbered.first_place + 1 as integer) as session_position
+        cast(numbered.place - numbered.first_place + 1 as integer) as session_position,
+        cast((numbered.place - numbered.first_place) // {{ items_of_a_part }} as integer) as session_part
     from numbered
     inner join sessions using (agent, first_place)
 )

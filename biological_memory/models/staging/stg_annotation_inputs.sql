@@ -1,7 +1,9 @@
--- One row per memory that is annotated: which annotation of the content it shows stands at as_of. A chat model's comes
--- before the rules', the latest first.
+-- One row per memory that is annotated: a fingerprint of the annotation of the content it shows that stands at as_of. A
+-- chat model's comes before the rules', the latest first.
 with annotations as (
-    select content_hash, annotator, annotator_version, annotated_at from {{ source('dreams', 'annotations') }}
+    select
+        content_hash, annotator = 'rules' as is_by_rules, annotated_at, {{ annotation_fingerprint() }} as fingerprint
+    from {{ source('dreams', 'annotations') }}
     where annotated_at <= {{ as_of() }}
 ),
 
@@ -9,22 +11,15 @@ memories as (
     select memory_id, content_hash from {{ ref('stg_memories') }}
 ),
 
-best as (
-    select * from annotations
-    qualify row_number() over (
-        partition by content_hash order by annotator = 'rules', annotated_at desc, annotator, annotator_version desc
-    ) = 1
+found as (
+    select memories.memory_id, annotations.is_by_rules, annotations.annotated_at, annotations.fingerprint
+    from memories
+    inner join annotations using (content_hash)
 ),
 
 final as (
-    select
-        memories.memory_id,
-        content_hash,
-        best.annotator,
-        best.annotator_version,
-        hash(content_hash, best.annotator, best.annotator_version, best.annotated_at) as fingerprint
-    from memories
-    inner join best using (content_hash)
+    select memory_id, fingerprint from found
+    qualify row_number() over (partition by memory_id order by is_by_rules, annotated_at desc, fingerprint) = 1
 )
 
 select * from final

@@ -4,15 +4,20 @@
     pre_hook="{{ drop_stale(ref('stg_annotation_inputs'), 'memory_id') }}"
 ) }}
 {% set most_asked_for = 5000 %}
-{% set few = few_missing(ref('stg_annotation_inputs'), 'memory_id', most_asked_for, 'content_hash') %}
+{% set few = few_missing(ref('stg_annotation_inputs'), 'memory_id', most_asked_for, ref('stg_memories'), 'content_hash') %}
 
 with annotations as (
-    select * from {{ source('dreams', 'annotations') if few is none else stored_annotations(few) }}
+    select *, {{ annotation_fingerprint() }} as fingerprint
+    from {{ source('dreams', 'annotations') if few is none else stored_annotations(few) }}
 ),
 
 inputs as (
     select * from {{ ref('stg_annotation_inputs') }}
     {{ where_missing('memory_id') }}
+),
+
+memories as (
+    select memory_id, content_hash from {{ ref('stg_memories') }}
 ),
 
 final as (
@@ -27,7 +32,8 @@ final as (
         annotations.gist,
         annotations.revises
     from inputs
-    inner join annotations using (content_hash, annotator, annotator_version)
+    inner join memories using (memory_id)
+    inner join annotations using (content_hash, fingerprint)
 )
 
 select * from final

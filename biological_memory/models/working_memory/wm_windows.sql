@@ -13,9 +13,10 @@ final as (
         activations.agent,
         activations.window_start,
         count(*) as offered_count,
-        md5(count(*) || ' ' || coalesce(
-            bit_xor(hash(activations.item_id, embeddings.embedding_hash)) filter (embeddings.item_id is not null), 0
-        )) as fingerprint
+        hash(
+            count(*),
+            bit_xor(hash(activations.item_id, embeddings.embedding_hash)) filter (embeddings.item_id is not null)
+        ) as fingerprint
     from activations
     left join embeddings using (item_id)
     group by activations.agent, activations.window_start
