@@ -21,7 +21,12 @@ IS_KEPT = "select 1 from information_schema.tables where table_name = 'published
 IS_TABLE = "select 1 from information_schema.tables where table_name = ?"
 IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
 # Marts that are views: the table by whose rows it is told what differs.
-TOLD_BY = {"edge_states": "ltm_edges", "episodes": "stm_episode_goals", "memory_states": "ltm_states"}
+TOLD_BY = {
+    "edge_states": "ltm_edges",
+    "episode_members": "stm_members",
+    "episodes": "stm_episode_goals",
+    "memory_states": "ltm_states",
+}
 IN_PARTS = ("ltm_edges",)
 # The days, of what lies in time, on which other rows stand than were published.
 CHANGED_DAYS = """

@@ -3,5 +3,10 @@
     Terms become doubles first, for DuckDB scales a float to a decimal with the seven digits that a float has.
 #}
 {% macro exact_sum(terms) -%}
-    cast(sum(cast(cast({{ terms }} as double) as decimal(38, 15))) as double)
+    cast(sum({{ exact(terms) }}) as double)
+{%- endmacro %}
+
+{# A term of such a sum. #}
+{% macro exact(term) -%}
+    cast(cast({{ term }} as double) as decimal(38, 15))
 {%- endmacro %}

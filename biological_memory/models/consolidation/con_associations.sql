@@ -10,8 +10,14 @@ ends as (
     select memory_b, weight, scaled_through from edges
 ),
 
+-- Most nights touch many of an item's edges: these are summed first.
+by_night as (
+    select item_id, scaled_through, {{ exact_sum('weight') }} as weight from ends
+    group by item_id, scaled_through
+),
+
 latest as (
-    select *, max(scaled_through) over (partition by item_id) as association_night from ends
+    select *, max(scaled_through) over (partition by item_id) as association_night from by_night
 ),
 
 final as (

@@ -40,22 +40,31 @@ active_results as (
     qualify row_number() over (partition by occasion order by max(activity) desc, min(rank), item_id) <= 9
 ),
 
+-- A window that ends as a search is made adds to it, and so do searches at one instant; any other pair stands alone.
 active as (
-    select * from active_slots
-    union all by name
-    select * from active_results
+    select *, occurred_at in (select occurred_at from active_results) as may_add_up
+    from (select * from active_slots union all by name select * from active_results) as both_kinds
 ),
 
-final as (
+pairs as (
     select
         earlier.item_id as memory_a,
         later.item_id as memory_b,
         earlier.occurred_at,
-        {{ exact_sum('earlier.activity * later.activity') }} as activity_product
+        earlier.may_add_up,
+        {{ exact('earlier.activity * later.activity') }} as activity_product
     from active as earlier
     inner join active as later
         on earlier.occasion = later.occasion and earlier.item_id < later.item_id
-    group by earlier.item_id, later.item_id, earlier.occurred_at
+),
+
+final as (
+    select memory_a, memory_b, occurred_at, cast(activity_product as double) as activity_product from pairs
+    where not may_add_up
+    union all
+    select memory_a, memory_b, occurred_at, cast(sum(activity_product) as double) as activity_product from pairs
+    where may_add_up
+    group by memory_a, memory_b, occurred_at
 )
 
 select * from final

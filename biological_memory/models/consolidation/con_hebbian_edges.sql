@@ -18,6 +18,25 @@ spared as (
     select memory_a, memory_b, night from coactivations inner join rehearsals on memory_b = item_id
 ),
 
+-- Most pairs were active together once, and that is their weight.
+counted as (
+    select
+        memory_a,
+        memory_b,
+        cast(count(*) as integer) as evidence_count,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at,
+        any_value(activity_product) as activity_product
+    from coactivations
+    group by memory_a, memory_b
+),
+
+repeated as (
+    select memory_a, memory_b from counted where evidence_count > 1
+    union
+    select memory_a, memory_b from spared
+),
+
 steps as (
     select
         memory_a,
@@ -27,24 +46,12 @@ steps as (
         least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning,
         0 as spared_nights
     from coactivations
+    semi join repeated using (memory_a, memory_b)
     union all
     -- A night spared before the first co-activation scales a weight of 0.
     select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning, 1 as spared_nights
     from spared
 ),
-
-counted as (
-    select
-        memory_a, memory_b,
-        count(*) as step_count,
-        any_value(learning) as learning, any_value(night) as night,
-        cast(count(*) filter (where spared_nights = 0) as integer) as evidence_count,
-        min(occurred_at) filter (where spared_nights = 0) as first_at,
-        max(occurred_at) filter (where spared_nights = 0) as last_at
-    from steps group by memory_a, memory_b
-),
-
-repeated as (select memory_a, memory_b from counted where step_count > 1),
 
 ordered as (
     select
@@ -54,7 +61,7 @@ ordered as (
             ~ " 'weight': learning}",
             ['occurred_at', '-spared_nights']
         ) }} as steps
-    from steps semi join repeated using (memory_a, memory_b)
+    from steps
     group by memory_a, memory_b
 ),
 
@@ -70,11 +77,18 @@ folded as (
                 * (1 - step.learning) + step.learning
         }) as state
     from ordered
+),
+
+final as (
+    select
+        memory_a, memory_b, counted.evidence_count, counted.first_at, counted.last_at,
+        coalesce(
+            folded.state.weight, least({{ var('hebbian_learning_rate') }} * counted.activity_product, 1.0)
+        ) as weight,
+        coalesce(date '1970-01-01' + cast(folded.state.night as integer), {{ night_of('counted.first_at') }})
+            as scaled_through
+    from counted
+    left join folded using (memory_a, memory_b)
 )
 
--- Most pairs were active together once, and that is their weight.
-select
-    memory_a, memory_b, counted.evidence_count, counted.first_at, counted.last_at,
-    coalesce(folded.state.weight, counted.learning) as weight,
-    coalesce(date '1970-01-01' + cast(folded.state.night as integer), counted.night) as scaled_through
-from counted left join folded using (memory_a, memory_b)
+select * from final

@@ -1,12 +1,7 @@
 -- One row per memory that revises an earlier one: it says that something changed and is near to what it changes
 -- (supersession), or gives other quantities, on another day, for what is nearly the same statement (contradiction).
 {% set is_quantity = "(e.kind in ('quantity', 'time'))" %}
-with edges as (
-    select * from {{ ref('ltm_semantic_edges') }}
-    where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
-),
-
-annotations as (
+with annotations as (
     select memory_id, memories.created_at, revises, topics, entities
     from {{ ref('stg_annotations') }}
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
@@ -18,11 +13,23 @@ revisers as (
     where revises or len(list_filter(entities, lambda e: {{ is_quantity }})) > 0
 ),
 
+neighbours as (
+    select memory_id, unnest(neighbour_ids) as earlier_id, unnest(similarities) as cosine_similarity
+    from {{ ref('ltm_nearest') }}
+    semi join revisers using (memory_id)
+),
+
+edges as (
+    select memory_id as later_id, earlier_id, cosine_similarity from neighbours
+    where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
+),
+
 near as (
     select
         edges.*,
+        later.created_at,
         later.revises,
-        edges.created_at - earlier.created_at >= interval 1 day as is_another_day,
+        later.created_at - earlier.created_at >= interval 1 day as is_another_day,
         {{ entity_texts('later.entities', is_quantity) }} as quantities,
         {{ entity_texts('earlier.entities', is_quantity) }} as earlier_quantities,
         list_concat(later.topics, {{ entity_texts('later.entities', 'not ' ~ is_quantity) }}) as subjects,

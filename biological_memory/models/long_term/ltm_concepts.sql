@@ -10,8 +10,7 @@ final as (
         item_id,
         agent,
         created_at,
-        unnest(concepts) as concept,
-        cast(unnest(range(1, len(concepts) + 1)) as integer) as place
+        unnest(concepts) as concept
     from lists
 )
 

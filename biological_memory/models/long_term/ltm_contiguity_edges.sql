@@ -9,8 +9,9 @@ lags as (
     select unnest(range(1, {{ var('contiguity_lag') }} + 1)) as lag
 ),
 
-followed as (
-    select items.*, lags.lag, items.position + lags.lag as later_position
+-- Looking back: where only the edges of some items are asked for, no others are looked at.
+following as (
+    select items.*, lags.lag, items.position - lags.lag as earlier_position
     from items
     inner join lags on true
 ),
@@ -20,19 +21,19 @@ weighed as (
         *,
         power({{ var('contiguity_decay') }}, lag) as neighbourhood,
         {{ var('contiguity_context') }} * power(lag, -{{ var('activation_decay') }}) as shared_context
-    from followed
+    from following
 ),
 
 final as (
     select
         earlier.item_id as earlier_id,
         later.item_id as later_id,
-        earlier.neighbourhood + earlier.shared_context as forward_weight,
-        {{ var('contiguity_backward') }} * earlier.neighbourhood + earlier.shared_context as backward_weight,
+        later.neighbourhood + later.shared_context as forward_weight,
+        {{ var('contiguity_backward') }} * later.neighbourhood + later.shared_context as backward_weight,
         later.occurred_at as created_at
-    from weighed as earlier
-    inner join items as later
-        on later.episode_id = earlier.episode_id and later.position = earlier.later_position
+    from weighed as later
+    inner join items as earlier
+        on earlier.episode_id = later.episode_id and earlier.position = later.earlier_position
 )
 
 select * from final
