@@ -2,8 +2,8 @@
 
 What was published is not copied but kept under another name, with a view in its place until dbt makes the mart anew. Of
 a table that dbt carries on by parts, it puts by the parts it takes out (macros/carried.sql), and it is kept which parts
-were published. Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle was published meanwhile,
-memories were deleted), the whole mart is compared there.
+were published. Called by the cycle and by write-back. Where Postgres may hold anything else (another cycle published
+meanwhile, memories deleted), the whole mart is compared there.
 """
 
 import logging
@@ -28,6 +28,15 @@ TOLD_BY = {
     "memory_states": "ltm_states",
 }
 IN_PARTS = ("ltm_edges",)
+# Of such a table: its rows that were published and are there, those that are new, and those put by whose part has not
+# come back.
+STILL_THERE = "{table} semi join published_parts_{table} using (fingerprint)"
+NEW = "(select * exclude (fingerprint) from {table} anti join published_parts_{table} using (fingerprint))"
+PUT_BY = """(
+    select * exclude (fingerprint) from former_{table}
+    anti join (select distinct fingerprint from {table}) using (fingerprint)
+)"""
+PARTS = "select distinct fingerprint from {table}"
 # The days, of what lies in time, on which other rows stand than were published.
 CHANGED_DAYS = """
 with computed as (
@@ -58,8 +67,7 @@ def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: st
     if told_by not in IN_PARTS:
         count = _count(source, kept(name))
     elif source.execute(IS_TABLE, [f"published_parts_{told_by}"]).fetchall():
-        count = _count(source, f"{told_by} semi join published_parts_{told_by} using (fingerprint)")
-        count += _count(source, _put_by(told_by))
+        count = _count(source, STILL_THERE.format(table=told_by)) + _count(source, PUT_BY.format(table=told_by))
     else:
         return False
     held = connection.execute(f"select count(*) from dreams.{name}".encode()).fetchone()  # noqa: S608 - a name of our own
@@ -73,8 +81,7 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
     """
     told_by, same_key = TOLD_BY.get(name, name), f"using ({', '.join(key)})"
     if told_by in IN_PARTS:
-        made = f"(select * exclude (fingerprint) from {told_by} anti join published_parts_{told_by} using (fingerprint))"
-        put_by = f"(select * exclude (fingerprint) from {_put_by(told_by)})"
+        made, put_by = NEW.format(table=told_by), PUT_BY.format(table=told_by)
         return f"(from {made} except from {put_by})", f"(from {put_by} anti join {made} {same_key})"
     new, old = told_by, kept(name)
     if at is not None:
@@ -86,11 +93,6 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
     if told_by != name:
         differing = f"(from {name} semi join {differing} {same_key})"
     return differing, f"(from {old} anti join {told_by} {same_key})"
-
-
-def _put_by(table: str) -> str:
-    """Of the rows put by, those of parts that have not come back."""
-    return f"former_{table} anti join (select distinct fingerprint from {table}) using (fingerprint)"
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -116,7 +118,7 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
             for name in names:
                 told_by = TOLD_BY.get(name, name)
                 if told_by in IN_PARTS:
-                    parts = f"select distinct fingerprint from {told_by}"  # noqa: S608 - a name of our own
+                    parts = PARTS.format(table=told_by)
                     source.execute(f"create or replace table published_parts_{told_by} as {parts}")
                     source.execute(f"create or replace table former_{told_by} as from {told_by} limit 0")
                 elif not _is_view(source, told_by):

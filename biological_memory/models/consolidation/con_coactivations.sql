@@ -42,8 +42,9 @@ active_results as (
 
 -- A window that ends as a search is made adds to it, and so do searches at one instant; any other pair stands alone.
 active as (
-    select *, occurred_at in (select occurred_at from active_results) as may_add_up
-    from (select * from active_slots union all by name select * from active_results) as both_kinds
+    select *, occurred_at in (select occurred_at from active_results) as may_add_up from active_slots
+    union all by name
+    select *, true as may_add_up from active_results
 ),
 
 pairs as (

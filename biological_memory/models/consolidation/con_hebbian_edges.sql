@@ -2,7 +2,8 @@
 -- Co-activation: dw = eta x pre x post x (1 - w), Hebb's rule with Oja's bound, so 0 <= w <= 1.
 -- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it; nights are dates, never runs.
 with coactivations as (
-    select * from {{ ref('con_coactivations') }}
+    select *, least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning
+    from {{ ref('con_coactivations') }}
 ),
 
 rehearsals as (
@@ -21,14 +22,9 @@ spared as (
 -- Most pairs were active together once, and that is their weight.
 counted as (
     select
-        memory_a,
-        memory_b,
-        cast(count(*) as integer) as evidence_count,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at,
-        any_value(activity_product) as activity_product
-    from coactivations
-    group by memory_a, memory_b
+        memory_a, memory_b, any_value(learning) as learning,
+        cast(count(*) as integer) as evidence_count, min(occurred_at) as first_at, max(occurred_at) as last_at
+    from coactivations group by memory_a, memory_b
 ),
 
 repeated as (
@@ -39,14 +35,8 @@ repeated as (
 
 steps as (
     select
-        memory_a,
-        memory_b,
-        {{ night_of('occurred_at') }} as night,
-        occurred_at,
-        least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning,
-        0 as spared_nights
-    from coactivations
-    semi join repeated using (memory_a, memory_b)
+        memory_a, memory_b, {{ night_of('occurred_at') }} as night, occurred_at, learning, 0 as spared_nights
+    from coactivations semi join repeated using (memory_a, memory_b)
     union all
     -- A night spared before the first co-activation scales a weight of 0.
     select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning, 1 as spared_nights
@@ -61,8 +51,7 @@ ordered as (
             ~ " 'weight': learning}",
             ['occurred_at', '-spared_nights']
         ) }} as steps
-    from steps
-    group by memory_a, memory_b
+    from steps group by memory_a, memory_b
 ),
 
 folded as (
@@ -82,13 +71,10 @@ folded as (
 final as (
     select
         memory_a, memory_b, counted.evidence_count, counted.first_at, counted.last_at,
-        coalesce(
-            folded.state.weight, least({{ var('hebbian_learning_rate') }} * counted.activity_product, 1.0)
-        ) as weight,
+        coalesce(folded.state.weight, counted.learning) as weight,
         coalesce(date '1970-01-01' + cast(folded.state.night as integer), {{ night_of('counted.first_at') }})
             as scaled_through
-    from counted
-    left join folded using (memory_a, memory_b)
+    from counted left join folded using (memory_a, memory_b)
 )
 
 select * from final

@@ -1,5 +1,5 @@
--- One row per pair of memories and type of edge; the smaller id first, so each pair stands once. They are carried over by
--- the day on which they began, and write-back is told by it which ones differ from what was published.
+-- One row per pair of memories and type of edge; the smaller id first, so each pair stands once. Carried over by the
+-- day on which the edge began; by that, too, write-back is told which ones differ from what was published.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook=[

@@ -1,4 +1,4 @@
--- One row per episode: the goal it serves. With the fingerprint of the episode, by it is told that an episode is another.
+-- One row per episode: the goal it serves. By this and the fingerprint of the episode it is told that one is another.
 with episodes as (
     select episode_id, agent, started_at, ended_at, project, stated_goal_id, fingerprint from {{ ref('stm_episodes') }}
 ),

@@ -4,7 +4,9 @@
     pre_hook="{{ drop_stale(ref('stg_annotation_inputs'), 'memory_id') }}"
 ) }}
 {% set most_asked_for = 5000 %}
-{% set few = few_missing(ref('stg_annotation_inputs'), 'memory_id', most_asked_for, ref('stg_memories'), 'content_hash') %}
+{% set few = few_missing(
+    ref('stg_annotation_inputs'), 'memory_id', most_asked_for, ref('stg_memories'), 'content_hash'
+) %}
 
 with annotations as (
     select *, {{ annotation_fingerprint() }} as fingerprint
