@@ -108,7 +108,9 @@ def test_deleting_while_a_cycle_publishes_waits_for_it(dreamt_url: str) -> None:
     with connect() as connection:
         victim, other = (
             row
-            for (row,) in connection.execute("select memory_id from dreams.memory_states order by memory_id limit 2")
+            for (row,) in connection.execute(
+                "select memory_id from dreams.memory_states where cluster_id is not null order by memory_id limit 2"
+            )
         )
         cycle_id = connection.execute("select cycle_id from dreams.cycles").fetchone()[0]
         connection.execute("update memories set semantic_cluster = null")
