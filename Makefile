@@ -61,7 +61,7 @@ docs: install ## generate dbt's documentation of the models
 	POSTGRES_DB_URL="$$($(BIN)/dreams db url)" $(BIN)/dbt docs generate \
 		--project-dir biological_memory --profiles-dir profiles
 
-bench-%: $(VENV)/.developed ## run benchmarks/NAME.py, e.g. make bench-embed
+bench-%: $(VENV)/.developed $(PARSED) ## run benchmarks/NAME.py, e.g. make bench-embed
 	$(BIN)/python benchmarks/$*.py
 
 soak: bench-soak ## live a compressed month of stores, recalls and cycles, and say what was held
