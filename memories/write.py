@@ -21,7 +21,7 @@ SHORTEST_PREFIX = 6
 HEXADECIMAL = frozenset("0123456789abcdef")
 UUID_DIGITS = 32
 # How often to look again when another writer is quicker with the same content.
-ATTEMPTS = 5
+ATTEMPTS = 20
 BUSY = "other writers keep changing this very content: store it again"
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
