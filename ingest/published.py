@@ -27,6 +27,7 @@ TOLD_BY = {
     "episodes": "stm_episode_goals",
     "memory_states": "ltm_states",
 }
+# Those that dbt carries on by parts.
 IN_PARTS = ("ltm_edges",)
 # Of such a table: its rows that were published and are there, those that are new, and those put by whose part has not
 # come back.

@@ -27,8 +27,39 @@ def model(dbt, session):
             "(select null::varchar as session_id, null::integer as session_part, null::uuid as item_id,"
             " null::integer as episode_number, null::integer as position limit 0)"
         )
-    # Of a session the parts that are missing are its last ones. An episode begins with a context of its own: so what is
-    # missing follows from the episode that the last item known fell into, and is followed from where that begins.
+    gather(session, sessions, inputs, embeddings, known)
+    columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
+    # While models change, vectors are of two lengths.
+    dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
+    places = session.table("context_items").project("item_id as memory_id, number as place")
+    vectors = read_vectors(places, len(columns["has_vector"]), dimensions, session)
+    similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
+    found = {
+        "number": numpy.arange(len(episodes)),
+        "episode": episodes,
+        "context_similarity": similarities,
+    }
+    return session.sql(
+        """
+        with followed as (
+            select
+                item_id, session_id, session_part, fingerprint, first_episode + episode - 1 as episode_number,
+                row_number() over (partition by session_number, episode order by number)::integer as position,
+                if(isnan(context_similarity), null, context_similarity) as context_similarity,
+                previous_item_id, next_item_id
+            from context_items inner join found using (number)
+        )
+        select * from followed where fingerprint is not null
+        """
+    )
+
+
+def gather(session, sessions, inputs, embeddings, known):
+    """Puts into `context_items` the items to be followed: those of missing parts, and those of their episode before.
+
+    Of a session the parts that are missing are its last ones. An episode begins with a context of its own: so what is
+    missing follows from the episode that the last item known fell into, and is followed from where that begins.
+    """
     # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro:
     # DuckDB takes them many times as fast as texts.
     session.sql(
@@ -64,30 +95,6 @@ def model(dbt, session):
         left join embeddings as e on e.memory_id = s.item_id
         where s.session_position > begun.left_out
         window in_session as (partition by session_id order by s.session_position)
-        """
-    )
-    columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
-    # While models change, vectors are of two lengths.
-    dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
-    places = session.table("context_items").project("item_id as memory_id, number as place")
-    vectors = read_vectors(places, len(columns["has_vector"]), dimensions, session)
-    similarities, episodes = follow_context(columns["session_number"], columns["has_vector"], vectors, beta, boundary)
-    found = {
-        "number": numpy.arange(len(episodes)),
-        "episode": episodes,
-        "context_similarity": similarities,
-    }
-    return session.sql(
-        """
-        with followed as (
-            select
-                item_id, session_id, session_part, fingerprint, first_episode + episode - 1 as episode_number,
-                row_number() over (partition by session_number, episode order by number)::integer as position,
-                if(isnan(context_similarity), null, context_similarity) as context_similarity,
-                previous_item_id, next_item_id
-            from context_items inner join found using (number)
-        )
-        select * from followed where fingerprint is not null
         """
     )
 
