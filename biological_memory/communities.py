@@ -4,7 +4,9 @@ While igraph counts, no other thread of its process goes on: a large graph has a
 with other models. The seed is fixed.
 """
 
+import gc
 import io
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -18,6 +20,7 @@ ITERATIONS = 2
 FEWEST_MEMBERS_SPLIT = 8
 # A few seconds' work: a process takes half a second to start.
 FEWEST_TIES_APART = 500_000
+forks = multiprocessing.get_context("fork")
 
 
 def partition(count, ties, weights, resolution):
@@ -37,10 +40,19 @@ def partition_apart(count, ties, weights, resolution):
 
 
 def answer():
-    """What that process does: it is asked by its standard input, and answers by its output."""
+    """What that process does: it is asked by its standard input, and answers by its output. A fork of it measures the
+    graph while it looks for communities.
+    """
+    # Of all that is made of millions of ties nothing goes round in circles, and looking for such takes seconds.
+    gc.disable()
     count, ties, weights, resolution = arrays_from_bytes(sys.stdin.buffer.read())
-    found = partition_here(int(count), ties, weights, float(resolution))
-    sys.stdout.buffer.write(arrays_to_bytes(found))
+    graph = graph_of(int(count), ties, weights)
+    received, sent = forks.Pipe(duplex=False)
+    forks.Process(target=lambda: sent.send_bytes(arrays_to_bytes(measured(graph)))).start()
+    # Where the fork ends without a word, waiting for it then ends too.
+    sent.close()
+    divided = areas_and_clusters(graph, float(resolution))
+    sys.stdout.buffer.write(arrays_to_bytes([*divided, *arrays_from_bytes(received.recv_bytes())]))
 
 
 def arrays_to_bytes(arrays):
@@ -58,10 +70,20 @@ def arrays_from_bytes(written):
 
 
 def partition_here(count, ties, weights, resolution):
+    graph = graph_of(count, ties, weights)
+    return *areas_and_clusters(graph, resolution), *measured(graph)
+
+
+def graph_of(count, ties, weights):
     # A view of memory igraph takes as it is, where it would make an object of each number of an array or a list.
     graph = igraph.Graph(n=count, edges=memoryview(numpy.ascontiguousarray(ties)))
     graph.es["weight"] = weights.tolist()
-    areas = first_members(range(count), communities(graph, resolution))
+    return graph
+
+
+def areas_and_clusters(graph, resolution):
+    """The first member of the area and of the cluster of each vertex."""
+    areas = first_members(range(graph.vcount()), communities(graph, resolution))
     members = {}
     for vertex, area in enumerate(areas):
         members.setdefault(area, []).append(vertex)
@@ -71,9 +93,13 @@ def partition_here(count, ties, weights, resolution):
             labels = communities(graph.induced_subgraph(within), 2 * resolution)
             for vertex, first in zip(within, first_members(within, labels), strict=True):
                 clusters[vertex] = first
-    centrality = numpy.array(graph.pagerank(weights="weight")) * count
-    clustering = numpy.array(graph.transitivity_local_undirected(mode="zero"))
-    return numpy.array(areas), numpy.array(clusters), centrality, clustering
+    return numpy.array(areas), numpy.array(clusters)
+
+
+def measured(graph):
+    """The centrality and the clustering of each vertex."""
+    centrality = numpy.array(graph.pagerank(weights="weight")) * graph.vcount()
+    return centrality, numpy.array(graph.transitivity_local_undirected(mode="zero"))
 
 
 def first_members(vertices, labels):

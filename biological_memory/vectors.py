@@ -4,8 +4,8 @@ import numpy
 
 # Few enough for a processor's caches.
 ROWS_AT_A_TIME = 2048
-# Postgres sends a vector's numbers so (stg_embeddings).
-SENT = numpy.dtype(">f4")
+# Postgres sends a vector's numbers so (stg_embeddings): half precision, the most significant byte first.
+SENT = numpy.dtype(">f2")
 # Of a component of a vector. A product of two vectors of whole numbers stays below 2^24, up to which float32 is exact:
 # it comes out the same whatever the order, the shape and the machine (docs/decisions/0010).
 STEPS = 4080

@@ -176,12 +176,13 @@ def write_back(opened: OpenCycle) -> None:
         with connection.transaction(force_rollback=not opened.publishes):
             if not opened.publishes:
                 begin(connection, cycle, opened.variables)
-            cycle.rows_changed = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
+            publication = publish(connection, opened.cache, cycle.cycle_id, STAGES[cycle.stage])
+            cycle.rows_changed = publication.rows_changed
             if opened.publishes:
                 finish(connection, cycle)
         if opened.publishes:
             marts = [name for name in STAGES[cycle.stage] if name in MARTS]
-            published.keep(opened.cache, before, cycle.cycle_id, marts)
+            published.keep(opened.cache, before, cycle.cycle_id, marts, publication.waiting)
     if cycle.gone:
         forgetting.forget(connection, cycle.gone)
     cycle.published = opened.publishes
@@ -207,7 +208,7 @@ def publish_computed() -> Mapping[str, int]:
         cycle = Cycle(uuid4(), "long_term", as_of, published=True, row_counts=row_counts(cache, STAGES["long_term"]))
         with connection.transaction():
             begin(connection, cycle, variables)
-            cycle.rows_changed = publish(connection, cache, cycle.cycle_id, STAGES["long_term"])
+            cycle.rows_changed = publish(connection, cache, cycle.cycle_id, STAGES["long_term"]).rows_changed
             finish(connection, cycle)
     return cycle.rows_changed
 

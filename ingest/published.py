@@ -50,6 +50,8 @@ select day from computed full join published using (day)
 where (computed.row_count, computed.rows_hash) is distinct from (published.row_count, published.rows_hash)
 order by day
 """
+# Rows of a view that are asked for by name.
+MOST_NAMED = 5000
 DAY = "epoch_us({at}) // 86400000000"
 logger = logging.getLogger(__name__)
 
@@ -92,8 +94,19 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
         new, old = f"(from {new} {on_these})", f"(from {old} {on_these})"
     differing = f"(from {new} except from {old})"
     if told_by != name:
-        differing = f"(from {name} semi join {differing} {same_key})"
+        differing = _rows_of(source, name, key, differing)
     return differing, f"(from {old} anti join {told_by} {same_key})"
+
+
+def _rows_of(source: duckdb.DuckDBPyConnection, view: str, key: Sequence[str], told: str) -> str:
+    """The rows of a view that a relation tells by its key, as SQL. Where these are few they are named, so that the view
+    joins them alone.
+    """
+    keys = source.execute(f"select {', '.join(key)} from {told} limit {MOST_NAMED + 1}").fetchall()  # noqa: S608
+    if len(keys) > MOST_NAMED:
+        return f"(from {view} semi join {told} using ({', '.join(key)}))"
+    literals = ["'" + str(value).replace("'", "''") + "'" for (value,) in keys]
+    return f"(from {view} where {key[0]} in ({', '.join(literals)}))" if literals else f"(from {view} limit 0)"
 
 
 def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
@@ -103,12 +116,16 @@ def _count(source: duckdb.DuckDBPyConnection, relation: str) -> int:
 def _cycle_of(source: duckdb.DuckDBPyConnection, name: str) -> UUID | None:
     if not source.execute(IS_KEPT).fetchall():
         return None
-    row = source.execute("select cycle_id from published_marts where name = ?", [name]).fetchone()
+    row = source.execute(
+        "select cycle_id from published_marts where name = ? and cycle_id is not null", [name]
+    ).fetchone()
     return None if row is None else UUID(str(row[0]))
 
 
-def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str]) -> None:
-    """Keeps the marts that a cycle, which came after another, has published.
+def keep(
+    cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str], waiting: Collection[str] = ()
+) -> None:
+    """Keeps the marts that a cycle, which came after another, has published. Of those waiting the next compares all.
 
     Where the file cannot be written the cycle stands nevertheless: the next one compares whole marts.
     """
@@ -127,7 +144,9 @@ def keep(cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str
                     source.execute(f"alter table {told_by} rename to {kept(name)}")
                     source.execute(f"create view {told_by} as from {kept(name)}")
                 source.execute("delete from published_marts where name = ?", [name])
-                source.execute("insert into published_marts values (?, ?)", [name, cycle_id])
+                source.execute(
+                    "insert into published_marts values (?, ?)", [name, None if name in waiting else cycle_id]
+                )
             source.execute("update published_marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
             source.commit()
     except duckdb.IOException as error:

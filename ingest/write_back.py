@@ -1,7 +1,7 @@
 """Publishes what a cycle computed: marts are copied into Postgres, and what differs is merged in one transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,15 +31,23 @@ class Mart:
     memories: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The rows changed in each mart, and the marts of which something waits for the next cycle, which compares all."""
+
+    rows_changed: Mapping[str, int]
+    waiting: Collection[str]
+
+
 # Merged after the episodes, they still are those of the episode that was.
 MEMBERS = "array(select m.memory_id from dreams.episode_members as m where m.episode_id = t.episode_id)"
 MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart(("snapshot_id", "wm_slot"), "window_start", ("memory_id",)),
     "episodes": Mart(("episode_id",), "started_at", memories=MEMBERS),
     "episode_members": Mart(("memory_id",), "occurred_at", ("memory_id",)),
+    "semantic_network": Mart(("concept_a", "concept_b", "association_type"), "last_activation"),
     "edge_states": Mart(("memory_a", "memory_b", "edge_type"), "first_at", ("memory_a", "memory_b")),
     "memory_states": Mart(("memory_id",), "created_at", ("memory_id",)),
-    "semantic_network": Mart(("concept_a", "concept_b", "association_type"), "last_activation"),
     "communities": Mart(("community_id",), None),
     "memory_insights": Mart(("insight_id",), "discovered_at", memories="t.related_memories"),
 }
@@ -80,23 +88,29 @@ select dreams.forget_copies(g.gone, '{{}}') from (
 where g.gone is not null
 """
 
-# A small number for each cluster that stays the same as long as the cluster does.
-# Rows that another transaction holds wait for the next cycle: it may be waiting for this one to publish.
+# A small number for each cluster, which stays the same as long as that does, for the memories whose states are told.
+# Rows that another transaction holds are left as they are: it may be waiting for this one to publish. Tells how many.
 LABEL_CLUSTERS = """
 with labels as (
-    select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from dreams.memory_states
+    select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from {told}
+),
+differing as materialized (
+    select m.ctid as place, l.label from public.memories as m inner join labels as l on l.memory_id = m.id
+    where m.semantic_cluster is distinct from l.label
 ),
 held as (
-    select m.id, l.label from public.memories as m inner join labels as l on l.memory_id = m.id
-    where m.semantic_cluster is distinct from l.label
+    select m.ctid as place, d.label from public.memories as m inner join differing as d on d.place = m.ctid
     for no key update of m skip locked
+),
+labelled as (
+    update public.memories as m set semantic_cluster = h.label from held as h where h.place = m.ctid returning m.id
 )
-update public.memories as m set semantic_cluster = h.label from held as h where h.id = m.id
+select (select count(*) from differing) - (select count(*) from labelled)
 """
 
 
-def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence[str]) -> Mapping[str, int]:
-    """Merges the named marts of a DuckDB file into schema dreams; returns the rows changed in each.
+def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence[str]) -> Publication:
+    """Merges the named marts of a DuckDB file into schema dreams.
 
     Everything happens in the caller's transaction: a reader sees the cycle before it or the whole of this one.
     """
@@ -113,20 +127,26 @@ def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence
                     changed[name] = _publish_mart(connection, name, those, counts, cycle_id)
     connection.execute("select dreams.index_marts()")
     forget_gone(connection, [transfers[name][0].target for name in names if name in TELLING])
-    if "memory_states" in names:
-        connection.execute(LABEL_CLUSTERS)
+    waiting = []
+    if "memory_states" in names and label_clusters(connection, transfers["memory_states"][0].target):
+        waiting = ["memory_states"]
     if "replays" in names:
         changed["replays"] = connection.execute(RECORD_REPLAYS).rowcount
         connection.execute(RECORD_NIGHTS, (cycle_id,))
     if "learned_vectors" in names:
         changed["learned_vectors"] = connection.execute(RECORD_LEARNED).rowcount
-    return changed
+    return Publication(changed, waiting)
 
 
 def forget_gone(connection: Connection, tables: Sequence[sql.Identifier]) -> None:
     """Of memories of these tables that were deleted, all that is told goes, as it does with any deletion."""
     told = sql.SQL(" union all ").join(sql.SQL("select memory_id from {}").format(table) for table in tables)
     connection.execute(sql.SQL(FORGET_GONE).format(told=told))
+
+
+def label_clusters(connection: Connection, told: sql.Identifier) -> bool:
+    """Gives memories the label of the cluster that this table of states tells; returns whether any has to wait."""
+    return connection.execute(sql.SQL(LABEL_CLUSTERS).format(told=told)).fetchone() != (0,)
 
 
 def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:

@@ -65,7 +65,7 @@ def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
         {"agents": len(offered), "items": OFFERED},
     )
     connection.execute("create table stg_annotations (memory_id bigint, sentiment double)")
-    vectors = numpy.concatenate(offered).astype(">f4")
+    vectors = numpy.concatenate(offered).astype(">f2")
     places = numpy.arange(len(vectors))
     sent = {  # noqa: F841 - DuckDB reads it by its name
         "memory_id": places // OFFERED * 1000 + places % OFFERED,
@@ -73,7 +73,7 @@ def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
     }
     connection.execute(
         "create table stg_embeddings as"
-        " select memory_id, octet_length(embedding) // 4 as dimensions, embedding, hash(embedding) as embedding_hash"
+        " select memory_id, octet_length(embedding) // 2 as dimensions, embedding, hash(embedding) as embedding_hash"
         " from sent"
     )
     shipped.build(connection, "wm_activations", "wm_windows", "wm_crowding")

@@ -12,6 +12,11 @@
     '{ {{- quoted | join(",") -}} }'::text[]
 {%- endmacro %}
 
+{# Which vector of which content it is, in Postgres' words. #}
+{% macro vector_hash() -%}
+    hash_record_extended(row(content_hash, embedding_model, last_embedding_update), 0)
+{%- endmacro %}
+
 {#
     Where each memory stands in its document, and hashes of all that is read of it and of which vector it has: no text need
     be sent, but for which content it now has where it had others.
@@ -23,7 +28,7 @@
             hash_record_extended(row(content, content_hash, context, summary, tags, metadata), 0) as stored_hash,
             case
                 when embedding_vector is not null
-                    then hash_record_extended(row(content_hash, embedding_model, last_embedding_update), 0)
+                    then " ~ vector_hash() ~ "
             end as vector_hash,
             case when id in (select memory_id from dreams.memory_versions) then content_hash end as edited_content_hash,
             coalesce(tags && " ~ text_array(var("excluded_tags")) ~ ", false) as is_excluded
@@ -52,23 +57,31 @@
 {%- endmacro %}
 
 {#
-    The vectors in Postgres, as it sends them: four bytes a number, the most significant first. As numbers they would take
-    several times as long. Of most models the second half of the column is zero, and need not be sent.
+    The vectors in Postgres, as it sends them in half precision: two bytes a number, the most significant first. As numbers
+    they would take several times as long. Of most models the second half of the column is zero, and need not be sent.
     Of all memories, or of those whose ids are given.
 #}
 {% macro stored_vectors(memory_ids=none) -%}
     {{ asked_of_store("
         select
-            id as memory_id, content_hash, embedding_model,
+            memory_id, fingerprint, embedding_model,
             -- Before the numbers a vector says how many there are.
-            substring(vector_send(
+            substring(halfvec_send(
                 case
-                    when subvector(embedding_vector, 385, 384) = array_fill(0::real, array[384])::vector(384)
-                        then subvector(embedding_vector, 1, 384)
-                    else embedding_vector
+                    when subvector(vector, 385, 384) = array_fill(0::real, array[384])::halfvec(384)
+                        then subvector(vector, 1, 384)
+                    else vector
                 end
             ) from 5) as embedding
-        from public.memories
-        where embedding_vector is not null
-    " ~ ("" if memory_ids is none else "and id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])")) }}
+        from (
+            select
+                id as memory_id, " ~ vector_hash() ~ " as fingerprint, embedding_model,
+                embedding_vector::halfvec as vector
+            from public.memories
+            where embedding_vector is not null
+    " ~ ("" if memory_ids is none else "and id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])") ~ "
+            -- A query of its own: a vector would be fetched anew wherever it is named.
+            offset 0
+        ) as fetched
+    ") }}
 {%- endmacro %}

@@ -116,6 +116,7 @@ def test_deleting_while_a_cycle_publishes_waits_for_it(dreamt_url: str) -> None:
         connection.execute("update memories set semantic_cluster = null")
         connection.execute("update dreams.memory_states set stability_days = stability_days + 1")
         connection.execute("update dreams.attention_slots set final_priority = final_priority + 1")
+    drop(ingest_settings().duckdb_file)
     with ThreadPoolExecutor(2) as pool:
         with connect() as deleting:
             deleting.execute("select from memories where id = %s for update", (victim,))

@@ -20,7 +20,7 @@ from tests.conftest import new_database
 
 EDGES = "select memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count from {}edge_states"
 
-AFTER_FILLING = {"edge_states_b_idx", "memory_states_concepts_idx"}
+AFTER_FILLING = {"edge_states_b_idx", "episode_members_episode_idx", "memory_states_concepts_idx"}
 CHANGED_BY_HAND = {"memory_states": "semantic_gist = 'by hand'", "edge_states": "evidence_count = 99"}
 BY_HAND = " union ".join(
     f"select exists (select 1 from dreams.{mart} where {changed})" for mart, changed in CHANGED_BY_HAND.items()
@@ -76,6 +76,23 @@ def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:
         run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2})
         assert shown(connection) == computed() != before
         assert changed["edge_states"] > 100
+
+
+def test_the_label_of_a_memory_in_other_hands_is_written_by_the_next_cycle(dreamt_url: str) -> None:
+    labels = "select memory_id, semantic_cluster from dreams.memory_states inner join memories on id = memory_id"
+    with connect(autocommit=True) as connection:
+        before = dict(connection.execute(labels).fetchall())
+        held = next(memory_id for memory_id, label in before.items() if label is not None)
+        connection.execute("update memories set semantic_cluster = null")
+        published.drop(settings().duckdb_file)
+        with connect() as holding:
+            holding.execute("select from memories where id = %s for no key update", (held,))
+            run_cycle()
+        assert dict(connection.execute(labels).fetchall()) == before | {held: None}
+        assert known(connection) == set(MARTS) - {"memory_states"}
+        run_cycle()
+        assert dict(connection.execute(labels).fetchall()) == before
+        assert known(connection) == set(MARTS)
 
 
 def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:

@@ -41,7 +41,7 @@ def test_a_vector_is_read_again_where_another_was_written(dreamt_url: str) -> No
     assert found[left] == 7
     ((sent,),) = cached(f"select embedding from stg_embeddings where memory_id = '{written}'")
     assert isinstance(sent, bytes)
-    assert numpy.frombuffer(sent, dtype=">f4").tolist() == [1.0, *[0.0] * 383]
+    assert numpy.frombuffer(sent, dtype=">f2").tolist() == [1.0, *[0.0] * 383]
     assert found[written] != 7
 
 
@@ -60,6 +60,6 @@ def test_vectors_of_two_lengths_are_compared(dreamt_url: str) -> None:
         for memory_id, neighbours, found in carried[1]
         for neighbour, similarity in zip(neighbours, found, strict=True)  # type: ignore[call-overload]
     }
-    assert similarities[frozenset((longest, shorter))] == pytest.approx(0.6)
+    assert similarities[frozenset((longest, shorter))] == pytest.approx(float(numpy.float16(0.6)))
     run_cycle(full_refresh=True)
     assert (cached(TAKEN), cached(NEAREST)) == carried

@@ -292,7 +292,7 @@ def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str =
     given = {  # noqa: F841 - DuckDB reads it by its name
         "angle": angles,
         "sent": numpy.array(
-            [row.tobytes() for row in numpy.stack([numpy.cos(angles), numpy.sin(angles)], 1).astype(">f4")], object
+            [row.tobytes() for row in numpy.stack([numpy.cos(angles), numpy.sin(angles)], 1).astype(">f2")], object
         ),
     }
     session.execute("insert into stg_embeddings select uuid(), ?, 2, sent from given", [embedding_model])

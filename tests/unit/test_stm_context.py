@@ -123,7 +123,7 @@ def fill(session: duckdb.DuckDBPyConnection, vectors: Sequence[Sequence[float] |
         item_id = str(UUID(int=place))
         session.execute("insert into stm_sessions values ('s', ?, ?, ?)", [place + 1, place // part_items, item_id])
         if vector is not None:
-            sent = numpy.array(vector, dtype=">f4").tobytes()
+            sent = numpy.array(vector, dtype=">f2").tobytes()
             session.execute("insert into stg_embeddings values (?, ?, ?)", [item_id, len(vector), sent])
     session.execute(
         "create table stm_context_inputs as"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from biological_memory import vectors
 
 DIMENSIONS = 3
-number = st.floats(-1, 1, width=32)
+number = st.floats(-1, 1, width=16)
 # None is a row that was deleted since.
 row = st.none() | st.lists(number, min_size=1, max_size=DIMENSIONS)
 
@@ -33,7 +33,7 @@ def test_each_wanted_vector_stands_in_its_place(
         session.execute("create table stg_embeddings (memory_id uuid, embedding blob)")
         session.execute("create table places (memory_id uuid, place bigint)")
         for number, numbers in enumerate(rows):
-            sent = numpy.array(numbers or [], dtype=">f4").tobytes()
+            sent = numpy.array(numbers or [], dtype=">f2").tobytes()
             session.execute("insert into stg_embeddings values (?, ?)", [UUID(int=number), sent])
         for number in (number for number, numbers in enumerate(rows) if numbers is None):
             session.execute("delete from stg_embeddings where memory_id = ?", [UUID(int=number)])

@@ -88,7 +88,7 @@ def offered() -> duckdb.DuckDBPyConnection:
                 axis || number as memory_id,
                 -- 1.0 and 0.0, as Postgres sends them.
                 unhex(array_to_string(
-                    list_transform(['x', 'y', 'z'], lambda each: if(each = axis, '3F800000', '00000000')), ''
+                    list_transform(['x', 'y', 'z'], lambda each: if(each = axis, '3C00', '0000')), ''
                 )) as embedding
             from unnest(['x', 'y', 'z']) as axes (axis), range(1, 7) as numbers (number)
         )

@@ -24,14 +24,10 @@ frequencies as (
     select concept_hash, max(memory_id) as memory_id, count(*) as item_count from concepts group by concept_hash
 ),
 
-counted as (
-    select count(distinct item_id) as item_count, length(bin(count(distinct item_id))) as bits from meanings
-    where len(concept_hashes) > 0
-),
-
 -- In seven bits: each strength rests on how many items there are, and with each new one all strengths would change.
 totals as (
-    select item_count - item_count % (1 << greatest(bits - 7, 0)) as item_count from counted
+    select item_count - item_count % (1 << greatest(length(bin(item_count)) - 7, 0)) as item_count
+    from (select count(distinct item_id) as item_count from meanings where len(concept_hashes) > 0) as counted
 ),
 
 pairs as (
@@ -65,13 +61,18 @@ met as (
 final as (
     select
         concept_a, concept_b, co_activation_count, last_activation,
-        case
-            when co_activation_count = item_count then 1.0
-            -- Rounding carries pairs that are always together past 1.
-            else least(
-                ln(co_activation_count * item_count / (count_a * count_b)) / -ln(co_activation_count / item_count), 1
-            )
-        end as association_strength
+        -- A new memory of a concept weakens all its other edges, by less than anybody sees.
+        round(
+            case
+                when co_activation_count = item_count then 1.0
+                -- Rounding carries pairs that are always together past 1.
+                else least(
+                    ln(co_activation_count * item_count / (count_a * count_b)) / -ln(co_activation_count / item_count),
+                    1
+                )
+            end,
+            3
+        ) as association_strength
     from met
 )
 

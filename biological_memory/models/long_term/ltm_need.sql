@@ -4,8 +4,7 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_need_inputs')) }}"
 ) }}
--- depends_on: {{ ref('ltm_nearest') }}
--- That model keeps all processors busy; this one runs beside ltm_communities, which keeps one.
+-- depends_on: {{ ref('ltm_night_graph_inputs') }}: it runs beside ltm_communities, which keeps one processor busy.
 with nights as (
     select * from {{ ref('ltm_need_inputs') }}
     {{ where_part_is_missing(ref('ltm_need_inputs')) }}

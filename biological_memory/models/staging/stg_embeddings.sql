@@ -1,4 +1,5 @@
--- One row per memory that has a vector of the content it shows at as_of; read as bytes, which is fastest, and once.
+-- One row per memory that has a vector of the content it shows at as_of; read as bytes, which is fastest, and once. A
+-- vector that was written since the inputs were read is left for the next time.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stg_embedding_inputs'), 'memory_id') }}"
@@ -14,21 +15,16 @@ inputs as (
     {{ where_missing('memory_id') }}
 ),
 
-memories as (
-    select memory_id, content_hash from {{ ref('stg_memories') }}
-),
-
 final as (
     select
         inputs.memory_id,
         inputs.fingerprint,
         vectors.embedding_model,
-        cast(octet_length(vectors.embedding) // 4 as integer) as dimensions,
+        cast(octet_length(vectors.embedding) // 2 as integer) as dimensions,
         vectors.embedding,
         hash(vectors.embedding) as embedding_hash
     from inputs
-    inner join memories using (memory_id)
-    inner join vectors using (memory_id, content_hash)
+    inner join vectors using (memory_id, fingerprint)
 )
 
 select * from final
