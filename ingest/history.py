@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from ingest.cycle import cycle_lock
 from ingest.cycle_record import STAGES, Cycle, begin, finish
-from ingest.write_back import LABEL_CLUSTERS, MARTS, TELLING, Mart, forget_gone, key_object, merge
+from ingest.write_back import MARTS, TELLING, Mart, forget_gone, key_object, label_clusters, merge
 from memories.database import Connection, url
 from memories.errors import InputError, NotFound
 
@@ -109,7 +109,7 @@ def roll_back(reference: str) -> Mapping[str, int]:
             changed[name] = merge(connection, name, mart, cycle.cycle_id)
         cycle.rows_changed = changed
         forget_gone(connection, [sql.Identifier("dreams", name) for name in TELLING])
-        connection.execute(LABEL_CLUSTERS)
+        label_clusters(connection, sql.Identifier("dreams", "memory_states"))
         finish(connection, cycle)
     return changed
 

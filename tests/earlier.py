@@ -6,8 +6,10 @@ The statements are those that Codex, the loader and the cycles of the time made;
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from psycopg import sql
+
 from ingest.annotate import annotate_rules
-from ingest.write_back import LABEL_CLUSTERS, MARTS
+from ingest.write_back import MARTS, label_clusters
 from memories.chunk import chunk
 from memories.database import Connection, connect
 from memories.edit import SHRINK
@@ -220,7 +222,7 @@ def _dream(connection: Connection, source: Connection) -> None:
     if has(connection, "nights"):
         _copy(connection, source, "recall_events", "kind = 'rehearsed'")
     if has(connection, "memory_states"):
-        connection.execute(LABEL_CLUSTERS)
+        label_clusters(connection, sql.Identifier("dreams", "memory_states"))
         connection.execute(EARLIER_MODELS.format(members=_members(connection)).encode())
 
 
