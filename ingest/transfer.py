@@ -13,10 +13,16 @@ from psycopg import sql
 from memories.database import Connection
 
 COPY_BYTES = 1 << 20
-# Where a list of these becomes text, there is nothing in it that Postgres could take for something else.
-PLAIN = ("UUID", "INTEGER", "DOUBLE", "FLOAT")
-# DuckDB writes these in Postgres' own format, but as another type: varchar[] for text[], text for jsonb.
-TAKEN_AS_TEXT = ("VARCHAR[]", "JSON")
+# DuckDB writes lists of text and JSON as other types than Postgres wants, varchar[] and text: here their bytes are
+# spelt, in hexadecimal digits. An array has one dimension, no mark of NULLs, elements of type text (19), their number,
+# that of the first, and each with its length.
+TEXTS = """unhex(
+    '000000010000000000000019' || printf('%08X', len("{column}")) || '00000001' || array_to_string(
+        list_transform("{column}", lambda one: coalesce(printf('%08X', strlen(one)) || hex(one), 'FFFFFFFF')), ''
+    )
+)"""
+JSON = """unhex('01' || hex("{column}"::varchar))"""
+SPELT = {"VARCHAR[]": TEXTS, "JSON": JSON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,6 @@ class Transfer:
     rows: str
     columns: Sequence[tuple[str, str]]
     beside: str | None = None
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether Postgres' binary format will do, which takes either side half the time of text."""
-        return not any(kind in TAKEN_AS_TEXT for _, kind in self.columns)
 
     @property
     def target(self) -> sql.Identifier:
@@ -60,25 +61,12 @@ def written_out(source: duckdb.DuckDBPyConnection, transfers: Sequence[Transfer]
 
 
 def _write_out(source: duckdb.DuckDBPyConnection, transfer: Transfer, file: Path) -> Path:
-    """In a format that both sides know: no Python object is made of a row."""
-    selected, form = ", ".join(f'"{column}"' for column, _ in transfer.columns), "postgres_binary"
-    if not transfer.is_binary:
-        selected = ", ".join(_as_text(column, kind) for column, kind in transfer.columns)
-        form = "csv, header false, nullstr '\\N'"
+    """In Postgres' binary format: no Python object is made of a row, and either side takes half the time of text."""
+    selected = ", ".join(SPELT.get(kind, '"{column}"').format(column=column) for column, kind in transfer.columns)
     with source.cursor() as cursor:
         cursor.execute("set TimeZone = 'UTC'")
-        cursor.execute(f"copy (select {selected} from {transfer.rows}) to '{file}' (format {form})")  # noqa: S608 - names of our own
+        cursor.execute(f"copy (select {selected} from {transfer.rows}) to '{file}' (format postgres_binary)")  # noqa: S608 - names of our own
     return file
-
-
-def _as_text(column: str, kind: str) -> str:
-    """A column as CSV that Postgres reads: a list becomes its array literal."""
-    if not kind.endswith("[]"):
-        return f'"{column}"'
-    if kind.removesuffix("[]") in PLAIN:
-        return f"'{{' || array_to_string(\"{column}\", ',') || '}}' as \"{column}\""
-    element = "'\"' || replace(replace(e::varchar, '\\', '\\\\'), '\"', '\\\"') || '\"'"
-    return f"'{{' || array_to_string(list_transform(\"{column}\", lambda e: {element}), ',') || '}}' as \"{column}\""
 
 
 def copy(connection: Connection, transfer: Transfer, written: Future[Path]) -> int:
@@ -91,11 +79,7 @@ def copy(connection: Connection, transfer: Transfer, written: Future[Path]) -> i
     cursor = connection.cursor()
     file = written.result()
     with (
-        cursor.copy(
-            sql.SQL("copy {} ({}) from stdin (format {})").format(
-                transfer.target, names, sql.SQL("binary" if transfer.is_binary else "csv, null '\\N'")
-            )
-        ) as lines,
+        cursor.copy(sql.SQL("copy {} ({}) from stdin (format binary)").format(transfer.target, names)) as lines,
         file.open("rb") as data,
     ):
         while block := data.read(COPY_BYTES):

@@ -88,15 +88,18 @@ select dreams.forget_copies(g.gone, '{{}}') from (
 where g.gone is not null
 """
 
-# A small number for each cluster, which stays the same as long as that does, for the memories whose states are told.
-# Rows that another transaction holds are left as they are: it may be waiting for this one to publish. Tells how many.
+# A small number for each cluster, which stays the same as long as that does, for the memories whose states are told,
+# page by page of their table, so that each is written and logged once. (Joins in parts, for want of memory, scatter
+# them.) Rows that another transaction holds are left as they are: it may be waiting for this one to publish. Tells how
+# many.
+MEMORY_FOR_LABELS = "set local work_mem = '64MB'"
 LABEL_CLUSTERS = """
 with labels as (
     select memory_id, ('x' || substr(md5(cluster_id), 1, 7))::bit(28)::integer as label from {told}
 ),
 differing as materialized (
     select m.ctid as place, l.label from public.memories as m inner join labels as l on l.memory_id = m.id
-    where m.semantic_cluster is distinct from l.label
+    where m.semantic_cluster is distinct from l.label order by m.ctid
 ),
 held as (
     select m.ctid as place, d.label from public.memories as m inner join differing as d on d.place = m.ctid
@@ -146,6 +149,7 @@ def forget_gone(connection: Connection, tables: Sequence[sql.Identifier]) -> Non
 
 def label_clusters(connection: Connection, told: sql.Identifier) -> bool:
     """Gives memories the label of the cluster that this table of states tells; returns whether any has to wait."""
+    connection.execute(MEMORY_FOR_LABELS)
     return connection.execute(sql.SQL(LABEL_CLUSTERS).format(told=told)).fetchone() != (0,)
 
 
