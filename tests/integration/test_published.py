@@ -98,6 +98,8 @@ def test_the_label_of_a_memory_in_other_hands_is_written_by_the_next_cycle(dream
 
 
 def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:
+    # A night may have fallen since the store dreamt.
+    run_cycle()
     with connect(autocommit=True) as connection:
         for mart in ("memory_states", "edge_states"):
             connection.execute(f"update dreams.{mart} set {CHANGED_BY_HAND[mart]}".encode())
