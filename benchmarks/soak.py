@@ -6,8 +6,7 @@
 The month ends with last night. Its clock is compressed, not its work (benchmarks/month/clock.py): by day a cycle runs,
 each day to the next of the first three stages, and one of the night at 03:10; notes, cards, searches, reviews,
 corrections, pins and deletions happen all the while, by `Memory`, by a source that is read again, and by Codex's own
-SQL. A reader looks on. At the end of each week (and of the month) a cycle runs in quiet, and all marts are computed
-anew for its instant.
+SQL. A reader looks on. At the end of each day a cycle runs in quiet, and all marts are computed anew for its instant.
 
 Printed are what was done, what went wrong, each line 0 where the store holds, and the first week beside the last.
 """
@@ -109,8 +108,7 @@ class Life:
                     for stage, at in ((BY_DAY[number % len(BY_DAY)], MORNING), ("long_term", NIGHT)):
                         self.clock.set(first + timedelta(days=number) + at)
                         self.through(dreamer.submit(self.dream, stage))
-                    if (number + 1) % WEEK == 0 or number + 1 == days:
-                        self.rebuild()
+                    self.rebuild()
                 self.measure(day, peak)
                 print(f"day {number + 1}: {day.memories} memories, {day.seconds}", file=sys.stderr, flush=True)
 

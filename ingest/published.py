@@ -38,13 +38,13 @@ PUT_BY = """(
     anti join (select distinct fingerprint from {table}) using (fingerprint)
 )"""
 PARTS = "select distinct fingerprint from {table}"
-# The days, of what lies in time, on which other rows stand than were published.
+# The days, of what lies in time, on which other rows stand than were published; hashed as by macros/rows_hash.sql.
 CHANGED_DAYS = """
 with computed as (
-    select {day} as day, count(*) as row_count, bit_xor(hash(*columns(*))) as rows_hash from {name} group by day
+    select {day} as day, count(*) as row_count, bit_xor(hash(hash(*columns(*)))) as rows_hash from {name} group by day
 ),
 published as (
-    select {day} as day, count(*) as row_count, bit_xor(hash(*columns(*))) as rows_hash from {kept} group by day
+    select {day} as day, count(*) as row_count, bit_xor(hash(hash(*columns(*)))) as rows_hash from {kept} group by day
 )
 select day from computed full join published using (day)
 where (computed.row_count, computed.rows_hash) is distinct from (published.row_count, published.rows_hash)

@@ -183,6 +183,19 @@ def test_a_mart_is_found_under_its_name_whatever_is_kept_of_it(tmp_path: Path) -
     assert found == [1, 1, 1, 1, 1, 2, 2, 2, 3, 3]
 
 
+def test_rows_that_change_alike_differ_from_what_was_published(tmp_path: Path) -> None:
+    mart = MARTS["attention_slots"]
+    with duckdb.connect(str(tmp_path / "memory.duckdb")) as source:
+        for table, count in (("attention_slots", 4), ("published_attention_slots", 3)):
+            source.execute(
+                f"create table {table} as select 'window' as snapshot_id, wm_slot,"
+                f" timestamptz '2026-11-29 10:00:00+00' as window_start, {count} as offered_count from range(2) as r (wm_slot)"
+            )
+        differing, gone = published.differences(source, "attention_slots", mart.key, mart.at)
+        assert source.table("attention_slots").fetchall() == source.sql(f"from {differing} order by wm_slot").fetchall()
+        assert source.sql(f"from {gone}").fetchall() == []
+
+
 def test_where_something_else_happened_all_is_compared(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
         memory_id = UUID(str(next(iter(shown(connection)))[0]))

@@ -14,7 +14,7 @@ final as (
         nights.night_at,
         md5(
             nights.agent || ' ' || nights.night_at || ' '
-            || bit_xor(hash(concepts.memory_id, concepts.item_id, concepts.created_at, concepts.concepts))
+            || {{ rows_hash('concepts.memory_id, concepts.item_id, concepts.created_at, concepts.concepts') }}
             || ' {{ var("timezone") }} {{ var("habit_lift") }}'
         ) as fingerprint
     from nights

@@ -10,7 +10,9 @@ concepts as (
 final as (
     select
         members.agent,
-        md5(any_value(members.fingerprint) || ' ' || bit_xor(hash(members.memory_id, concepts.concepts))) as fingerprint
+        md5(
+            any_value(members.fingerprint) || ' ' || {{ rows_hash('members.memory_id, concepts.concepts') }}
+        ) as fingerprint
     from members
     inner join concepts using (memory_id)
     group by members.agent

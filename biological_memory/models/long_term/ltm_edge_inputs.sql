@@ -41,7 +41,7 @@ final as (
         day,
         hash(
             day,
-            bit_xor(edge_hash),
+            {{ rows_hash('edge_hash') }},
             '{{ var("contiguity_lag") }} {{ var("contiguity_decay") }} {{ var("contiguity_backward") }} '
             || '{{ var("contiguity_context") }} {{ var("activation_decay") }}'
         ) as fingerprint

@@ -21,7 +21,7 @@ final as (
         embeddings.embedding_model,
         cast(row_number() over up_to as integer) as time_position,
         hash(
-            bit_xor(hash(embeddings.memory_id, embeddings.embedding_hash)) over up_to,
+            {{ rows_hash('embeddings.memory_id, embeddings.embedding_hash') }} over up_to,
             centroids.version,
             '{{ var("semantic_neighbours") }} {{ var("semantic_similarity") }}'
         ) as fingerprint

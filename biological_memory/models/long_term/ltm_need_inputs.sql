@@ -8,14 +8,14 @@ attended as (
     select
         nights.night,
         nights.night_at,
-        bit_xor(hash(events.event_id, events.item_id, events.agent, events.occurred_at)) as events_hash
+        {{ rows_hash('events.event_id, events.item_id, events.agent, events.occurred_at') }} as events_hash
     from {{ ref('attention_events') }} as events
     inner join nights on nights.agent = events.agent and events.occurred_at < nights.night_at
     group by nights.night, nights.night_at
 ),
 
 tied as (
-    select attended.night, bit_xor(hash(ties.memory_a, ties.memory_b, ties.occurred_at)) as ties_hash
+    select attended.night, {{ rows_hash('ties.memory_a, ties.memory_b, ties.occurred_at') }} as ties_hash
     from {{ ref('con_coactivations') }} as ties
     inner join attended on ties.occurred_at < attended.night_at
     group by attended.night

@@ -22,9 +22,9 @@ members as (
     select
         nights.agent,
         nights.night,
-        bit_xor(hash(
-            memories.memory_id, memories.created_at, nearest.fingerprint, items.episode_id, items.position
-        )) as memories_hash
+        {{ rows_hash(
+            'memories.memory_id, memories.created_at, nearest.fingerprint, items.episode_id, items.position'
+        ) }} as memories_hash
     from nights
     inner join {{ ref('stg_memories') }} as memories
         on memories.agent = nights.agent and memories.created_at < nights.night_at
@@ -34,7 +34,7 @@ members as (
 ),
 
 ties as (
-    select agent, bit_xor(hash(memory_a, memory_b, tie_type, created_at, weight)) as ties_hash from night_ties
+    select agent, {{ rows_hash('memory_a, memory_b, tie_type, created_at, weight') }} as ties_hash from night_ties
     group by agent
 ),
 

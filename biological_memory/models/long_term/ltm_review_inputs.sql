@@ -7,7 +7,7 @@ final as (
     select
         item_id,
         hash(
-            bit_xor(hash(event_id, occurred_at, grade)), '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
+            {{ rows_hash('event_id, occurred_at, grade') }}, '{{ var("fsrs_weights") }} {{ var("fsrs_decay") }}'
         ) as fingerprint
     from events
     group by item_id

@@ -12,7 +12,7 @@ parts as (
     select
         session_id,
         session_part,
-        bit_xor(hash(item_id, session_position, embedding_hash)) as items_hash,
+        {{ rows_hash('item_id, session_position, embedding_hash') }} as items_hash,
         arg_min(item_id, session_position) as first_item_id
     from sessions
     left join embeddings using (item_id)

@@ -4,7 +4,7 @@ with items as (
 ),
 
 final as (
-    select episode_id, bit_xor(hash(item_id, fingerprint)) as fingerprint from items
+    select episode_id, {{ rows_hash('item_id, fingerprint') }} as fingerprint from items
     group by episode_id
 )
 

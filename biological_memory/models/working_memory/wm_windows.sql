@@ -15,7 +15,8 @@ final as (
         count(*) as offered_count,
         hash(
             count(*),
-            bit_xor(hash(activations.item_id, embeddings.embedding_hash)) filter (embeddings.item_id is not null)
+            {{ rows_hash('activations.item_id, embeddings.embedding_hash') }}
+            filter (embeddings.item_id is not null)
         ) as fingerprint
     from activations
     left join embeddings using (item_id)
