@@ -104,6 +104,8 @@ def test_vectors_come_by_themselves_after_a_store(memory: Memory) -> None:
 
 def test_a_store_starts_no_model(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAMS_HOME", str(tmp_path))
+    # Where none can listen that somebody else started.
+    monkeypatch.setenv("SIDECAR_PORT", "1")
     settings.cache_clear()
     with Memory() as memory:
         memory.store("nobody asked for anything")
