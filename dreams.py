@@ -521,13 +521,18 @@ def mcp(
     ),
     port: Annotated[int, typer.Option(help="With --http; 0 takes a free one.", min=0, max=65535)] = 11436,
 ) -> None:
-    from memories.mcp_server import serve_http, serve_stdio
+    from memories.mcp_server import configuration, serve_http, serve_stdio
     from memories.settings import settings
 
+    def on_ready(url: str, key: str) -> None:
+        say(f"Memories at {url} (Ctrl-C ends it).")
+        if settings().mcp_api_key is None:
+            say(f"For the assistant's configuration, with the key of this store:\n{configuration(url, key)}")
+
     if http:
-        serve_http(host, port, settings().mcp_api_key, lambda url: say(f"Memories at {url} (Ctrl-C ends it)."))
+        serve_http(host, port, settings(), on_ready)
     else:
-        serve_stdio()
+        serve_stdio(settings())
 
 
 @app.command(

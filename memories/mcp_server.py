@@ -4,14 +4,15 @@ Called by `dreams mcp`. The tools are in `memories.mcp_tools`. A tool's mistake 
 assistant can act on; standard output carries the protocol and nothing else.
 """
 
-import hmac
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from threading import Lock, Thread
 
 import anyio
@@ -24,15 +25,17 @@ from mcp_types import CallToolRequestParams as Call
 from mcp_types import CallToolResult, ListToolsResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memories.bearer import is_given
 from memories.errors import DreamsError, InputError
 from memories.mcp_arguments import complaint
-from memories.mcp_tools import TOOLS, Reply, Tool
+from memories.mcp_key import own_key
+from memories.mcp_tools import TOOLS, Desk, Reply, Tool
 from memories.memory import Memory
-from memories.settings import is_loopback
+from memories.settings import StoreSettings, is_loopback
+from memories.text_file import named_folders, working_folder
 
 PATH = "/mcp"
 CALLS_AT_ONCE = 8
@@ -48,9 +51,13 @@ INSTRUCTIONS = (
 
 
 class Store:
-    """The store, opened at the first call and not before: an assistant learns by its answer why that fails."""
+    """The store, opened at the first call and not before: an assistant learns by its answer why that fails.
 
-    def __init__(self) -> None:
+    `file_roots` are the folders below which an assistant may have files stored.
+    """
+
+    def __init__(self, file_roots: Sequence[Path] = ()) -> None:
+        self.file_roots = file_roots
         self._opening = Lock()
         self._memory: Memory | None = None
 
@@ -97,7 +104,7 @@ def answer(store: Store, tool: Tool, arguments: Mapping[str, object]) -> CallToo
     """A tool's answer to arguments from outside. A parameter that is null was not given."""
     try:
         given = tool.arguments.model_validate({name: value for name, value in arguments.items() if value is not None})
-        reply: Reply = tool.call(store.memory(), given)
+        reply: Reply = tool.call(Desk(store.memory(), store.file_roots), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
     except DreamsError as error:
@@ -107,9 +114,9 @@ def answer(store: Store, tool: Tool, arguments: Mapping[str, object]) -> CallToo
     return CallToolResult(content=[TextContent(type="text", text=reply.text)], structured_content=reply.data)
 
 
-def serve_stdio() -> None:
+def serve_stdio(settings: StoreSettings) -> None:
     """Serves one assistant until it closes standard input, or until SIGTERM or SIGINT; does not return."""
-    store = Store()
+    store = Store(named_folders(settings.mcp_file_roots) if settings.mcp_file_roots else working_folder())
     Thread(target=_open_early, args=(store,), daemon=True).start()
     try:
         anyio.run(_run_stdio, store)
@@ -120,30 +127,37 @@ def serve_stdio() -> None:
         os._exit(0)
 
 
-def serve_http(host: str, port: int, api_key: str | None, on_ready: Callable[[str], None]) -> None:
-    """Serves assistants over streamable HTTP until SIGTERM or SIGINT; `on_ready` gets the URL.
+def serve_http(host: str, port: int, settings: StoreSettings, on_ready: Callable[[str, str], None]) -> None:
+    """Serves assistants over streamable HTTP until SIGTERM or SIGINT; `on_ready` gets the URL and the key.
 
-    Raises InputError when others could reach `host` and there is no key, or when it cannot be listened on.
+    Raises InputError when others could reach `host` and MCP_API_KEY is not set, or when it cannot be listened on.
     """
-    if api_key is None and not is_loopback(host):
+    if settings.mcp_api_key is None and not is_loopback(host):
         raise InputError(f"set MCP_API_KEY before listening on {host!r}, or listen on 127.0.0.1")
-    store = Store()
+    store = Store(named_folders(settings.mcp_file_roots or ""))
     with _listen(host, port) as listener:
-        app = http_app(store, host, api_key)
+        key = settings.mcp_api_key or own_key(settings.dreams_home)
+        app = http_app(store, host, key)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=STOP_SECONDS
         )
         server = uvicorn.Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
-        on_ready(_url(listener))
+        on_ready(_url(listener), key)
         try:
             server.run(sockets=[listener])
         finally:
             store.close()
 
 
-def http_app(store: Store, host: str, api_key: str | None) -> ASGIApp:
+def configuration(url: str, key: str) -> str:
+    """What an assistant on this machine is told to reach the server."""
+    server = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {key}"}}
+    return json.dumps({"mcpServers": {"memory": server}})
+
+
+def http_app(store: Store, host: str, api_key: str) -> ASGIApp:
     """The server as an ASGI application. Files are this machine's: only an assistant on it may have one stored."""
     tools = TOOLS if is_loopback(host) else {name: tool for name, tool in TOOLS.items() if not tool.reads_files}
     app = create_server(store, tools).streamable_http_app(
@@ -152,7 +166,7 @@ def http_app(store: Store, host: str, api_key: str | None) -> ASGIApp:
         max_request_body_size=REQUEST_MEGABYTES * 1_000_000,
         transport_security=_security(host),
     )
-    return app if api_key is None else KeyRequired(app, api_key)
+    return KeyRequired(app, api_key)
 
 
 class KeyRequired:
@@ -160,20 +174,15 @@ class KeyRequired:
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
-        self._expected = f"Bearer {key}".encode()
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            given = Headers(scope=scope).get("authorization", "").encode()
-            if not hmac.compare_digest(given, self._expected):
-                refusal = JSONResponse(
-                    {"error": "Give the key: Authorization: Bearer, then MCP_API_KEY."},
-                    status_code=401,
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] == "http" and not is_given(scope["headers"], self._key):
+            sentence = "Give the key: Authorization: Bearer, then MCP_API_KEY or what `dreams mcp --http` printed."
+            refusal = JSONResponse({"error": sentence}, status_code=401, headers={"WWW-Authenticate": "Bearer"})
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def _security(host: str) -> TransportSecuritySettings:

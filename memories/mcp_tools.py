@@ -3,8 +3,9 @@
 Each answers twice: as data, and as a text in which everything recalled stands between markers (`memories.quotation`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json, to_jsonable_python
@@ -32,6 +33,14 @@ from memories.text_file import read_text_file
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """What a tool works with: the opened store, and the folders from which it may read files."""
+
+    memory: Memory
+    file_roots: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a tool answers: a text for the assistant, and the same as data."""
 
@@ -49,51 +58,51 @@ class Tool:
     name: str
     description: str
     arguments: type[Arguments]
-    call: Callable[[Memory, Any], Reply]
+    call: Callable[[Desk, Any], Reply]
     is_read_only: bool = True
     is_destructive: bool = False
     reads_files: bool = False
 
 
-def store_memory(memory: Memory, given: StoreMemory) -> Reply:
+def store_memory(desk: Desk, given: StoreMemory) -> Reply:
     content, context, summary = (_own_words(text) for text in (given.content, given.context, given.summary))
     if not says_something(content):
         raise InputError("this only repeats what was recalled: store what is new, or nothing")
-    memory_id = memory.store(content, context=context, summary=summary, tags=given.tags)
+    memory_id = desk.memory.store(content, context=context, summary=summary, tags=given.tags)
     return Reply(f"Stored as memory {memory_id}.", {"id": str(memory_id)})
 
 
-def store_file(memory: Memory, given: StoreFile) -> Reply:
-    file = read_text_file(given.file_path)
-    memory_id = memory.store(
+def store_file(desk: Desk, given: StoreFile) -> Reply:
+    file = read_text_file(given.file_path, desk.file_roots)
+    memory_id = desk.memory.store(
         file.text,
         context=_own_words(given.context) or str(file.path),
         summary=_own_words(given.summary),
         tags=given.tags,
         metadata={"file": str(file.path)},
     )
-    chunks = memory.get(memory_id, record=False).total_chunks
+    chunks = desk.memory.get(memory_id, record=False).total_chunks
     data = {"id": str(memory_id), "file_path": str(file.path), "total_chunks": chunks}
     return Reply(f"Stored {file.path} as memory {memory_id}, in {chunks} chunk{'s'[: chunks > 1]}.", data)
 
 
-def get_memory(memory: Memory, given: OneMemory) -> Reply:
-    found = memory.get(given.id)
+def get_memory(desk: Desk, given: OneMemory) -> Reply:
+    found = desk.memory.get(given.id)
     return Reply(f"{EXPLANATION}\n\n{quoted(found)}", {"memory": _as_data(found), "notice": EXPLANATION})
 
 
-def delete_memory(memory: Memory, given: WholeId) -> Reply:
-    rows = memory.forget(given.id)
+def delete_memory(desk: Desk, given: WholeId) -> Reply:
+    rows = desk.memory.forget(given.id)
     return Reply(f"Deleted memory {given.id} and every copy of it.", {"id": given.id, "deleted": True, "rows": rows})
 
 
-def get_statistics(memory: Memory, given: Nothing) -> Reply:
-    counts = to_jsonable_python(memory.statistics())
+def get_statistics(desk: Desk, given: Nothing) -> Reply:
+    counts = to_jsonable_python(desk.memory.statistics())
     return Reply(to_json(counts, indent=1).decode(), counts)
 
 
-def search_memory(memory: Memory, given: SearchMemory) -> Reply:
-    found = search(memory, given)
+def search_memory(desk: Desk, given: SearchMemory) -> Reply:
+    found = search(desk.memory, given)
     answer = found.answer
     blocks = [_passage(each, found.scores[each.passage_id]) for each in answer.results]
     said = [
@@ -116,8 +125,8 @@ def search_memory(memory: Memory, given: SearchMemory) -> Reply:
     return Reply("\n\n".join(filter(None, said)), to_jsonable_python(data))
 
 
-def recall_context(memory: Memory, given: RecallContext) -> Reply:
-    context = memory.context(given.agent)
+def recall_context(desk: Desk, given: RecallContext) -> Reply:
+    context = desk.memory.context(given.agent)
     attended = [
         quoted_text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
         for row in context.working_memory
@@ -129,8 +138,8 @@ def recall_context(memory: Memory, given: RecallContext) -> Reply:
     return Reply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
 
 
-def explain_memory(memory: Memory, given: ExplainMemory) -> Reply:
-    explanation = memory.why(given.id, given.query)
+def explain_memory(desk: Desk, given: ExplainMemory) -> Reply:
+    explanation = desk.memory.why(given.id, given.query)
     lines = "\n".join(explanation_lines(explanation))
     said = [EXPLANATION, quoted_notes(f"memory {explanation.memory.id}", lines)]
     data = to_jsonable_python({"notice": EXPLANATION, **asdict(explanation)})

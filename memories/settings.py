@@ -20,7 +20,8 @@ class StoreSettings(BaseSettings):
     `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`.
     `ollama_url` names a running Ollama; without it the sidecar is started when it is needed, unless `dreams serve`
     runs: the names that begin with `sidecar_` say where that would be. They are the sidecar's settings, checked there.
-    `mcp_api_key` is what an assistant has to give that asks over HTTP.
+    `mcp_api_key` is what an assistant has to give that asks over HTTP; without it a key is made. `mcp_file_roots` names
+    the folders below which an assistant may have files stored.
     """
 
     model_config = SettingsConfigDict(
@@ -35,6 +36,7 @@ class StoreSettings(BaseSettings):
     sidecar_port: str = "11435"
     sidecar_api_key: str | None = Field(default=None, repr=False)
     mcp_api_key: str | None = Field(default=None, repr=False)
+    mcp_file_roots: str | None = None
 
     @cached_property
     def postgres_folder(self) -> Path:

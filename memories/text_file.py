@@ -1,7 +1,8 @@
-"""Reads a text file that an assistant names. Called by the MCP tool `store_file`."""
+"""Reads a text file that an assistant names, below folders that the person named, for the MCP tool `store_file`."""
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,25 @@ from memories.errors import InputError
 
 LIMIT_MEGABYTES = 10
 REMEDY = f"give the absolute path of a UTF-8 text file of at most {LIMIT_MEGABYTES} MB that this user can read"
+# What the kernel shows here is no one's notes, whichever folder was named: environments, memory, devices.
+KERNEL_FOLDERS = (Path("/proc"), Path("/sys"), Path("/dev"))
+SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
+# Linux passes through a folder that it may not list, as a path does.
+INTO_FOLDER = SAFELY | os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
+
+
+def named_folders(setting: str) -> Sequence[Path]:
+    """The folders of MCP_FILE_ROOTS. Raises InputError when one is not an absolute path."""
+    folders = [Path(each).expanduser() for each in setting.split(os.pathsep) if each.strip()]
+    if relative := [folder for folder in folders if not folder.is_absolute()]:
+        raise InputError(f"MCP_FILE_ROOTS names {str(relative[0])!r}: give absolute paths, {os.pathsep!r} between them")
+    return folders
+
+
+def working_folder() -> Sequence[Path]:
+    """The folder where the assistant was started; some start their servers in /, which nobody named."""
+    folder = Path.cwd()
+    return [] if folder == Path(folder.anchor) else [folder]
 
 
 class TextFile(NamedTuple):
@@ -18,14 +38,17 @@ class TextFile(NamedTuple):
     text: str
 
 
-def read_text_file(path: str) -> TextFile:
-    """The text of a file; links are followed. Raises InputError, one sentence, for whatever is no such file."""
+def read_text_file(path: str, roots: Sequence[Path]) -> TextFile:
+    """The text of a file that really lies below one of the folders; links are followed before that is looked at.
+
+    Raises InputError, one sentence, for whatever is no such file.
+    """
     given = Path(path)
     if "\0" in path or not given.is_absolute():
         raise _unsuitable(path, "it is not an absolute path")
     try:
-        found = given.resolve(strict=True)
-        data = _read(found)
+        found = given.resolve()
+        data = _read(path, _root_of(path, found, roots), found)
     except OSError as error:
         raise _unsuitable(path, (error.strerror or "it cannot be read").lower()) from error
     except RuntimeError as error:
@@ -41,20 +64,42 @@ def read_text_file(path: str) -> TextFile:
     return TextFile(found, text)
 
 
-def _read(path: Path) -> bytes:
-    # Opening a pipe would wait for whoever writes to it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def _root_of(given: str, path: Path, roots: Sequence[Path]) -> Path:
+    if not roots:
+        raise InputError(f"{given!r} cannot be stored (no folder may be read): the user can set MCP_FILE_ROOTS")
+    if any(path.is_relative_to(folder) for folder in KERNEL_FOLDERS):
+        raise _unsuitable(given, "it is no ordinary file")
+    for root in (folder.resolve() for folder in roots):
+        if path.is_relative_to(root):
+            return root
+    raise _unsuitable(given, "it is not below a folder of MCP_FILE_ROOTS, where the user names what may be read")
+
+
+def _read(given: str, root: Path, path: Path) -> bytes:
+    """The file's bytes, reached from the root folder by folder: one that became a link meanwhile leads nowhere."""
+    *folders, name = path.relative_to(root).parts or (os.curdir,)
+    folder = os.open(root, INTO_FOLDER)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise _unsuitable(str(path), "it is a folder" if stat.S_ISDIR(mode) else "it is no ordinary file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(LIMIT_MEGABYTES * 1_000_000 + 1)
+        for each in folders:
+            inner = os.open(each, INTO_FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # Opening a pipe or a device can have effects of its own: it is looked at first.
+        _check_ordinary(given, os.stat(name, dir_fd=folder, follow_symlinks=False))
+        descriptor = os.open(name, SAFELY | os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
     finally:
-        os.close(descriptor)
+        os.close(folder)
+    with os.fdopen(descriptor, "rb") as file:
+        _check_ordinary(given, os.fstat(descriptor))
+        data = file.read(LIMIT_MEGABYTES * 1_000_000 + 1)
     if len(data) > LIMIT_MEGABYTES * 1_000_000:
-        raise _unsuitable(str(path), "it is larger")
+        raise _unsuitable(given, "it is larger")
     return data
+
+
+def _check_ordinary(given: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unsuitable(given, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
 
 
 def _unsuitable(path: str, reason: str) -> InputError:

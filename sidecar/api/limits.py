@@ -1,12 +1,12 @@
 """What a request may be: how large, and from whom. It is looked at before anything of its body is read."""
 
 import re
-from hmac import compare_digest
 
 from fastapi import HTTPException, Request
 from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memories.bearer import is_given
 from memories.settings import is_loopback
 from sidecar.api.errors import failure
 
@@ -25,19 +25,15 @@ class KeyDemanded:
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self.app = app
-        self.key = key.encode()
+        self.key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not self.is_given(scope):
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not is_given(scope["headers"], self.key):
             message = "Send the header Authorization: Bearer with the sidecar's API key."
             answer = failure(Request(scope), 401, message, headers={"WWW-Authenticate": "Bearer"})
             await answer(scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-    def is_given(self, scope: Scope) -> bool:
-        scheme, _, token = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
-        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self.key)
 
 
 class ThisMachineOnly:
