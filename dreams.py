@@ -99,6 +99,9 @@ def ingest(
     redact: Annotated[bool, typer.Option(help="Mask keys, tokens, passwords and card numbers before storing.")] = False,
     revive: Annotated[bool, typer.Option(help="Bring back memories that were forgotten.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Notes to leave out, as in .gitignore; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     from ingest import sources
@@ -114,15 +117,13 @@ def ingest(
     with connect(autocommit=True) as connection, bar(f"reading {source}", total) as advance:
         loaded = load(
             connection,
-            sources.read(source, where, on_bytes=advance),
+            sources.read(source, where, exclude=exclude or (), on_bytes=advance),
             since=instant(since) if since else None,
             redact=redact,
             revive=revive,
             dry_run=dry_run,
         )
-    summary = loaded.as_dict()
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary.items() if isinstance(count, int))
-    show(summary, as_json, ("Would be: " if dry_run else "Memories: ") + counts)
+    show(loaded.as_dict(), as_json, ("Would be: " if dry_run else "Memories: ") + loaded.sentence)
 
 
 @app.command(

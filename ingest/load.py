@@ -1,6 +1,7 @@
 """Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten, recalled."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,13 +12,13 @@ from ingest.citations import record_citations
 from ingest.recalled import RecalledTexts, cite_marked
 from ingest.redact import redact_document, redact_event
 from memories.database import Connection
-from memories.records import Document, Event, Rejected
+from memories.records import Document, Event, LeftOut, Rejected, Remark
 from memories.write import Row, rows_of
 
 BATCH_RECORDS = 5_000
 BATCH_CHARACTERS = 32_000_000
 RECALLS = frozenset({"listed", "opened", "cited"})
-Record = Document | Event | Rejected
+Record = Document | Event | Rejected | LeftOut | Remark
 logger = logging.getLogger(__name__)
 
 STAGING = """
@@ -126,6 +127,8 @@ on conflict (event_id) do nothing
 class Loaded:
     """What became of a source's records, in numbers; `rejected` says what could not be read, and why.
 
+    `remarks` are what the person should know besides; `left_out` counts by kind what no memory is made of.
+
     `recalled` are documents that only repeat what was recalled from this store: they are not stored again.
     """
 
@@ -139,13 +142,28 @@ class Loaded:
     skipped_before_since: int = 0
     redacted: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows_changed(self) -> int:
         return self.new + self.edited + self.events
 
     def as_dict(self) -> dict[str, object]:
-        return {**asdict(self), "rejected": [f"{item.where}: {item.reason}" for item in self.rejected]}
+        return {
+            **asdict(self),
+            "rejected": [f"{item.where}: {item.reason}" for item in self.rejected],
+            "remarks": [f"{item.where}: {item.sentence}" for item in self.remarks],
+            "left_out": dict(self.left_out),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The counts in one line, with what was left out by kind."""
+        counts = {name: len(value) if isinstance(value, list) else value for name, value in self.as_dict().items()}
+        told = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if isinstance(count, int)]
+        kinds = [f"{count} {kind}" for kind, count in sorted(self.left_out.items())]
+        return ", ".join(told) + (f"; left out: {', '.join(kinds)}" if kinds else "")
 
 
 def load(
@@ -179,6 +197,13 @@ def _prepared(
         if isinstance(record, Rejected):
             loaded.rejected.append(record)
             logger.warning("%s: %s", record.where, record.reason)
+            continue
+        if isinstance(record, Remark):
+            loaded.remarks.append(record)
+            logger.warning("%s: %s", record.where, record.sentence)
+            continue
+        if isinstance(record, LeftOut):
+            loaded.left_out[record.kind] += record.count
             continue
         if since is not None and _time_of(record) < since:
             loaded.skipped_before_since += 1

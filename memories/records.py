@@ -80,6 +80,22 @@ class Rejected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Things of one kind, named in the plural, that a source holds and no memory is made of."""
+
+    kind: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What the person should know, or decide, about something in a source; whatever it is, it is kept."""
+
+    where: str
+    sentence: str
+
+
 def identity(source: str, native_id: str) -> UUID:
     """UUIDv5 of a native identifier: the same on every machine and in every run."""
     return uuid5(NAMESPACE, f"{source}\x1f{native_id}")

@@ -1,6 +1,6 @@
 """Where memories come from. A reader yields documents and events lazily and knows nothing of the database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -31,12 +31,22 @@ def source_named(name: str) -> Source:
 
 
 def read(
-    source_name: str, path: Path, *, until: datetime | None = None, on_bytes: OnBytes = ignore
+    source_name: str,
+    path: Path,
+    *,
+    until: datetime | None = None,
+    exclude: Sequence[str] = (),
+    on_bytes: OnBytes = ignore,
 ) -> Iterator[Record]:
     """The records of a source, lazily; a missing or unsuitable path raises `SourceError` at once.
 
-    `until` is the instant that the sample's dates lead up to; other sources have dates of their own.
+    `until` is the instant that the sample's dates lead up to; other sources have dates of their own. `exclude` has
+    patterns as in .gitignore of the notes to leave out.
     """
+    if source_name == markdown.SOURCE:
+        return markdown.read(path, exclude=exclude, on_bytes=on_bytes)
+    if exclude:
+        raise SourceError(f"--exclude leaves out notes, and {source_name} has none: leave the option away.")
     if source_name == sample.SOURCE:
         return sample.read(path, until=until, on_bytes=on_bytes)
     return source_named(source_name).read(path, on_bytes=on_bytes)

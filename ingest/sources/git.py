@@ -76,6 +76,10 @@ def command(path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(arguments(path, *words), env=environment(), capture_output=True, check=False)
 
 
+def started(path: Path, complaints: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(arguments(path, *words), env=environment(), stdout=subprocess.PIPE, stderr=complaints)
+
+
 def repository_name(path: Path) -> str:
     """The name of the folder that holds the repository; `SourceError` when there is none."""
     if not path.is_dir():
@@ -91,12 +95,7 @@ def repository_name(path: Path) -> str:
 
 
 def read_log(path: Path, repository: str, on_bytes: OnBytes) -> Iterator[Record]:
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            arguments(path, "log", *LOG_OPTIONS), env=environment(), stdout=subprocess.PIPE, stderr=complaints
-        ) as process,
-    ):
+    with tempfile.TemporaryFile() as complaints, started(path, complaints, "log", *LOG_OPTIONS) as process:
         found = tokens(cast(IO[bytes], process.stdout), on_bytes)
         for token in found:
             if token:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingest.sources import jsonl
 from ingest.sources.source import OnBytes, Record, ignore
-from memories.records import Document, Event, Rejected
+from memories.records import Document, Event
 from memories.settings import PROJECT_ROOT
 
 SOURCE = "sample"
@@ -34,10 +34,10 @@ def dates_of(record: Record) -> Iterator[datetime]:
 
 
 def moved(record: Record, shift: timedelta) -> Record:
-    if isinstance(record, Rejected):
-        return record
     if isinstance(record, Event):
         return replace(record, occurred_at=record.occurred_at + shift)
+    if not isinstance(record, Document):
+        return record
     return replace(
         record,
         created_at=record.created_at and record.created_at + shift,

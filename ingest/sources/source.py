@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memories.records import Document, Event, Rejected
+from memories.records import Document, Event, LeftOut, Rejected, Remark
 
-Record = Document | Event | Rejected
+Record = Document | Event | Rejected | LeftOut | Remark
 OnBytes = Callable[[int], None]
 
 

@@ -1,13 +1,16 @@
+import json
 import os
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from ingest.sources import markdown, size_bytes
+from ingest.sources import markdown, read, size_bytes
 from memories.errors import SourceError
-from memories.records import Document, Rejected
+from memories.records import Document, LeftOut, Rejected, Remark
 
 CHANGED_AT = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -43,7 +46,7 @@ def test_front_matter_becomes_dates_tags_and_metadata(tmp_path: Path) -> None:
         "channel": "markdown",
         "title": "n",
         "title_": "Plan",
-        "aliases": ["P"],
+        "aliases": ["P", "Plan"],
         "rating": 5,
         "due": "2024-12-24",
         "ratio": "inf",
@@ -85,7 +88,9 @@ def test_where_the_date_comes_from(
     "front_matter",
     [
         "a: [",
-        "when: 2024-13-45",
+        "a: 1\na: 2",
+        "- " * 100_000 + "a",
+        "[" * 100_000,
         "t: !!timestamp x",
         "b: !!bool x",
         "p: !!python/object/apply:os.system ['true']",
@@ -166,3 +171,149 @@ def test_unsuitable_paths_are_refused_at_once(tmp_path: Path) -> None:
     for path in (tmp_path / "none", text):
         with pytest.raises(SourceError, match=path.name):
             markdown.read(path)
+
+
+def left_out(root: Path, **options: Sequence[str]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for each in markdown.read(root, **options):
+        if isinstance(each, LeftOut):
+            counted[each.kind] += each.count
+    return dict(counted)
+
+
+def names(root: Path, **options: Sequence[str]) -> list[str]:
+    return [each.native_id for each in markdown.read(root, **options) if isinstance(each, Document)]
+
+
+def test_names_are_read_as_they_are_written(tmp_path: Path) -> None:
+    tags = one(tmp_path, "---\ntags: [yes, on, NO, 0700, 1_000, 12:30, true, 1.10, ~]\n---\nx #project/alpha").tags
+    assert tags == ("yes", "on", "NO", "0700", "1_000", "12:30", "true", "1.10", "project/alpha")
+    assert one(tmp_path, "---\ntags: on\n---\nx").tags == ("on",)
+    assert one(tmp_path, "---\nTags: 2026\n---\nx").tags == ("2026",)
+    note = one(tmp_path, "---\naliases: JFK, 007\nzip: 0700\nwhen: 2024-13-45\non: yes\ndone: true\n---\nx")
+    assert note.metadata["aliases"] == ["JFK", "007"]
+    assert [note.metadata[key] for key in ("zip", "when", "on", "done")] == ["0700", "2024-13-45", "yes", True]
+
+
+def test_a_note_of_properties_alone_says_them(tmp_path: Path) -> None:
+    book = one(tmp_path, "---\ntitle: Dune\nauthor: [Frank Herbert]\nrating: 5\nread: true\nisbn:\n---\n", "Dune.md")
+    assert book.content == "title: Dune\nauthor: Frank Herbert\nrating: 5\nread: true"
+    assert book.metadata["rating"] == 5
+    (empty,) = markdown.read(vault(tmp_path / "b", {"n.md": "---\ntags:\n---\n"}))
+    assert isinstance(empty, Rejected) and "empty" in empty.reason
+
+
+EXCALIDRAW = """---
+excalidraw-plugin: parsed
+tags: [excalidraw]
+---
+==⚠  Switch to EXCALIDRAW VIEW in the MORE OPTIONS menu of this document. ⚠==
+
+On the back: see [[Garden]].
+
+# Excalidraw Data
+
+## Text Elements
+Beds along the wall ^aB3dE5fG
+
+Compost
+behind the shed ^h1j2K3l4
+
+## Embedded Files
+5d1f: [[plan.png]]
+
+%%
+## Drawing
+```compressed-json
+N4KAkARALgngDgUwgLgAQQQDwMYEMA2AlgCYBOuA7hADTgQBuCpAzoQPYB2KqATLZMzYBXUtiRoIACyhQ4zZAHoFA
+```
+%%
+"""
+
+
+def test_of_drawings_the_words_are_read(tmp_path: Path) -> None:
+    canvas = {
+        "nodes": [
+            {"id": "1", "type": "text", "text": "Sow in March"},
+            {"id": "2", "type": "file", "file": "Seeds.md"},
+            {"id": "3", "type": "group", "label": "Spring"},
+        ],
+        "edges": [{"id": "4", "label": "then"}],
+    }
+    root = vault(
+        tmp_path,
+        {
+            "a.excalidraw.md": EXCALIDRAW,
+            "b.canvas": json.dumps(canvas),
+            "c.canvas": "",
+            "d.canvas": "{no",
+            "e.excalidraw": json.dumps({"elements": [{"type": "text", "text": "x"}, {"text": "y", "isDeleted": True}]}),
+        },
+    )
+    records = list(markdown.read(root))
+    drawing, board, plain = (each for each in records if isinstance(each, Document))
+    assert drawing.content == "On the back: see [[Garden]].\n\n\n\nBeds along the wall\n\nCompost\nbehind the shed"
+    assert (drawing.metadata["title"], drawing.metadata["links"]) == ("a", ["Garden"])
+    assert (board.content, board.metadata["links"]) == ("Sow in March\n\nSpring\n\nthen", ["Seeds.md"])
+    assert plain.content == "x"
+    assert [each for each in records if isinstance(each, LeftOut)] == [LeftOut("drawings without text")]
+    assert [Path(each.where).name for each in records if isinstance(each, Rejected)] == ["d.canvas"]
+
+
+def test_templates_excluded_notes_and_other_files_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = vault(
+        tmp_path,
+        {
+            ".obsidian/templates.json": '{"folder": "Templates/"}',
+            ".obsidian/plugins/templater-obsidian/data.json": '{"templates_folder": "meta/tp"}',
+            ".obsidian/daily-notes.json": '{"template": "Day"}',
+            "Templates/day.md": "{{date}}",
+            "meta/tp/deep/x.md": "<% tp.date.now() %>",
+            "Day.md": "{{date}}",
+            "meta/kept.md": "kept",
+            "Archive/old.md": "old",
+            "draft one.md": "draft",
+            "photo.png": "x",
+        },
+    )
+    assert names(root) == ["Brain/draft one.md", "Brain/Archive/old.md", "Brain/meta/kept.md"]
+    assert left_out(root) == {"templates": 3, "files that are no notes": 1}
+    assert names(root, exclude=["Archive/", "draft*"]) == ["Brain/meta/kept.md"]
+    assert left_out(root, exclude=["Archive/", "draft*"])["excluded notes"] == 2
+    for broken in (b"[", b"{" * 100_000, b"\xff", b'{"folder": 7}'):
+        (root / ".obsidian/templates.json").write_bytes(broken)
+        assert "Brain/Templates/day.md" in names(root)
+    with pytest.raises(SourceError, match="exclude"):
+        markdown.read(root, exclude=["!"])
+    with pytest.raises(SourceError, match="exclude"):
+        read("git", root, exclude=["x"])
+
+
+def test_what_is_doubtful_about_a_date_is_asked_and_the_date_is_kept(tmp_path: Path) -> None:
+    (early, question), (late, other), (known, third) = (
+        list(markdown.read(vault(tmp_path / str(number), {"n.md": f"---\ncreated: {date}\n---\nx"})))
+        for number, date in enumerate(("1066-10-14", "9999-12-31", "03/04/2020"))
+    )
+    assert isinstance(early, Document) and isinstance(late, Document) and isinstance(known, Document)
+    assert (early.created_at, early.metadata["created"]) == (CHANGED_AT, "1066-10-14")
+    assert (late.created_at, late.metadata["created"]) == (CHANGED_AT, "9999-12-31")
+    assert (known.created_at, known.metadata["created"]) == (datetime(2020, 4, 3, tzinfo=UTC), "03/04/2020")
+    assert [
+        each.sentence.split(" and ")[0].split(" was ")[-1] for each in (question, other) if isinstance(each, Remark)
+    ] == [
+        "\"created: '1066-10-14'\" is before 1900",
+        "\"created: '9999-12-31'\" is in the future",
+    ]
+    assert isinstance(third, Remark) and "day first" in third.sentence
+
+
+@pytest.mark.parametrize(("other", "month"), [("12/25/2019", 3), ("25/12/2019", 4), ("2019-12-25", 4)])
+def test_the_vault_shows_the_order_of_day_and_month(tmp_path: Path, other: str, month: int) -> None:
+    notes = {"a.md": "---\ncreated: 03/04/2020 6:30 PM\n---\nx", "b.md": f"---\nmodified: {other}\n---\nx"}
+    root = vault(tmp_path, notes)
+    found = {each.native_id: each for each in markdown.read(root) if isinstance(each, Document)}
+    created_at = found["Brain/a.md"].created_at
+    assert created_at and (created_at.month, created_at.hour) == (month, 18)
+    assert any(isinstance(each, Remark) for each in markdown.read(root)) == (other == "2019-12-25")
+    (alone,) = (each for each in markdown.read(root / "a.md") if isinstance(each, Document))
+    assert alone.native_id == "Brain/a.md"
