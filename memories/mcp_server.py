@@ -17,7 +17,6 @@ from threading import Lock, Thread
 
 import anyio
 import psycopg
-import uvicorn
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
@@ -30,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memories.bearer import is_given
 from memories.errors import DreamsError, InputError
+from memories.http_server import http_server
 from memories.mcp_arguments import complaint
 from memories.mcp_key import own_key
 from memories.mcp_tools import TOOLS, Desk, Reply, Tool
@@ -138,10 +138,7 @@ def serve_http(host: str, port: int, settings: StoreSettings, on_ready: Callable
     with _listen(host, port) as listener:
         key = settings.mcp_api_key or own_key(settings.dreams_home)
         app = http_app(store, host, key)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=STOP_SECONDS
-        )
-        server = uvicorn.Server(config)
+        server = http_server(app, timeout_graceful_shutdown=STOP_SECONDS)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
         on_ready(_url(listener), key)

@@ -26,6 +26,7 @@ import torch
 import uvicorn
 
 from memories.errors import DreamsError, InputError
+from memories.http_server import http_server
 from memories.models_client import announcement, hold
 from memories.settings import settings as store_settings
 from sidecar.api.app import create_app
@@ -56,16 +57,8 @@ def serve(
         registry = load(settings)
         store = Store(registry) if with_memories else None
         app = Idleness(create_app(registry, settings, store))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
+        server = http_server(
+            app, lifespan="off", timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=STOP_SECONDS
         )
         on_stop(server.handle_exit)
         if idle_minutes is not None:
