@@ -182,7 +182,7 @@ def load(
     Memory use does not depend on the size of the source.
     """
     loaded, recalled = Loaded(), RecalledTexts()
-    for batch in _batches(_prepared(records, loaded, since, redact)):
+    for batch in _batches(_prepared(connection, records, loaded, since, redact)):
         with connection.transaction(force_rollback=dry_run):
             _load_batch(connection, _without_recalled(connection, batch, loaded, recalled), loaded, revive)
         recalled.is_current = not dry_run and not any(_is_recall(record) for record in batch)
@@ -191,7 +191,7 @@ def load(
 
 
 def _prepared(
-    records: Iterable[Record], loaded: Loaded, since: datetime | None, redact: bool
+    connection: Connection, records: Iterable[Record], loaded: Loaded, since: datetime | None, redact: bool
 ) -> Iterator[Document | Event]:
     for record in records:
         if isinstance(record, Rejected):
@@ -209,7 +209,7 @@ def _prepared(
             loaded.skipped_before_since += 1
             continue
         if isinstance(record, Document):
-            document = cite_marked(record)
+            document = cite_marked(connection, record)
             if document is None:
                 loaded.recalled += 1
                 continue

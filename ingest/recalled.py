@@ -1,6 +1,6 @@
 """Knows what a transcript quotes from this store, so that recalled text is not taken for something new.
 
-Called by `ingest.load`. Marked quotations (`memories.quotation`) are recognised in every document. Unmarked ones are
+Marked quotations (`memories.handed_out`) are recognised in every document. Unmarked ones are
 recognised in what an assistant, a tool or a system said, where the whole text of a memory stands, letter for letter
 but for layout, and the memory was recalled before the document's date. A citation takes their place.
 
@@ -20,8 +20,9 @@ from uuid import UUID
 from zlib import crc32
 
 from memories.database import Connection
+from memories.handed_out import with_citations
 from memories.memoir import memoirs
-from memories.quotation import citation, says_something, without_quotations
+from memories.quotation import citation, says_something
 from memories.records import Document
 from memories.write import content_hash, rows_of
 
@@ -184,9 +185,10 @@ class RecalledTexts:
             yield Candidate(document, plain, start, len(text), opening)
 
 
-def cite_marked(document: Document) -> Document | None:
-    """The document with citations in place of marked quotations; None when it says nothing else."""
-    text, _ = without_quotations(document.content)
+def cite_marked(connection: Connection, document: Document) -> Document | None:
+    """The document with citations in place of what this store handed out, marked; None when it says nothing else."""
+    with connection.transaction():
+        text, _ = with_citations(connection, document.content)
     if text == document.content:
         return document
     return replace(document, content=text) if says_something(text) else None

@@ -26,7 +26,7 @@ from memories.mcp_arguments import (
 )
 from memories.memory import Memory
 from memories.place import Place
-from memories.quotation import EXPLANATION, quoted, quoted_notes, quoted_text, says_something, without_quotations
+from memories.quotation import EXPLANATION, Quoter, says_something
 from memories.reasons import explanation_lines
 from memories.records import Memoir, Recalled
 from memories.text_file import read_text_file
@@ -65,7 +65,7 @@ class Tool:
 
 
 def store_memory(desk: Desk, given: StoreMemory) -> Reply:
-    content, context, summary = (_own_words(text) for text in (given.content, given.context, given.summary))
+    content, context, summary = map(desk.memory.with_citations, (given.content, given.context, given.summary))
     if not says_something(content):
         raise InputError("this only repeats what was recalled: store what is new, or nothing")
     memory_id = desk.memory.store(content, context=context, summary=summary, tags=given.tags)
@@ -76,8 +76,8 @@ def store_file(desk: Desk, given: StoreFile) -> Reply:
     file = read_text_file(given.file_path, desk.file_roots)
     memory_id = desk.memory.store(
         file.text,
-        context=_own_words(given.context) or str(file.path),
-        summary=_own_words(given.summary),
+        context=desk.memory.with_citations(given.context) or str(file.path),
+        summary=desk.memory.with_citations(given.summary),
         tags=given.tags,
         metadata={"file": str(file.path)},
     )
@@ -88,7 +88,9 @@ def store_file(desk: Desk, given: StoreFile) -> Reply:
 
 def get_memory(desk: Desk, given: OneMemory) -> Reply:
     found = desk.memory.get(given.id)
-    return Reply(f"{EXPLANATION}\n\n{quoted(found)}", {"memory": _as_data(found), "notice": EXPLANATION})
+    quoter = desk.memory.quoter()
+    text = f"{quoter.explanation}\n\n{quoter.memory(found)}"
+    return Reply(text, {"memory": _as_data(found), "notice": EXPLANATION})
 
 
 def delete_memory(desk: Desk, given: WholeId) -> Reply:
@@ -104,11 +106,12 @@ def get_statistics(desk: Desk, given: Nothing) -> Reply:
 def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     found = search(desk.memory, given)
     answer = found.answer
-    blocks = [_passage(each, found.scores[each.passage_id]) for each in answer.results]
+    quoter = desk.memory.quoter()
+    blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
     said = [
         _outcome(found, given),
         *([answer.note] if answer.note else []),
-        *([EXPLANATION] if blocks else []),
+        *([quoter.explanation] if blocks else []),
         *blocks,
     ]
     data = {
@@ -127,28 +130,25 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
 
 def recall_context(desk: Desk, given: RecallContext) -> Reply:
     context = desk.memory.context(given.agent)
+    quoter = desk.memory.quoter()
     attended = [
-        quoted_text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
+        quoter.text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
         for row in context.working_memory
     ]
     episodes = [_episode(row) for row in context.episodes]
-    said = [f"{len(attended)} memories in mind, {len(episodes)} recent episodes.", EXPLANATION, *attended]
+    said = [f"{len(attended)} memories in mind, {len(episodes)} recent episodes.", quoter.explanation, *attended]
     if episodes:
-        said.append(quoted_notes("recent episodes", "\n".join(episodes)))
+        said.append(quoter.notes("recent episodes", "\n".join(episodes)))
     return Reply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
 
 
 def explain_memory(desk: Desk, given: ExplainMemory) -> Reply:
     explanation = desk.memory.why(given.id, given.query)
     lines = "\n".join(explanation_lines(explanation))
-    said = [EXPLANATION, quoted_notes(f"memory {explanation.memory.id}", lines)]
+    quoter = desk.memory.quoter()
+    said = [quoter.explanation, quoter.notes(f"memory {explanation.memory.id}", lines)]
     data = to_jsonable_python({"notice": EXPLANATION, **asdict(explanation)})
     return Reply("\n\n".join(said), data)
-
-
-def _own_words(text: str) -> str:
-    """What was recalled is in the store already: a citation stands for it."""
-    return without_quotations(text)[0]
 
 
 def _outcome(found: Found, given: SearchMemory) -> str:
@@ -162,12 +162,12 @@ def _outcome(found: Found, given: SearchMemory) -> str:
     return f"{which}: none reaches a combined_score of {given.similarity_threshold:.2f}, so these are {nearest}."
 
 
-def _passage(result: Recalled, score: float | None) -> str:
+def _passage(quoter: Quoter, result: Recalled, score: float | None) -> str:
     chunks = result.memory.total_chunks
     shown = {"rank": result.rank, "relevance": f"{result.relevance:.2f}"}
     scored = {} if score is None else {"combined_score": f"{score:.2f}"}
     part = {"part_of": f"{chunks} chunks; get_memory gives all"} if chunks > 1 else {}
-    return quoted(result.memory, result.passage, **shown, **scored, **part)
+    return quoter.memory(result.memory, result.passage, **shown, **scored, **part)
 
 
 def _result(result: Recalled, found: Found) -> dict[str, object]:

@@ -28,12 +28,14 @@ from memories.events import EventWriter, Recall
 from memories.explanation import Explanation, explain, fates, placed_in
 from memories.forgettable import Forgettable, forgettable
 from memories.fusion import Familiarity
+from memories.handed_out import with_citations
 from memories.lexical import LexicalIndex
 from memories.memoir import memoir
 from memories.migrate import migrate, pending
 from memories.models_client import Embedder
 from memories.newcomers import Newcomers
 from memories.place import Place, places
+from memories.quotation import Quoter, quotation_key
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
 from memories.vectors import Embed, as_query
@@ -274,6 +276,16 @@ class Memory:
         if query is None:
             return explanation
         return placed_in(explanation, self.search(query, EXPLAINED_RESULTS, record=False), EXPLAINED_RESULTS)
+
+    def quoter(self) -> Quoter:
+        """What quotes memories in one answer to an assistant."""
+        with self._connection() as connection:
+            return Quoter(quotation_key(connection))
+
+    def with_citations(self, text: str) -> str:
+        """A text that an assistant gives, with citations in place of what this store handed out to it."""
+        with self._connection() as connection:
+            return with_citations(connection, text)[0]
 
     def cited(self, reference: str | UUID, query_id: UUID | None = None) -> None:
         """Records that an answer rests on a memory. Raises NotFound as `get` does."""

@@ -18,7 +18,9 @@ import psycopg
 import pytest
 from mcp import Client
 
-from memories.quotation import EXPLANATION, without_quotations
+from memories.database import connect
+from memories.handed_out import with_citations
+from memories.quotation import EXPLANATION
 from tests.assistant import DREAMS, KEY, Environment, done, embedded, refused, said, serving, stdio, talk
 from tests.conftest import new_database, ollama_server
 
@@ -48,7 +50,7 @@ def url(environment: Environment) -> Iterator[str]:
         yield address
 
 
-async def every_tool(client: Client, folder: Path, word: str) -> None:
+async def every_tool(client: Client, folder: Path, word: str, database: str) -> None:
     """Each tool once, as an assistant would call them."""
     stored = await done(
         client, "store_memory", content=f"The {word} key hangs behind the clock.", context="kitchen",
@@ -69,7 +71,8 @@ async def every_tool(client: Client, folder: Path, word: str) -> None:
     } < result.keys()  # fmt: skip
     opened = await client.call_tool("get_memory", {"id": memory_id[:8]})
     assert opened.structured_content["memory"]["id"] == memory_id
-    assert without_quotations(said(opened)) == (f"[memory {memory_id[:8]}]", [UUID(memory_id)])
+    with connect(database) as connection:
+        assert with_citations(connection, said(opened)) == (f"[memory {memory_id[:8]}]", [UUID(memory_id)])
     explained = await done(client, "explain_memory", id=memory_id, query=f"{word} key")
     assert explained["memory"]["id"] == memory_id and explained["place"]["rank"] == 1
     assert (await done(client, "recall_context")).keys() == {"notice", "working_memory", "episodes"}
@@ -97,14 +100,15 @@ TOOL_NAMES = {
 def test_over_standard_input_and_output(environment: Environment, tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} == TOOL_NAMES
-        await every_tool(client, tmp_path, "cellar")
+        await every_tool(client, tmp_path, "cellar", environment["POSTGRES_DB_URL"])
 
     talk(stdio(environment), conversation)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_over_http(url: str, tmp_path: Path, mode: str) -> None:
-    talk(url, partial(every_tool, folder=tmp_path, word=f"attic{mode}"), mode)
+def test_over_http(url: str, environment: Environment, tmp_path: Path, mode: str) -> None:
+    database = environment["POSTGRES_DB_URL"]
+    talk(url, partial(every_tool, folder=tmp_path, word=f"attic{mode}", database=database), mode)
 
 
 def test_codex_s_parameters_are_there_with_their_defaults(url: str) -> None:
@@ -199,17 +203,23 @@ def test_only_a_text_file_is_stored(url: str, tmp_path: Path) -> None:
     talk(url, conversation)
 
 
-def test_nothing_recalled_leaves_its_quotation(url: str) -> None:
+def test_nothing_recalled_leaves_its_quotation(url: str, environment: Environment) -> None:
     async def conversation(client: Client) -> None:
         stored = await done(client, "store_memory", content=INJECTION, context=INJECTION, tags=[INJECTION])
+        await done(client, "search_memory", query="boiler code")
+        nonces: list[str] = []
         for tool, arguments in {
             "search_memory": {"query": "boiler code", "max_results": 1}, "get_memory": {"id": stored["id"]},
             "explain_memory": {"id": stored["id"], "query": INJECTION}, "recall_context": {},
         }.items():  # fmt: skip
             result = await client.call_tool(tool, arguments)
-            left, _ = without_quotations(said(result))
+            with connect(environment["POSTGRES_DB_URL"]) as connection:
+                left, _ = with_citations(connection, said(result))
             assert "SYSTEM" not in left and "boiler" not in left, left
+            nonces += re.findall("The markers of this answer carry ([0-9a-f]{16}):", said(result))
+            assert set(re.findall("<recalled-(?:memory|notes)-([0-9a-f]{16}) ", said(result))) <= {nonces[-1]}
             assert EXPLANATION in said(result) and result.structured_content["notice"] == EXPLANATION
+        assert len(set(nonces)) == 4
         again = await done(client, "search_memory", query="boiler code", max_results=1)
         assert again["results"][0]["content"] == INJECTION
 

@@ -1,0 +1,13 @@
+-- By this key a quotation that this store handed out is known from one that somebody wrote.
+create table if not exists dreams.quotation_key (
+    is_only boolean primary key default true check (is_only),
+    key text not null
+);
+comment on table dreams.quotation_key is
+'The secret that seals what an assistant is given. One row: whoever has it can write quotations that ingestion takes for this store''s own.';
+comment on column dreams.quotation_key.is_only is 'True: there is one row.';
+comment on column dreams.quotation_key.key is 'Random hexadecimal digits, made once for each store.';
+
+insert into dreams.quotation_key (key)
+select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
+on conflict do nothing;
