@@ -1,4 +1,6 @@
-"""The key of `dreams mcp --http` where MCP_API_KEY sets none: made at the first start, kept for its owner alone."""
+"""Keys that are made at the first need and kept in a folder for their owner alone: that of `dreams mcp --http` where
+MCP_API_KEY sets none, and that by which the sidecar is recognised.
+"""
 
 import os
 import stat
@@ -13,13 +15,13 @@ KEY_BYTES = 32
 LONGEST_KEY_BYTES = 4096
 
 
-def own_key(home: Path) -> str:
+def own_key(home: Path, name: str = NAME) -> str:
     """The key kept in a folder, made where there is none yet.
 
     Raises InputError when the file is not this user's, or when others may read it.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = home / NAME
+    file = home / name
     with suppress(FileExistsError):
         _make(file)
     return _read(file)
@@ -27,7 +29,7 @@ def own_key(home: Path) -> str:
 
 def _make(file: Path) -> None:
     """Writes a new key, whole or not at all: two servers that start at once agree on one."""
-    unfinished = file.with_name(f".{NAME}.{os.getpid()}.{token_urlsafe(8)}")
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.{token_urlsafe(8)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w") as opened:
@@ -44,7 +46,7 @@ def _read(file: Path) -> str:
             status = os.fstat(descriptor)
             key = opened.read(LONGEST_KEY_BYTES).decode().strip() if stat.S_ISREG(status.st_mode) else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the key in {file} cannot be read: remove it, or set MCP_API_KEY") from error
+        raise InputError(f"the key in {file} cannot be read: remove it, and the next start makes another") from error
     if not key or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise InputError(f"the key in {file} is not this user's alone: remove it, and the next start makes another")
     return key

@@ -7,6 +7,7 @@ which shares one sidecar with all other processes of this user: it runs in the b
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 import httpx
 import numpy
+from pydantic import BaseModel, Field, ValidationError
 
 from memories.errors import ModelError, ModelUnreachable
+from memories.recognition import RecognisingTransport, secret
 from memories.settings import PROJECT_ROOT, StoreSettings, settings
 from memories.vectors import Vectors
 
@@ -35,14 +38,23 @@ START_POLL_SECONDS = 0.1
 STOP_TIMEOUT_SECONDS = 15
 OLLAMA_PORT = 11434
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
+LONGEST_ANNOUNCEMENT_BYTES = 4096
 REMEDY = "install it with `pip install '.[sidecar]'`, or set OLLAMA_URL to an Ollama that runs"
 
 
+class Announcement(BaseModel):
+    """What a sidecar in the background says of itself."""
+
+    url: str = Field(pattern=r"^http://127\.0\.0\.1:[0-9]{1,5}$")
+    pid: int
+
+
 class Server(NamedTuple):
-    """Where models are served, in Ollama's protocol."""
+    """Where models are served, in Ollama's protocol; a sidecar has a `secret` to be recognised by."""
 
     url: str
     api_key: str | None = None
+    secret: bytes | None = None
 
 
 @contextmanager
@@ -61,6 +73,7 @@ def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
     process = subprocess.Popen(
         [sys.executable, "-m", "sidecar.serve", "--child"],
         cwd=PROJECT_ROOT,
+        env={**os.environ, "DREAMS_HOME": str(store.dreams_home.resolve())},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,7 +85,8 @@ def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
         line = process.stdout.readline()
         if not line:
             raise ModelUnreachable(f"the sidecar did not start: {REMEDY}")
-        yield ollama.Client(host=json.loads(line)["url"], timeout=REQUEST_TIMEOUT_SECONDS)
+        transport = RecognisingTransport(secret(store.dreams_home))
+        yield ollama.Client(host=json.loads(line)["url"], timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
     finally:
         process.stdin.close()
         try:
@@ -88,7 +102,8 @@ def running(store: StoreSettings) -> Server | None:
     if store.ollama_url is not None:
         return Server(ollama_address(store.ollama_url))
     host = "127.0.0.1" if store.sidecar_host in EVERY_ADDRESS else store.sidecar_host
-    served = Server(f"http://{f'[{host}]' if ':' in host else host}:{store.sidecar_port}", store.sidecar_api_key)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{store.sidecar_port}"
+    served = Server(address, store.sidecar_api_key, secret(store.dreams_home))
     return next((server for server in (_announced(store), served) if server and _answers(server)), None)
 
 
@@ -103,11 +118,12 @@ def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":
     if lock is None:
         return None
     try:
-        with _log(store).open("wb") as log:
+        with _own_file(_log(store)) as log:
+            log.truncate()
             return subprocess.Popen(
                 [sys.executable, "-m", "sidecar.serve", "--background", "--lock", str(lock)],
                 cwd=PROJECT_ROOT,
-                env={**os.environ, "DREAMS_HOME": str(store.dreams_home)},
+                env={**os.environ, "DREAMS_HOME": str(store.dreams_home.resolve())},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -122,15 +138,16 @@ def hold(store: StoreSettings) -> int | None:
     """The lock of the one sidecar in the background, as a descriptor; None when another process holds it.
 
     The lock goes with the descriptor: a sidecar that was handed it holds it until it ends, however it ends.
+
+    Raises ModelUnreachable when another user could have made the file, and so hold it for ever.
     """
-    store.dreams_home.mkdir(parents=True, exist_ok=True)
-    lock = os.open(store.dreams_home / "sidecar.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    store.dreams_home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _own_file(store.dreams_home / "sidecar.lock") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        return os.dup(file.fileno())
 
 
 def background(store: StoreSettings) -> Server:
@@ -247,10 +264,36 @@ def announcement(store: StoreSettings) -> Path:
 
 
 def _announced(store: StoreSettings) -> Server | None:
+    """The sidecar in the background, as its file says; what is damaged, or not this user's, says nothing."""
     try:
-        return Server(json.loads(announcement(store).read_text(encoding="utf-8"))["url"])
-    except (FileNotFoundError, json.JSONDecodeError):
+        with _opened(announcement(store), os.O_RDONLY, "rb") as file:
+            is_own = not os.fstat(file.fileno()).st_mode & 0o077
+            told = Announcement.model_validate_json(file.read(LONGEST_ANNOUNCEMENT_BYTES) if is_own else b"")
+    except (ModelUnreachable, ValidationError):
         return None
+    return Server(told.url, secret=secret(store.dreams_home))
+
+
+def _own_file(path: Path) -> BinaryIO:
+    """A file of this user to write, made where there is none; nobody else may read it.
+
+    Raises ModelUnreachable when it is not this user's, or cannot be opened.
+    """
+    file = _opened(path, os.O_RDWR | os.O_CREAT, "r+b")
+    os.fchmod(file.fileno(), 0o600)
+    return file
+
+
+def _opened(path: Path, flags: int, mode: Literal["rb", "r+b"]) -> BinaryIO:
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ModelUnreachable(f"{path} cannot be opened ({error.strerror}): remove it, and ask again") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        os.close(descriptor)
+        raise ModelUnreachable(f"{path} is no file of this user: remove it, and ask again")
+    return os.fdopen(descriptor, mode)
 
 
 def _answers(server: Server) -> bool:
@@ -267,7 +310,12 @@ def _client(server: Server, timeout_seconds: float) -> httpx.Client:
     is_secure = server.url.startswith("https://")
     headers = {} if server.api_key is None else {"Authorization": f"Bearer {server.api_key}"}
     return httpx.Client(
-        base_url=server.url, timeout=timeout_seconds, headers=headers, verify=is_secure, trust_env=is_secure
+        base_url=server.url,
+        timeout=timeout_seconds,
+        headers=headers,
+        verify=is_secure,
+        trust_env=is_secure,
+        transport=None if server.secret is None else RecognisingTransport(server.secret),
     )
 
 

@@ -27,7 +27,8 @@ import uvicorn
 
 from memories.errors import DreamsError, InputError
 from memories.http_server import http_server
-from memories.models_client import announcement, hold
+from memories.models_client import Announcement, announcement, hold
+from memories.recognition import secret
 from memories.settings import settings as store_settings
 from sidecar.api.app import create_app
 from sidecar.api.idleness import Idleness
@@ -53,6 +54,7 @@ def serve(
     memories routes: nothing is opened to other users of this machine that nobody asked for.
     """
     on_stop(quit_now)
+    secret(store_settings().dreams_home)
     with listen(settings.host, settings.port) as listener:
         registry = load(settings)
         store = Store(registry) if with_memories else None
@@ -83,7 +85,8 @@ def serve_in_background(settings: SidecarSettings, lock: int | None, idle_minute
     try:
         serve(settings, lambda url, _: write_announcement(file, url), idle_minutes, with_memories=False)
     finally:
-        file.unlink(missing_ok=True)
+        if file.is_file():
+            file.unlink()
 
 
 def load(settings: SidecarSettings) -> Registry:
@@ -146,11 +149,18 @@ def stop_when_idle(server: uvicorn.Server, app: Idleness, limit_seconds: float) 
 
 
 def write_announcement(file: Path, url: str) -> None:
-    """Whole or not at all: a reader never finds half of it."""
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-    unfinished.rename(file)
+    """Whole or not at all: a reader never finds half of it.
+
+    Raises InputError when something else is in its place.
+    """
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    try:
+        unfinished.touch(mode=0o600, exist_ok=False)
+        unfinished.write_text(Announcement(url=url, pid=os.getpid()).model_dump_json(), encoding="utf-8")
+        unfinished.rename(file)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}): remove it, and ask again.") from error
 
 
 def announce(url: str, models: list[str]) -> None:

@@ -4,8 +4,10 @@ import time
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memories import recognition
+
 # Asking how the sidecar is does not keep it.
-UNCOUNTED_PATHS = frozenset(("/healthz", "/readyz", "/metrics"))
+UNCOUNTED_PATHS = frozenset(("/healthz", "/readyz", "/metrics", recognition.PATH))
 
 
 class Idleness:

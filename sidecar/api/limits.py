@@ -6,6 +6,7 @@ from fastapi import HTTPException, Request
 from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memories import recognition
 from memories.bearer import is_given
 from memories.settings import is_loopback
 from sidecar.api.errors import failure
@@ -14,8 +15,10 @@ BYTES_PER_MEGABYTE = 1024 * 1024
 HOST = r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[0-9a-z.-]+))(?::[0-9]{1,5})?"
 HOST_HEADER = re.compile(HOST, re.IGNORECASE)
 ORIGIN_HEADER = re.compile(f"https?://{HOST}", re.IGNORECASE)
-# What needs no key: health, and how to ask.
-OPEN_PATHS = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"))
+# What needs no key: health, how to ask, and what a client asks before it tells the key.
+OPEN_PATHS = frozenset(
+    (recognition.PATH, "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+)
 # Tells OpenAPI of the key; KeyDemanded looks at it.
 bearer = HTTPBearer(auto_error=False, description="SIDECAR_API_KEY.")
 

@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.base import RequestResponseEndpoint
 
+from memories import recognition
 from memories.errors import StoreUnreachable
 from memories.monitor import Reading
+from memories.settings import settings
 from sidecar.api.errors import Sentence, documented
 from sidecar.registry import Registry
 from sidecar.store import Store
@@ -67,6 +70,12 @@ async def measure(request: Request, call_next: RequestResponseEndpoint) -> Respo
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
+
+
+@health.get(recognition.PATH, response_class=PlainTextResponse, responses=documented(503, form=Sentence))
+def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> str:
+    """Proves to a client of the same DREAMS_HOME that this is its sidecar."""
+    return recognition.proof(recognition.secret(settings().dreams_home), nonce, request.scope["server"])
 
 
 @health.get("/readyz", responses=documented(503, form=Sentence))

@@ -69,10 +69,10 @@ def test_it_leaves_when_nobody_asks_and_takes_its_file_along(home: StoreSettings
 
 def test_what_else_listens_there_is_not_taken_for_it(home: StoreSettings) -> None:
     with ollama_server(lambda body: (200, {"status": "ok"})) as client:
-        announcement(home).write_text(json.dumps({"url": str(client._client.base_url), "pid": os.getpid()}))
+        told = {"url": str(client._client.base_url).rstrip("/"), "pid": os.getpid()}
+        announcement(home).touch(mode=0o600)
+        announcement(home).write_text(json.dumps(told))
         assert running(home) is None
-    announcement(home).write_text('{"url": "http://127')
-    assert running(home) is None
     announcement(home).unlink()
 
 
@@ -92,7 +92,7 @@ def test_one_that_cannot_start_says_why(home: StoreSettings, monkeypatch: pytest
     ],
 )
 def test_an_ollama_is_named_as_its_own_client_names_it(tmp_path: Path, given: str, asked: str) -> None:
-    assert running(StoreSettings(dreams_home=tmp_path, ollama_url=given)) == (asked, None)
+    assert running(StoreSettings(dreams_home=tmp_path, ollama_url=given)) == (asked, None, None)
 
 
 @pytest.mark.parametrize("given", ["http://[broken", "http://127.0.0.1:9", "http://127.0.0.1:notaport"])
