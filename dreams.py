@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
 
-from memories.errors import DreamsError, InputError
+from memories.errors import InputError
+from memories.faults import INTERRUPTED, one_sentence
+from memories.home import close_to_others, keep_to_owner
 from memories.terminal import assignment, bar, complain, instant, say, show, show_table, status, values, words
 
 app = typer.Typer(
@@ -25,7 +26,6 @@ app.add_typer(cycles, name="cycles", invoke_without_command=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reference = Annotated[str, typer.Argument(help="Its id, or the first six or more characters.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value; may be repeated.")]
-INTERRUPTED = 130
 EXAMPLE = "\n\nExample: "
 
 
@@ -578,12 +578,18 @@ def health(
 
 
 @app.callback()
-def options(debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
+def options(context: typer.Context, debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
     """Shared by all commands; `main` looks for --debug itself, since it also covers errors in parsing."""
+    from memories.settings import settings
+
+    # `dreams health` says itself what is wrong with DREAMS_HOME, and help needs none.
+    if context.invoked_subcommand != "health" and "--help" not in sys.argv:
+        close_to_others(settings().dreams_home)
 
 
 def main() -> None:
-    """Runs the command; an expected error is one sentence on standard error and an exit code, never a traceback."""
+    """Runs the command; an error is one sentence on standard error and an exit code, never a traceback."""
+    keep_to_owner()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in sys.argv
@@ -591,19 +597,10 @@ def main() -> None:
         sys.argv.remove("--debug")
         sys.argv.insert(1, "--debug")
     try:
-        app(standalone_mode=True)
-    except DreamsError as error:
-        if debug:
-            raise
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except psycopg.OperationalError as error:
-        if debug:
-            raise
-        complain(f"Postgres went away ({str(error).strip().splitlines()[0]}): start it and run this again")
-        sys.exit(1)
+        with one_sentence(complain, debug=debug):
+            app(standalone_mode=True)
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code == INTERRUPTED and not isinstance(end.__cause__, KeyboardInterrupt):
             complain("interrupted; what was finished is kept, run the same command to go on")
         raise
 

@@ -19,6 +19,7 @@ from ingest import dbt_process
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
 from memories.errors import CacheLocked, CycleFailed
+from memories.home import close, close_all, home
 from memories.settings import PROJECT_ROOT
 from memories.settings import settings as store_settings
 
@@ -42,7 +43,7 @@ class ModelRun:
 
 def install_extension() -> Path:
     """Puts DuckDB's postgres extension, which comes in a wheel, where profiles.yml points; returns that folder."""
-    folder = store_settings().dreams_home / "duckdb_extensions"
+    folder = home() / "duckdb_extensions"
     package = find_spec("duckdb_extension_postgres_scanner")
     if package is None or package.origin is None:
         raise CycleFailed("the package duckdb-extension-postgres-scanner is not installed: run `make install`")
@@ -98,6 +99,8 @@ def run(
     asked = ["run", *(["--full-refresh"] if full_refresh else []), *(["--select", *select] if select else [])]
     seconds = _invoke(asked, database_url, cache, variables, target, settings)
     _version_file(cache).write_text(code_version())
+    for path in (*cache.parent.glob(f"{cache.name}*"), target.parent):
+        close_all(path)
     stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
     return [ModelRun(name, stages[name], float(seconds[name])) for name in seconds]
 
@@ -132,8 +135,7 @@ def _invoke(
         # themselves wait for one another.
         "OPENBLAS_NUM_THREADS": "1",
     }
-    folder = store_settings().dreams_home.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = home().absolute()
     if not dbt_process.run(arguments, environment, folder, said, took):
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
@@ -175,6 +177,7 @@ def check_free(cache: Path) -> None:
     """Raises CacheLocked when another process holds the DuckDB file."""
     if not cache.exists():
         return
+    close(cache)
     try:
         duckdb.connect(str(cache)).close()
     except duckdb.IOException as error:

@@ -14,6 +14,7 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 from ingest.child import end_with_starter
+from memories.home import keep_to_owner
 
 _processes = multiprocessing.get_context("forkserver")
 
@@ -49,6 +50,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, 
 
 def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, seconds: Path) -> None:
     end_with_starter()
+    keep_to_owner()
     with said.open("w") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from ingest import dbt
 from ingest.memory_model import by_weights, default_weights
+from ingest.path_in_sql import path_in_sql
 from ingest.settings import settings
 from memories.errors import InputError
 
@@ -170,7 +171,7 @@ def fit() -> Fit:
         raise InputError("there is nothing to fit to yet: run `dreams run` first")
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"attach '{str(cache).replace(chr(39), 2 * chr(39))}' as cache (read_only)")
+        connection.execute(f"attach {path_in_sql(cache)} as cache (read_only)")
         connection.execute(READ)
         connection.execute("detach cache")
         reviews, failures = _counts(connection)

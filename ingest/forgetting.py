@@ -9,6 +9,7 @@ from uuid import UUID
 
 import duckdb
 
+from ingest.path_in_sql import path_in_sql
 from memories.database import Connection
 from memories.lexical import LexicalIndex, folder_of
 
@@ -29,8 +30,8 @@ def rewrite(cache: Path) -> None:
     fresh = cache.with_suffix(f"{cache.suffix}.fresh")
     fresh.unlink(missing_ok=True)
     with duckdb.connect() as connection:
-        connection.execute(f"attach {_quoted(cache)} as kept (read_only)")
-        connection.execute(f"attach {_quoted(fresh)} as fresh")
+        connection.execute(f"attach {path_in_sql(cache)} as kept (read_only)")
+        connection.execute(f"attach {path_in_sql(fresh)} as fresh")
         connection.execute("copy from database kept to fresh")
     fresh.replace(cache)
 
@@ -47,7 +48,3 @@ def forget(connection: Connection, gone: Sequence[UUID]) -> None:
         index = LexicalIndex(folder)
         index.renew(connection)
         index.close()
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -10,10 +10,11 @@ import duckdb
 from ingest import dbt
 from ingest.cycle import OnStep, cycle_lock
 from ingest.cycle_record import STAGES
+from ingest.path_in_sql import path_in_sql
 from ingest.settings import settings as ingest_settings
 from memories.database import Connection, url
 from memories.errors import RebuildDiffers
-from memories.settings import settings as store_settings
+from memories.home import home
 
 LAST_CYCLE = """
 select as_of, parameters from dreams.cycles where state = 'published' order by published_at desc limit 1
@@ -40,7 +41,7 @@ def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None
         last = _last_cycle(connection)
         if last is None:
             return {}
-        with tempfile.TemporaryDirectory(dir=store_settings().dreams_home, prefix="rebuild-") as folder:
+        with tempfile.TemporaryDirectory(dir=home(), prefix="rebuild-") as folder:
             rebuilt, carried = Path(folder) / "rebuilt.duckdb", Path(folder) / "carried.duckdb"
             dbt.copy_cache(ingest_settings().duckdb_file, carried)
             for step, cache in (("carry on", carried), ("rebuild", rebuilt)):
@@ -77,8 +78,8 @@ def compute(database_url: str, cache: Path, variables: Mapping[str, object], *, 
 def differences(carried: Path, rebuilt: Path, marts: Sequence[str]) -> Mapping[str, int]:
     """How many rows of each mart stand in one of two DuckDB files only."""
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{carried}' as carried (read_only)")
-        connection.execute(f"attach '{rebuilt}' as rebuilt (read_only)")
+        connection.execute(f"attach {path_in_sql(carried)} as carried (read_only)")
+        connection.execute(f"attach {path_in_sql(rebuilt)} as rebuilt (read_only)")
         return {mart: connection.execute(DIFFERENCE.format(mart=mart)).fetchall()[0][0] for mart in marts}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 from psycopg import sql
 
+from ingest.path_in_sql import path_in_sql
 from memories.database import Connection
 
 COPY_BYTES = 1 << 20
@@ -65,7 +66,7 @@ def _write_out(source: duckdb.DuckDBPyConnection, transfer: Transfer, file: Path
     selected = ", ".join(SPELT.get(kind, '"{column}"').format(column=column) for column, kind in transfer.columns)
     with source.cursor() as cursor:
         cursor.execute("set TimeZone = 'UTC'")
-        cursor.execute(f"copy (select {selected} from {transfer.rows}) to '{file}' (format postgres_binary)")  # noqa: S608 - names of our own
+        cursor.execute(f"copy (select {selected} from {transfer.rows}) to {path_in_sql(file)} (format postgres_binary)")  # noqa: S608 - names of our own
     return file
 
 

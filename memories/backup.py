@@ -1,63 +1,42 @@
-"""Keeps the whole store in one file and brings it back byte for byte. Called by `dreams db backup` and `restore`.
+"""Keeps the whole store in one file and brings it back byte for byte.
 
 The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. `dreams.content_changes` is not
-in it: it tells of the transactions of one server.
+in it: it tells of the transactions of one server. Which tables there are, the migrations say; no file does.
 """
 
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
+import psycopg
 from psycopg import sql
-from pydantic import BaseModel, Field, ValidationError
 
+from memories.backup_file import BackupFile, Manifest, Table, opened, part_of
 from memories.database import Connection, connect
 from memories.errors import InputError, StoreUnsuitable
-from memories.migrate import migrate
+from memories.migrate import MIGRATIONS, migrate, tables_made_by
 
-BLOCK_BYTES = 1 << 20
-LEFT_OUT = ["migrations", "content_changes"]
-
-
-class Table(BaseModel):
-    """What a backup holds of one table."""
-
-    columns: list[str]
-    rows: int
-    sha256: str
-
-
-class Manifest(BaseModel):
-    """What a backup is, and how the store it was made of stood."""
-
-    format: Literal["codex-dreams backup"] = "codex-dreams backup"
-    format_version: Literal[1] = 1
-    migrations: list[str] = Field(min_length=1)
-    tables: dict[str, Table]
+LEFT_OUT = {"dreams.content_changes"}
+FIRST = ["public.memories", "dreams.cycles"]
 
 
 def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
     """Writes every table, as of one instant; returns the rows of each. The file appears only when it is whole.
 
-    Raises InputError when the file exists already or its folder does not.
+    Raises InputError when the file exists already or its folder cannot be written.
     """
     if file.exists():
         raise InputError(f"{file} exists: name a file that does not, so that no backup is lost")
     if not file.parent.is_dir():
         raise InputError(f"the folder {file.parent} does not exist: make it, or name another")
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with connect(database_url) as connection, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            connection.execute("set transaction isolation level repeatable read read only")
-            tables = {name: _write_table(connection, archive, name) for name in _tables(connection)}
-            manifest = Manifest(migrations=_applied(connection), tables=tables)
-            archive.writestr("manifest.json", manifest.model_dump_json(indent=1))
-        unfinished.rename(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with connect(database_url) as connection, _written(file) as archive:
+        connection.execute("set transaction isolation level repeatable read read only")
+        applied = _applied(connection)
+        tables = {name: _write_table(connection, archive, name) for name in _tables(applied)}
+        archive.writestr("manifest.json", Manifest(migrations=applied, tables=tables).model_dump_json(indent=1))
     return {name: table.rows for name, table in tables.items()}
 
 
@@ -67,29 +46,43 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
     Raises InputError when the file is no backup or is damaged, or when the store holds memories and `replace` is not
     set; then nothing was changed.
     """
-    with _opened(file) as archive:
-        manifest = _manifest(archive, file)
-        migrate(database_url, until=manifest.migrations[-1])
+    with opened(file) as archive:
+        manifest = archive.manifest
+        _check_tables(file, manifest)
+        archive.check_rows()
+        migrate(database_url, until=max(manifest.migrations))
         with connect(database_url) as connection:
             _check_target(connection, manifest, replace)
             connection.execute("set constraints all deferred")
             _mark_changed(connection)
-            _empty(connection, manifest.tables)
-            for name, table in manifest.tables.items():
-                _read_table(connection, archive, file, name, table)
+            with _emptied(connection, _tables(_applied(connection))):
+                for name, table in manifest.tables.items():
+                    _read_table(connection, archive, name, table)
             _mark_changed(connection)
         migrate(database_url)
         return {name: table.rows for name, table in manifest.tables.items()}
 
 
-def _tables(connection: Connection) -> Sequence[str]:
-    """Tables in an order in which what is referred to comes first."""
-    rows = connection.execute(
-        "select schemaname || '.' || tablename from pg_tables where schemaname = 'dreams' and tablename <> all(%s)"
-        " order by tablename <> 'cycles', tablename",
-        (LEFT_OUT,),
-    ).fetchall()
-    return ["public.memories", *(str(name) for (name,) in rows)]
+@contextmanager
+def _written(file: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip that its owner alone can read, and that has its name only when the block ended well."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise InputError(f"{unfinished} cannot be written ({error.strerror}): name another folder") from error
+    try:
+        with os.fdopen(descriptor, "wb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _tables(migrations: Iterable[str]) -> Sequence[str]:
+    """What those migrations made and a backup holds, in an order in which what is referred to comes first."""
+    made = tables_made_by(migrations) - LEFT_OUT
+    return [name for name in FIRST if name in made] + sorted(made - set(FIRST))
 
 
 def _applied(connection: Connection) -> list[str]:
@@ -105,15 +98,18 @@ def _columns(connection: Connection, name: str) -> list[str]:
     return [str(column) for (column,) in rows]
 
 
+def _identifier(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))
+
+
 def _copy_columns(name: str, columns: Sequence[str]) -> sql.Composable:
-    schema, table = name.split(".")
-    return sql.SQL("{} ({})").format(sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns)))
+    return sql.SQL("{} ({})").format(_identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns)))
 
 
 def _write_table(connection: Connection, archive: zipfile.ZipFile, name: str) -> Table:
     columns, digest, rows = _columns(connection, name), sha256(), 0
     with (
-        archive.open(f"{name}.copy", "w", force_zip64=True) as part,
+        archive.open(part_of(name), "w", force_zip64=True) as part,
         connection.cursor().copy(sql.SQL("copy {} to stdout").format(_copy_columns(name, columns))) as copy,
     ):
         for block in copy:
@@ -123,20 +119,17 @@ def _write_table(connection: Connection, archive: zipfile.ZipFile, name: str) ->
     return Table(columns=columns, rows=rows, sha256=digest.hexdigest())
 
 
-def _opened(file: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is not a backup that can be read: name a file made by `dreams db backup`") from error
-
-
-def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
-    try:
-        return Manifest.model_validate_json(archive.read("manifest.json"))
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} has no manifest: name a file made by `dreams db backup`") from error
-    except ValidationError as error:
-        raise InputError(f"{file} was made by another version: restore it with that version, then upgrade") from error
+def _check_tables(file: Path, manifest: Manifest) -> None:
+    """Raises InputError unless the backup holds the tables that its version had, and those alone."""
+    newer = set(manifest.migrations) - {path.name for path in MIGRATIONS.glob("*.sql")}
+    if newer:
+        raise InputError(f"{file} was made by a later version ({min(newer)}): install that one, then restore")
+    expected, found = set(_tables(manifest.migrations)), set(manifest.tables)
+    if expected != found:
+        raise InputError(
+            f"{file} is no backup of this store's tables (it differs in {', '.join(sorted(expected ^ found))}); "
+            "nothing was restored: use another backup"
+        )
 
 
 def _check_target(connection: Connection, manifest: Manifest, replace: bool) -> None:
@@ -157,26 +150,31 @@ def _mark_changed(connection: Connection) -> None:
         connection.execute("select dreams.mark_all_changed()")
 
 
-def _empty(connection: Connection, names: Iterable[str]) -> None:
-    for name in names:
-        connection.execute(sql.SQL("alter table {} disable trigger user").format(sql.Identifier(*name.split("."))))
-    connection.execute(
-        sql.SQL("truncate {}").format(sql.SQL(", ").join(sql.Identifier(*name.split(".")) for name in names))
-    )
-
-
-def _read_table(connection: Connection, archive: zipfile.ZipFile, file: Path, name: str, table: Table) -> None:
-    digest = sha256()
+@contextmanager
+def _emptied(connection: Connection, names: Sequence[str]) -> Iterator[None]:
+    """Tables without rows, whose triggers are off as long as the block runs."""
+    tables = [_identifier(name) for name in names]
+    for table in tables:
+        connection.execute(sql.SQL("alter table {} disable trigger user").format(table))
     try:
-        with (
-            archive.open(f"{name}.copy") as part,
-            connection.cursor().copy(sql.SQL("copy {} from stdin").format(_copy_columns(name, table.columns))) as copy,
-        ):
-            while block := part.read(BLOCK_BYTES):
-                digest.update(block)
+        connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(tables)))
+    except psycopg.errors.FeatureNotSupported as error:
+        raise StoreUnsuitable(
+            f"a table of another program refers to this store ({error.diag.message_detail}): "
+            "restore into a database of its own"
+        ) from error
+    yield
+    for table in tables:
+        connection.execute(sql.SQL("alter table {} enable trigger user").format(table))
+
+
+def _read_table(connection: Connection, archive: BackupFile, name: str, table: Table) -> None:
+    cursor = connection.cursor()
+    try:
+        with cursor.copy(sql.SQL("copy {} from stdin").format(_copy_columns(name, table.columns))) as copy:
+            for block in archive.blocks(name):
                 copy.write(block)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is damaged at {name}; nothing was restored: use another backup") from error
-    if digest.hexdigest() != table.sha256:
-        raise InputError(f"{file} is damaged at {name}; nothing was restored: use another backup")
-    connection.execute(sql.SQL("alter table {} enable trigger user").format(sql.Identifier(*name.split("."))))
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
+        raise archive.damaged(name) from error
+    if cursor.rowcount != table.rows:
+        raise archive.damaged(name)

@@ -15,12 +15,16 @@ from pathlib import Path
 import psycopg
 from filelock import FileLock
 
+from memories import sockets
 from memories.errors import StoreError, StoreUnreachable
+from memories.home import FILE_MODE, FOLDER_MODE, home
 from memories.settings import ROOT_DATA_FOLDER, StoreSettings, settings
 
 SERVER_USER = "codex-dreams"
 DATABASE = "dreams"
-LONGEST_SOCKET_FOLDER = 90
+PORT = 5432
+# The server's user passes through root's folders; nobody else's files are in them.
+PASSABLE_MODE = 0o711
 START_TIMEOUT_SECONDS = 60
 MOST_SHARED_MEGABYTES = 2048
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -66,8 +70,8 @@ def without_password(database_url: str) -> str:
 def start(store: StoreSettings) -> str:
     """Starts the embedded server unless it runs, and returns its connection string."""
     data = store.postgres_folder
-    data.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(data.parent / "postgres.lock"):
+    _make_room(store)
+    with FileLock(data.parent / "postgres.lock", mode=FILE_MODE):
         if not (data / "PG_VERSION").exists():
             _initialise(data)
         if not _answers(data):
@@ -80,7 +84,7 @@ def stop(store: StoreSettings) -> bool:
     data = store.postgres_folder
     if not data.exists() or not _answers(data):
         return False
-    _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop")
+    _run(data, "pg_ctl", "-m", "fast", "-w", "stop")
     return True
 
 
@@ -89,25 +93,44 @@ def binary(name: str) -> Path:
     return _binaries() / name
 
 
-def _initialise(data: Path) -> None:
-    data.mkdir(mode=0o700, exist_ok=True)
+def _make_room(store: StoreSettings) -> None:
+    """The folder above the data. As root it is one that the server's user can pass through."""
+    home(store)
     if _server_user() is not None:
-        for own_folder in (ROOT_DATA_FOLDER, data.parent):
-            own_folder.chmod(0o755)
+        for folder in (ROOT_DATA_FOLDER, store.postgres_folder.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(PASSABLE_MODE)
+
+
+def _initialise(data: Path) -> None:
+    if "\n" in str(data):
+        raise StoreError("Postgres keeps no data in a folder with a line break in its name: set DREAMS_HOME to another")
+    data.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    if _server_user() is not None:
         shutil.chown(data, SERVER_USER, SERVER_USER)
-    _run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres", "-D", str(data))
+    _run(data, "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres", "--no-instructions")
 
 
 def _launch(data: Path) -> None:
-    sockets = _socket_folder(data)
-    sockets.mkdir(mode=0o700, exist_ok=True)
-    if _server_user() is not None:
-        shutil.chown(sockets, SERVER_USER, SERVER_USER)
-    options = f"-h '' -k '{sockets}' -c unix_socket_permissions=0700 -c shared_buffers={_shared_megabytes()}MB"
-    _run("pg_ctl", "-D", str(data), "-l", str(data / "server.log"), "-o", options, "-w", "start")
+    _stop_if_out_of_reach(data)
+    # These words go through a shell; the folder's name is plain.
+    options = (
+        f"-h '' -k '{sockets.made(data)}' -p {PORT} -c unix_socket_permissions=0700"
+        f" -c shared_buffers={_shared_megabytes()}MB"
+    )
+    _run(data, "pg_ctl", "-l", "server.log", "-o", options, "-w", "start")
     with psycopg.connect(_url_of(data, "postgres"), autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone() is None:
             connection.execute(f"create database {DATABASE}")
+
+
+def _stop_if_out_of_reach(data: Path) -> None:
+    """Stops a server whose socket is gone, or lies where an earlier version put it."""
+    folder = sockets.known(data)
+    if folder is not None and (folder / f".s.PGSQL.{PORT}").exists():
+        return
+    if _call(data, "pg_ctl", "status").returncode == 0:
+        _run(data, "pg_ctl", "-m", "fast", "-w", "stop")
 
 
 def _shared_megabytes() -> int:
@@ -117,42 +140,50 @@ def _shared_megabytes() -> int:
 
 
 def _answers(data: Path) -> bool:
+    """Whether its server answers. Raises StoreError when another one does."""
+    if sockets.known(data) is None:
+        return False
     try:
-        psycopg.connect(_url_of(data, "postgres"), connect_timeout=3).close()
+        with psycopg.connect(_url_of(data, "postgres"), connect_timeout=3) as connection:
+            row = connection.execute("show data_directory").fetchone()
     except psycopg.OperationalError:
         return False
+    if row is None or not data.samefile(str(row[0])):
+        raise StoreError(f"another Postgres answers in place of the one of {data}: stop it, then run this again")
     return True
 
 
 def _url_of(data: Path, database: str = DATABASE) -> str:
-    return f"postgresql://postgres@/{database}?host={_socket_folder(data)}"
+    """Whoever connects by it learns at once when the server is not run by the user who should."""
+    server_user = _server_user() or pwd.getpwuid(os.geteuid()).pw_name
+    return f"postgresql://postgres@/{database}?host={sockets.known(data)}&port={PORT}&requirepeer={server_user}"
 
 
-def _socket_folder(data: Path) -> Path:
-    """Sockets have short names only: a data folder with a long path keeps its socket in the temporary folder."""
-    if len(str(data)) <= LONGEST_SOCKET_FOLDER:
-        return data
-    name = sha256(str(data).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"codex-dreams-{os.geteuid()}-{name}"
-
-
-def _run(program: str, *arguments: str) -> None:
+def _run(data: Path, program: str, *arguments: str) -> None:
     try:
-        subprocess.run(
-            [binary(program), *arguments],
-            check=True,
-            user=_server_user(),
-            group=_server_user(),
-            extra_groups=[] if _server_user() else None,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_SECONDS,
-        )
+        _call(data, program, *arguments).check_returncode()
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise StoreError(f"the embedded Postgres: {program} failed ({said[-1] if said else error})") from error
+
+
+def _call(data: Path, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a program of Postgres in the data folder. It learns by the environment which that is: pg_ctl would put an
+    argument into a shell's command.
+    """
+    return subprocess.run(
+        [binary(program), *arguments],
+        user=_server_user(),
+        group=_server_user(),
+        extra_groups=[] if _server_user() else None,
+        cwd=data,
+        env={**os.environ, "PGDATA": str(data)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT_SECONDS,
+        check=False,
+    )
 
 
 @lru_cache(maxsize=1)
@@ -167,6 +198,7 @@ def _server_user() -> str | None:
             ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SERVER_USER],
             check=True,
             capture_output=True,
+            umask=0o022,
         )
     return SERVER_USER
 
@@ -182,8 +214,9 @@ def _binaries() -> Path:
     if _server_user() is None or _everyone_reaches(installed):
         return installed.parent / programs
     copy = ROOT_DATA_FOLDER / f"server-{sha256(str(installed.stat().st_mtime_ns).encode()).hexdigest()[:12]}"
-    ROOT_DATA_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with FileLock(ROOT_DATA_FOLDER / "server.lock"):
+    ROOT_DATA_FOLDER.mkdir(parents=True, exist_ok=True)
+    ROOT_DATA_FOLDER.chmod(PASSABLE_MODE)
+    with FileLock(ROOT_DATA_FOLDER / "server.lock", mode=FILE_MODE):
         if not copy.exists():
             _copy_server(installed, copy)
     return copy / programs
@@ -195,8 +228,16 @@ def _copy_server(installed: Path, copy: Path) -> None:
         for part in (installed / "pginstall18", installed.parent / f"{installed.name}.libs"):
             if part.exists():
                 shutil.copytree(part, unfinished / part.relative_to(installed.parent), symlinks=True)
-        unfinished.chmod(0o755)
+        for path in (unfinished, *unfinished.rglob("*")):
+            _open_to_all(path)
         unfinished.rename(copy)
+
+
+def _open_to_all(path: Path) -> None:
+    """Whoever may read or run it as its owner, may: these are programs that anyone can install."""
+    if not path.is_symlink():
+        mode = path.stat().st_mode
+        path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
 def _everyone_reaches(path: Path) -> bool:

@@ -4,6 +4,7 @@ DreamsError
 ├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
 │   ├── NotFound          no memory has that id
 │   ├── ContentTaken      another memory says exactly that
+│   ├── HomeUnsuitable    DREAMS_HOME is no folder of one's own
 │   └── SourceError       a source file cannot be read
 ├── StoreError            Postgres
 │   ├── StoreUnreachable  no connection
@@ -34,6 +35,10 @@ class NotFound(InputError):
 
 
 class ContentTaken(InputError):
+    pass
+
+
+class HomeUnsuitable(InputError):
     pass
 
 

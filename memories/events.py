@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 from memories.database import Connection
 from memories.errors import StoreError
+from memories.home import make_folder
 
 LONGEST_QUERY_CHARACTERS = 2_000
 INSERT_EVENTS = 5_000
@@ -133,7 +134,7 @@ class EventWriter:
         self._writing = Lock()
         self._flushing = Lock()
         self._open: Spool | None = None
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         self._closed: list[Spool] = list(Spool.left_behind(folder))
 
     @property

@@ -1,6 +1,7 @@
 """Brings the store to the schema of this version: numbered plain SQL, forward only, a transaction a step."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ MIGRATIONS = PROJECT_ROOT / "sql" / "migrations"
 LOCK = "select pg_advisory_xact_lock(hashtext('codex-dreams migrations'))"
 OLDEST_POSTGRES = 150000
 OLDEST_PGVECTOR = (0, 7)
+TABLE_MADE = re.compile(r"^create table if not exists (\w+\.\w+)", re.MULTILINE)
 
 
 def migrate(database_url: str | None = None, *, until: str | None = None) -> Sequence[str]:
@@ -37,6 +39,18 @@ def pending(database_url: str | None = None) -> Sequence[str]:
             else set()
         )
     return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if path.name not in applied]
+
+
+def tables_made_by(migrations: Iterable[str]) -> set[str]:
+    """The tables of the store, by the migrations that it has had.
+
+    Raises StoreUnsuitable when this version does not know one of them.
+    """
+    paths = [MIGRATIONS / name for name in migrations]
+    unknown = [path.name for path in paths if not path.is_file()]
+    if unknown:
+        raise StoreUnsuitable(f"this store is of a later version ({unknown[0]}): install that one")
+    return {table for path in paths for table in TABLE_MADE.findall(path.read_text())}
 
 
 def _apply(connection: Connection, path: Path) -> bool:

@@ -23,6 +23,7 @@ import numpy
 from pydantic import BaseModel, Field, ValidationError
 
 from memories.errors import ModelError, ModelUnreachable
+from memories.home import home
 from memories.recognition import RecognisingTransport, secret
 from memories.settings import PROJECT_ROOT, StoreSettings, settings
 from memories.vectors import Vectors
@@ -141,8 +142,7 @@ def hold(store: StoreSettings) -> int | None:
 
     Raises ModelUnreachable when another user could have made the file, and so hold it for ever.
     """
-    store.dreams_home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _own_file(store.dreams_home / "sidecar.lock") as file:
+    with _own_file(home(store) / "sidecar.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

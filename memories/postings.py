@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from memories.bm25 import rarity
 from memories.changes import Row, Snapshot
 from memories.errors import CacheLocked, CacheUnwritable
+from memories.home import FILE_MODE, FOLDER_MODE, close_all, make_folder
 from memories.stamp import LIST, UNFINISHED, Stamp, checksum, put, read
 from memories.words import ANALYSIS, row_terms, splitter
 
@@ -104,9 +105,9 @@ def writing(folder: Path, *, wait: bool) -> Iterator[bool]:
 
     Raises CacheLocked when it was waited for in vain, CacheUnwritable when the folder cannot be made.
     """
-    lock = FileLock(folder / "write.lock")
+    lock = FileLock(folder / "write.lock", mode=FILE_MODE)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire(timeout=LONGEST_WAIT_SECONDS if wait else 0)
     except Timeout as error:
         if wait:
@@ -130,7 +131,7 @@ def write(
     generation = folder / (base.stamp.generation if base else uuid4().hex[:12])
     unfinished = generation / UNFINISHED
     try:
-        generation.mkdir(exist_ok=True)
+        generation.mkdir(mode=FOLDER_MODE, exist_ok=True)
         unfinished.touch()
         some_term = _apply(generation, _with_pauses(rows), fresh=base is None, threads=threads)
         row_count, mean_length, some_term = _statistics(generation, [base.stamp.some_term if base else "", some_term])
@@ -147,6 +148,7 @@ def write(
             build_seconds=base.stamp.build_seconds if base else time.time() - started,
         )
         put(folder, stamp)
+        close_all(folder)
         unfinished.unlink()
         _remove_others(folder, generation)
     except (OSError, ValueError) as error:

@@ -25,7 +25,9 @@ from types import FrameType
 import torch
 import uvicorn
 
-from memories.errors import DreamsError, InputError
+from memories.errors import InputError
+from memories.faults import one_sentence
+from memories.home import keep_to_owner
 from memories.http_server import http_server
 from memories.models_client import Announcement, announcement, hold
 from memories.recognition import secret
@@ -183,7 +185,8 @@ def main() -> int:
     parser.add_argument("--idle-minutes", type=float, default=IDLE_MINUTES, help="when that is (default: %(default)s)")
     parser.add_argument("--lock", type=int, help="descriptor of the held lock, from a process that starts this one")
     options = parser.parse_args()
-    try:
+    keep_to_owner()
+    with one_sentence(lambda sentence: sys.stderr.write(f"{sentence}\n")):
         chosen = settings()
         if options.child or options.background:
             chosen = chosen.model_copy(update={"host": "127.0.0.1", "port": 0, "api_key": None})
@@ -193,9 +196,6 @@ def main() -> int:
             serve_in_background(chosen, options.lock, options.idle_minutes)
         else:
             serve(chosen, announce, with_memories=not options.child)
-    except DreamsError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
     return 0
 
 

@@ -6,10 +6,10 @@ the environment says already holds.
 
 import os
 
-from memories.settings import settings
+from memories.home import FOLDER_MODE, home
 
-HOME = settings().dreams_home.resolve() / "prefect"
-HOME.mkdir(parents=True, exist_ok=True)
+HOME = home().resolve() / "prefect"
+HOME.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 for name, value in {
     "PREFECT_HOME": str(HOME),

@@ -21,6 +21,7 @@ from ingest import dbt
 from ingest.flows.dream_cycle import dream, ingest, rebuild
 from ingest.flows.server import server
 from memories.errors import ScheduleError
+from memories.home import FILE_MODE
 from memories.settings import settings as store_settings
 
 # Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
@@ -93,9 +94,8 @@ def _deployment(flow: Flow[..., Any], name: str, schedule: Schedule | None, **pa
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(home / "schedule.lock", timeout=0):
+        with FileLock(home / "schedule.lock", timeout=0, mode=FILE_MODE):
             yield
     except Timeout as error:
         raise ScheduleError(

@@ -18,6 +18,7 @@ from prefect.states import Crashed
 
 from ingest.child import end_with_parent
 from memories.errors import ScheduleError
+from memories.home import keep_to_owner
 from memories.settings import PROJECT_ROOT
 
 LOOPBACK = "127.0.0.1"
@@ -94,6 +95,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     end_with_parent()
+    keep_to_owner()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,

@@ -1,13 +1,20 @@
 """A backup holds the whole store and gives it back byte for byte."""
 
+import json
+import os
+import shutil
 import zipfile
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memories.backup import backup, restore
 from memories.database import connect
-from memories.errors import InputError
+from memories.errors import InputError, StoreUnsuitable
+from memories.migrate import MIGRATIONS, tables_made_by
 from memories.records import Document
 from memories.write import forget, store
 
@@ -99,3 +106,184 @@ def test_a_damaged_backup_restores_nothing(store_url: str, tmp_path: Path, damag
         restore(file, replace=True)
     with connect() as connection:
         assert connection.execute("select content from memories").fetchall() == [("first",)]
+
+
+ACCOUNTS = ("public.accounts", b"2\tmallory\n")
+Parts = dict[str, bytes]
+
+
+@pytest.fixture
+def other_tables(store_url: str) -> str:
+    """A database that holds more than the store: tables and a view of other programs, one in our schema."""
+    with connect() as connection:
+        store(connection, Document("test", "1", "first"))
+        for name in ("public.accounts", "dreams.accounts", 'public."public.memories"'):
+            connection.execute(f"create table {name} (id int, owner text); insert into {name} values (1, 'alice')")
+        connection.execute("create view public.owners as select * from public.accounts")
+    return store_url
+
+
+def what_is_there(url: str) -> list[object]:
+    with connect(url) as connection:
+        return [
+            connection.execute("select content from public.memories").fetchall(),
+            *(
+                connection.execute(f"select id, owner from {name}").fetchall()
+                for name in ("public.accounts", "dreams.accounts", 'public."public.memories"', "public.owners")
+            ),
+        ]
+
+
+def rewritten(file: Path, change: Callable[[dict[str, Any], Parts], None]) -> Path:
+    """The backup as somebody else would have it: `change` gets the manifest and the parts."""
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(parts.pop("manifest.json"))
+    change(manifest, parts)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", json.dumps(manifest))
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return file
+
+
+def add(manifest: dict[str, Any], parts: Parts, name: str) -> None:
+    data = ACCOUNTS[1]
+    manifest["tables"][name] = {"columns": ["id", "owner"], "rows": 1, "sha256": sha256(data).hexdigest()}
+    parts[f"{name}.copy"] = data
+
+
+FOREIGN_NAMES = [
+    "public.accounts", "dreams.accounts", "public.owners", "accounts", "PUBLIC.ACCOUNTS", '"public"."accounts"',
+    "public.public.memories", "public.memories ", "Public.Memories", "dreams.migrations", "dreams.content_changes",
+    "dreams.long_term_memories", "pg_catalog.pg_authid", "../public.accounts", "public.accounts\u0000", "", "a.b.c",
+    'public.accounts"; drop table public.accounts; --',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_no_table_but_the_products_own_is_touched(other_tables: str, tmp_path: Path, replace: bool) -> None:
+    backup(tmp_path / "all.zip")
+    if not replace:
+        with connect() as connection:
+            connection.execute("delete from public.memories")
+    before = what_is_there(other_tables)
+    for number, name in enumerate(FOREIGN_NAMES):
+        file = Path(shutil.copy(tmp_path / "all.zip", tmp_path / f"{number}.zip"))
+        rewritten(file, lambda manifest, parts, name=name: add(manifest, parts, name))
+        with pytest.raises(InputError, match="backup"):
+            restore(file, replace=replace)
+    assert what_is_there(other_tables) == before
+
+
+def test_what_others_keep_beside_the_store_is_neither_kept_nor_replaced(other_tables: str, tmp_path: Path) -> None:
+    assert "dreams.accounts" not in backup(tmp_path / "all.zip")
+    restore(tmp_path / "all.zip", replace=True)
+    assert what_is_there(other_tables) == [[("first",)], *[[(1, "alice")]] * 4]
+
+
+def test_a_table_of_another_program_that_refers_to_memories_keeps_its_rows(store_url: str, tmp_path: Path) -> None:
+    with connect() as connection:
+        memory_id = store(connection, Document("test", "1", "first"))
+        connection.execute("create table public.marks (memory_id uuid references public.memories)")
+        connection.execute("insert into public.marks values (%s)", (memory_id,))
+    backup(tmp_path / "all.zip")
+    with pytest.raises(StoreUnsuitable, match="marks"):
+        restore(tmp_path / "all.zip", replace=True)
+    with connect() as connection:
+        assert connection.execute("select memory_id from public.marks").fetchall() == [(memory_id,)]
+
+
+def memories(manifest: dict[str, Any]) -> dict[str, Any]:
+    return manifest["tables"]["public.memories"]  # type: ignore[no-any-return]
+
+
+def other_rows(manifest: dict[str, Any], parts: Parts, data: bytes) -> None:
+    """Rows that the manifest vouches for."""
+    parts["public.memories.copy"] = data
+    memories(manifest)["sha256"] = sha256(data).hexdigest()
+
+
+CHANGES: list[Callable[[dict[str, Any], Parts], Any]] = [
+    lambda manifest, parts: manifest.clear(),
+    lambda manifest, parts: manifest.update(tables={}),
+    lambda manifest, parts: manifest.update(tables=[]),
+    lambda manifest, parts: manifest.update(format="another"),
+    lambda manifest, parts: manifest.update(format_version=2),
+    lambda manifest, parts: manifest.update(migrations=[]),
+    lambda manifest, parts: manifest.update(migrations=["0001_memories.sql"]),
+    lambda manifest, parts: manifest.update(migrations=["../../secret.sql"]),
+    lambda manifest, parts: manifest["migrations"].append("9999_later.sql"),
+    lambda manifest, parts: manifest["tables"].pop("dreams.recall_events"),
+    lambda manifest, parts: memories(manifest).update(columns=[]),
+    lambda manifest, parts: memories(manifest)["columns"].append("id"),
+    lambda manifest, parts: memories(manifest)["columns"].remove("content"),
+    lambda manifest, parts: memories(manifest).update(columns=["id; drop table public.memories"]),
+    lambda manifest, parts: memories(manifest).update(rows=0),
+    lambda manifest, parts: memories(manifest).update(rows=-1),
+    lambda manifest, parts: memories(manifest).update(sha256="0"),
+    lambda manifest, parts: parts.pop("public.memories.copy"),
+    lambda manifest, parts: parts.update({"../escape.copy": b""}),
+    lambda manifest, parts: other_rows(manifest, parts, b"no row at all"),
+    lambda manifest, parts: other_rows(manifest, parts, parts["public.memories.copy"] * 2),
+    lambda manifest, parts: other_rows(manifest, parts, b"\xff\xfe" + parts["public.memories.copy"]),
+    lambda manifest, parts: other_rows(manifest, parts, b"\\.\n" + parts["public.memories.copy"]),
+]  # fmt: skip
+
+
+def test_a_backup_that_somebody_changed_restores_nothing(store_url: str, tmp_path: Path) -> None:
+    with connect() as connection:
+        store(connection, Document("test", "1", "first"))
+    backup(tmp_path / "all.zip")
+    for number, change in enumerate(CHANGES):
+        file = Path(shutil.copy(tmp_path / "all.zip", tmp_path / f"{number}.zip"))
+        with pytest.raises((InputError, StoreUnsuitable)):
+            restore(rewritten(file, change), replace=True)
+        with connect() as connection:
+            assert connection.execute("select content from memories").fetchall() == [("first",)], number
+
+
+def packed(file: Path, method: int, *names: str) -> None:
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, b"{}")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_that_is_packed_as_no_backup_is_refused(store_url: str, tmp_path: Path) -> None:
+    packed(tmp_path / "twice.zip", zipfile.ZIP_DEFLATED, "manifest.json", "manifest.json")
+    packed(tmp_path / "lzma.zip", zipfile.ZIP_LZMA, "manifest.json")
+    packed(tmp_path / "nothing.zip", zipfile.ZIP_DEFLATED)
+    (tmp_path / "empty.zip").write_bytes(b"")
+    packed(tmp_path / "bomb.zip", zipfile.ZIP_DEFLATED, "manifest.json")
+    bomb = (tmp_path / "bomb.zip").read_bytes()
+    place = bomb.index(b"PK\x01\x02") + 24
+    (tmp_path / "bomb.zip").write_bytes(bomb[:place] + (1 << 30).to_bytes(4, "little") + bomb[place + 4 :])
+    (tmp_path / "folder.zip").mkdir()
+    for file in tmp_path.glob("*.zip"):
+        with pytest.raises(InputError):
+            restore(file)
+
+
+def test_a_backup_is_for_its_owner_alone_from_its_first_byte(store_url: str, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / f".all.zip.{os.getpid()}").symlink_to(precious)
+    with pytest.raises(InputError, match="cannot be written"):
+        backup(tmp_path / "all.zip")
+    assert precious.read_text() == "mine"
+    before = os.umask(0)
+    try:
+        backup(tmp_path / "other.zip")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "other.zip").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_migrations_say_which_tables_there_are(store_url: str) -> None:
+    with connect() as connection:
+        found = connection.execute(
+            "select schemaname || '.' || tablename from pg_tables where schemaname in ('dreams', 'public')"
+        )
+        there = {str(name) for (name,) in found} - {"dreams.migrations"}
+    assert tables_made_by(path.name for path in MIGRATIONS.glob("*.sql")) == there

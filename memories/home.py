@@ -1,0 +1,118 @@
+"""DREAMS_HOME: a folder, and everything in it, for its owner alone."""
+
+import os
+import stat
+from pathlib import Path
+
+from memories.errors import HomeUnsuitable
+from memories.settings import StoreSettings, settings
+
+OWNER_ONLY = 0o077
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+# What lies there (docs/security.md says what each is for). Nothing else in the folder is ours to change.
+CONTENTS = (
+    "dbt_target",
+    "duckdb_extensions",
+    "duckdb_spill",
+    "events",
+    "faults",
+    "lexical",
+    "mcp.key*",
+    "memory.duckdb*",
+    "postgres",
+    "postgres.lock",
+    "prefect",
+    "rebuild-*",
+    "sidecar.*",
+    "sockets",
+    "unpublished.duckdb*",
+)
+
+
+def keep_to_owner() -> None:
+    """From now on, what this process and its children make is for its owner alone."""
+    os.umask(OWNER_ONLY)
+
+
+def home(store: StoreSettings | None = None) -> Path:
+    """The folder, made where there is none. Raises HomeUnsuitable as `check` does, or when it cannot be made."""
+    folder = (store or settings()).dreams_home
+    check(folder)
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} cannot be made ({error.strerror}): name another folder") from error
+    return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are missing, for their owner alone."""
+    for each in reversed((folder, *folder.parents)):
+        if not each.is_dir():
+            each.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def check(folder: Path) -> None:
+    """Raises HomeUnsuitable when it is no folder, or somebody else could have put something there."""
+    try:
+        link, status = folder.lstat(), folder.stat()
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise HomeUnsuitable(f"DREAMS_HOME {folder} is a link to nothing: name a folder") from None
+        return
+    except OSError as error:
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} cannot be used ({error.strerror}): name a folder") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} is no folder: name one")
+    if status.st_uid != os.geteuid() or link.st_uid not in (os.geteuid(), 0):
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} belongs to another user: name a folder of your own")
+    if status.st_mode & stat.S_IWOTH:
+        raise HomeUnsuitable(
+            f"anyone may write to DREAMS_HOME {folder}: see that what is in it is yours, then run `chmod 700` on it"
+        )
+
+
+def close_to_others(folder: Path) -> None:
+    """Takes from others what an earlier version, or another umask, gave them. Raises HomeUnsuitable as `check` does."""
+    check(folder)
+    if not folder.is_dir():
+        return
+    folder = folder.resolve()
+    ours = [path for pattern in CONTENTS for path in folder.glob(pattern)]
+    if not ours and any(folder.iterdir()):
+        if folder.stat().st_mode & OWNER_ONLY:
+            raise HomeUnsuitable(
+                f"DREAMS_HOME {folder} holds other things and is open to others: name a folder of its own"
+            )
+        return
+    for path in (folder, *ours):
+        _check_owner(path)
+    close(folder)
+    for path in ours:
+        close_all(path)
+
+
+def close_all(path: Path) -> None:
+    """Takes a file, or a folder with all in it, from others. Postgres keeps its own data closed."""
+    close(path)
+    if path.name != "postgres" and path.is_dir() and not path.is_symlink():
+        for inner in path.iterdir():
+            close_all(inner)
+
+
+def close(path: Path) -> None:
+    """Takes one file or folder from others; links have no mode, and what is gone meanwhile needs none."""
+    try:
+        mode = path.lstat().st_mode
+        if mode & OWNER_ONLY and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~OWNER_ONLY)
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        raise HomeUnsuitable(f"{path} is open to others and not yours to close: remove it") from error
+
+
+def _check_owner(path: Path) -> None:
+    if path.lstat().st_uid != os.geteuid():
+        raise HomeUnsuitable(f"{path} belongs to another user, who may have put it there: remove it")
