@@ -201,6 +201,8 @@ def search(
                 say(line)
         if not answer.results:
             say("Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`.")
+        for word, near in answer.respelled.items():
+            complain(f"No memory has the word {word!r}; {near!r} was searched for as well.")
         if answer.note:
             complain(answer.note)
 

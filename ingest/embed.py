@@ -12,7 +12,7 @@ import ollama
 
 from memories import embedding
 from memories.database import Connection
-from memories.embedding import Failures, Found
+from memories.embedding import TEXT, Failures, Found, Waiting
 from memories.errors import ModelError, ModelUnreachable
 from memories.vectors import Vectors, as_document
 
@@ -20,11 +20,11 @@ REQUEST_TEXTS = 256
 WAITING_PAGE = 8192
 
 # Texts of like length share a batch; the longest come first, so that memory runs short at once or never.
-WAITING = """
-select id, content from public.memories
-where embedding_vector is null or embedding_model is distinct from %s
-order by octet_length(content) desc, id
-"""
+WAITING = f"""
+select m.id, m.content_hash, {TEXT} from public.memories as m
+where m.embedding_vector is null or m.embedding_model is distinct from %s
+order by octet_length(m.content) desc, m.id
+"""  # noqa: S608
 
 
 @dataclass(slots=True)
@@ -53,12 +53,12 @@ def embed(
     """
     outcome = Embedded()
     with connection.cursor(name="waiting", withhold=True) as waiting:
-        waiting.execute(WAITING, (model,))
+        waiting.execute(WAITING.encode(), (model,))
         connection.commit()
         waiting.itersize = WAITING_PAGE
-        rows = iter(waiting)
-        while batch := [(UUID(str(memory_id)), str(content)) for memory_id, content in islice(rows, REQUEST_TEXTS)]:
-            vectors, failures = vectors_of(client, model, [content for _, content in batch])
+        rows = (Waiting(UUID(str(row[0])), str(row[1]), str(row[2])) for row in waiting)
+        while batch := list(islice(rows, REQUEST_TEXTS)):
+            vectors, failures = vectors_of(client, model, [each.text for each in batch])
             with connection.transaction():
                 embedding.write_vectors(connection, model, batch, vectors, failures)
             outcome.embedded += len(vectors)

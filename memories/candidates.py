@@ -60,7 +60,7 @@ GIVEN = sql.SQL("%(ids)s::uuid[]")
 DREAMT = """
 select
     uuid_send(given.id), p.episode_id, uuid_send(p.previous_memory_id), s.stability_days,
-    extract(epoch from s.last_reviewed_at)::double precision
+    extract(epoch from s.last_reviewed_at)::double precision, uuid_send(s.superseded_by)
 from unnest(%(ids)s::uuid[]) as given (id)
 left join dreams.episode_members as p on p.memory_id = given.id
 left join dreams.memory_states as s on s.memory_id = given.id
@@ -133,6 +133,7 @@ class Dreamt(NamedTuple):
     stability_days: float | None = None
     last_reviewed_at: float | None = None
     """In seconds since 1970."""
+    superseded_by: Key | None = None
 
 
 # What part of its activation a memory passes to another: the one, the other, the part.

@@ -15,10 +15,12 @@ STREAMED_ROWS = 500
 Row = tuple[UUID, str | None]
 """A memory and its words; None when it is no longer there."""
 
-# Who takes part stands apart from the words (`memories.words.SEPARATOR`); the day is among them, as people write it.
+# Who takes part stands apart from the words (`memories.words.SEPARATOR`). Among the words are the title, other names of
+# it and the day as people write it.
 PEOPLE = "concat_ws(' ', metadata ->> 'speaker', metadata ->> 'author', metadata ->> 'people')"
 WORDS = (
     f"concat({PEOPLE}, chr(31), concat_ws(' ', content, array_to_string(tags, ' '), summary, context,"
+    " metadata ->> 'title', metadata ->> 'aliases',"
     " to_char(created_at at time zone 'UTC', 'FMDD FMMonth YYYY')))"
 )
 

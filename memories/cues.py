@@ -10,13 +10,21 @@ from memories.words import names, pairs, person, terms
 
 # Two words side by side say more than each: their share beside that of a single word.
 PAIR_WEIGHT = 0.4
+# A word that was guessed from another spelling counts half.
+GUESSED_WEIGHT = 0.5
+# What asks how things were, not how they are.
+PAST = re.compile(
+    r"\b(ago|at first|back then|before|earlier|formerly|in the past|old|originally|previous|previously|used to)\b",
+    re.IGNORECASE,
+)
 WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
 
 
-def query_terms(query: str) -> Mapping[str, float]:
-    """Weights of the query's terms and pairs of terms, for BM25."""
+def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]:
+    """Weights of the query's terms, pairs of terms and guessed words, for BM25."""
     found = terms(query)
-    weights = {term: float(count) for term, count in Counter(found).items()}
+    weights = {term: GUESSED_WEIGHT for word in respelled.values() for term in terms(word)}
+    weights |= {term: float(count) for term, count in Counter(found).items()}
     return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
 
 
@@ -29,6 +37,10 @@ def named(query: str, lexical: LexicalIndex) -> frozenset[str]:
     capitalised = [word for place, word in enumerate(words) if word[0].isupper() and (place or terms(word))]
     found = {name for word in capitalised for name in names(word)}
     return frozenset(name for name in found if lexical.row_frequency(person(name)))
+
+
+def asks_of_the_past(query: str) -> bool:
+    return PAST.search(query) is not None
 
 
 def without_names(query: str, people: frozenset[str]) -> str:

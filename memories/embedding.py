@@ -1,7 +1,7 @@
 """Gives memories their vectors, whoever makes them, and keeps what fails. Called by `memories.memory` and by ingest."""
 
 from collections.abc import Collection, Mapping, Sequence
-from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy
@@ -11,11 +11,33 @@ from memories.database import Connection
 from memories.errors import ModelError, ModelUnreachable
 from memories.vectors import COLUMN_DIMENSIONS, Embed, as_document, padded
 
-Batch = Sequence[tuple[UUID, str]]
 Found = Mapping[int, NDArray[numpy.float64]]
 Failures = Mapping[int, str]
+
+
+class Waiting(NamedTuple):
+    """A memory that waits for its vector: the text to embed, and the hash of the content it was made of."""
+
+    id: UUID
+    content_hash: str
+    text: str
+
+
+Batch = Sequence[Waiting]
 UNUSABLE = "the model gave no usable vector"
 NEW_MINUTES = 10
+
+# What a memory's vector is of: its content, after the title and other names that it does not begin with.
+TEXT = """
+concat_ws(
+    E'\\n',
+    case
+        when position(lower(m.metadata ->> 'title') in lower(left(m.content, 300))) = 0 then m.metadata ->> 'title'
+    end,
+    translate(m.metadata ->> 'aliases', '[]"', ''),
+    m.content
+)
+"""
 
 # Rows that another transaction holds are left to it: whoever waits here could wait for one who waits for us.
 WRITE = """
@@ -62,7 +84,8 @@ newest as (
     ) as latest
     where (select count(*) from few) > %(limit)s
 )
-select m.id, m.content from public.memories as m left join dreams.content_changes as c on c.memory_id = m.id
+select m.id, m.content_hash, {TEXT}
+from public.memories as m left join dreams.content_changes as c on c.memory_id = m.id
 where
     m.id in (select id from few union all select memory_id from newest) and {WAITS}
     and (
@@ -77,7 +100,7 @@ order by c.changed_in desc nulls last limit %(limit)s
 """  # noqa: S608
 
 AMONG = f"""
-select m.id, m.content from public.memories as m
+select m.id, m.content_hash, {TEXT} from public.memories as m
 where (m.id = any(%(ids)s) or m.parent_id = any(%(ids)s)) and {WAITS} limit %(limit)s
 """  # noqa: S608
 
@@ -96,7 +119,7 @@ def waiting_among(connection: Connection, model: str, memory_ids: Collection[UUI
 
 def _batch(connection: Connection, statement: str, values: Mapping[str, object]) -> Batch:
     rows = connection.execute(statement.encode(), values, prepare=True).fetchall()
-    return [(UUID(str(memory_id)), str(content)) for memory_id, content in rows]
+    return [Waiting(UUID(str(row[0])), str(row[1]), str(row[2])) for row in rows]
 
 
 def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) -> int:
@@ -104,7 +127,7 @@ def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) 
 
     Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
     """
-    found, failures = vectors_of(embed, [as_document(model, content) for _, content in batch])
+    found, failures = vectors_of(embed, [as_document(model, waiting.text) for waiting in batch])
     with connection.transaction():
         return write_vectors(connection, model, batch, found, failures) + len(failures)
 
@@ -161,13 +184,13 @@ def write_vectors(connection: Connection, model: str, batch: Batch, found: Found
         WRITE,
         {
             "model": model,
-            "ids": [batch[place][0] for place in places],
-            "hashes": [sha256(batch[place][1].encode()).hexdigest() for place in places],
+            "ids": [batch[place].id for place in places],
+            "hashes": [batch[place].content_hash for place in places],
             "vectors": [padded(found[place]) for place in places],
             "magnitudes": [float(numpy.linalg.norm(found[place])) for place in places],
         },
     ).rowcount
-    connection.execute(CLEAR, ([batch[place][0] for place in places],))
+    connection.execute(CLEAR, ([batch[place].id for place in places],))
     if failures:
-        connection.cursor().executemany(FAIL, [(batch[place][0], model, reason) for place, reason in failures.items()])
+        connection.cursor().executemany(FAIL, [(batch[place].id, model, reason) for place, reason in failures.items()])
     return written

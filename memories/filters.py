@@ -10,7 +10,7 @@ from memories.records import Filters
 
 # A memory that names no agent belongs to the unnamed one.
 CONDITIONS = {
-    "tags": sql.SQL("m.tags @> %(tags)s::text[]"),
+    "tags": sql.SQL("dreams.tag_paths(m.tags) @> dreams.tag_paths(%(tags)s::text[])"),
     "agent": sql.SQL("coalesce(m.metadata ->> 'agent', '') = %(agent)s"),
     "created_from": sql.SQL("m.created_at >= %(created_from)s"),
     "created_until": sql.SQL("m.created_at < %(created_until)s"),

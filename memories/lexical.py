@@ -119,6 +119,12 @@ class LexicalIndex:
         with self._lock:
             return (self._disk.frequency(term) if self._disk else 0) + self._tail.frequency(term)
 
+    def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
+        """Memories with a term that is, or nearly is, this one: so many letters missing, added, other or swapped."""
+        with self._lock:
+            on_disk = self._disk.near(term, most_errors, limit) if self._disk else []
+            return [key for key in on_disk if key not in self._hidden] + self._tail.near(term, most_errors, limit)
+
     def close(self) -> None:
         """Lets the files go."""
         with self._lock:

@@ -70,6 +70,13 @@ class Postings:
         if limit < 1 or not weights:
             return {}
         query = tantivy.Query.boolean_query([self._clause(term, weight) for term, weight in weights.items()])
+        return self._found(query, limit)
+
+    def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
+        """Memories with a term that is, or nearly is, this one."""
+        return list(self._found(tantivy.Query.fuzzy_term_query(self._schema, "text", term, most_errors), limit))
+
+    def _found(self, query: tantivy.Query, limit: int) -> dict[UUID, float]:
         hits = self._searcher.search(query, min(limit, self.live_row_count + 1), count=False).hits
         addresses = [address for _, address in hits]
         highs = self._searcher.fast_field_values("high", addresses)

@@ -21,6 +21,7 @@ TERM_NAMES: Mapping[Term, str] = {
     "semantic": "like others found",
     "entity": "same names",
     "retrievability": "ease of recall",
+    "supersession": "replaces what was found",
     "tags": "tags",
 }
 
@@ -45,6 +46,8 @@ def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
         reasons.append(f"cosine {result.cosine_similarity:.2f}")
     if fate is not None:
         reasons.append(f"fate {fate}")
+    if result.superseded_by is not None:
+        reasons.append(f"superseded by {str(result.superseded_by)[:8]}")
     if result.duplicates:
         reasons.append(f"stands for {len(result.duplicates)} more like it")
     yield f"     {' · '.join(filter(None, reasons))}"

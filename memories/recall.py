@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from memories import candidates, spread
 from memories.candidates import Asked, Dreamt, Edges, Key, Row
-from memories.cues import named, people_names, query_terms, without_names
+from memories.cues import asks_of_the_past, named, people_names, query_terms, without_names
 from memories.database import Connection
 from memories.duplicates import folded
 from memories.filters import condition
@@ -26,6 +26,7 @@ from memories.fusion import Familiarity, chance
 from memories.lexical import LexicalIndex
 from memories.memoir import memoirs
 from memories.records import Answer, Filters, Recalled, Term
+from memories.typos import respelled
 from memories.vectors import as_parameter
 
 VectorOf = Callable[[str], NDArray[numpy.float32] | None]
@@ -54,6 +55,8 @@ NAMING = 1.2
 SEMANTIC = 1.3
 HEBBIAN = 0.3
 RETRIEVABILITY = 0.3
+# By so much what is true now comes before what it replaced.
+LEAD = 0.01
 SEMANTIC_NEIGHBOURS = 3
 TERM_OF_EDGES: Mapping[str, Term] = {
     "temporal": "temporal",
@@ -73,6 +76,7 @@ class Question:
 
     weights: Mapping[str, float]
     names: frozenset[str]
+    respelled: Mapping[str, str]
     vector: NDArray[numpy.float32] | None
     by_chance: tuple[float, float]
     familiarity: tuple[float, float]
@@ -128,19 +132,23 @@ def search(
     dreamt_of_found = candidates.dreamt(beside, found)
     own = {item: candidate.relevance for item, candidate in found.items()}
     edges = _edges(connection, own, without)
-    reached = _reached(edges, own)
+    known = {item.item_id: item for item in dreamt_of_found}
+    reached = _reached(edges, own, known.values())
     dreamt_of_reached = candidates.dreamt(beside, reached)
     whole = _scored(candidates.rows(connection, reached, asked), question, by_words, tag_weight) | found
-    known = {item.item_id: item for item in chain(dreamt_of_found, dreamt_of_reached)}
+    known |= {item.item_id: item for item in dreamt_of_reached}
     dreamt = {item: known.get(item) or Dreamt(item) for item in whole}
     _spread(whole, dreamt, edges, without)
     _weigh(whole, dreamt, question, as_of or datetime.now(UTC), without)
+    if "supersession" not in without and not _is_of_the_past(query, filters, as_of):
+        _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
     return Answer(
         query_id=uuid4(),
         query=query,
-        results=_results(connection, ranked, k),
+        results=_results(connection, ranked, dreamt, k),
         method="words" if question.vector is None else "full",
+        respelled=question.respelled,
     )
 
 
@@ -156,10 +164,12 @@ def _question(
     vector = None
     if vector_of is not None and "dense" not in without:
         vector = vector_of(without_names(query, names))
-    weights = query_terms(query) if "lexical" not in without else {}
+    guessed = respelled(connection, lexical, query) if "lexical" not in without else {}
+    weights = query_terms(query, guessed) if "lexical" not in without else {}
     return Question(
         weights=weights,
         names=names,
+        respelled=guessed,
         vector=vector,
         by_chance=chance(lexical, weights),
         familiarity=(0.0, 1.0) if vector is None else familiarity.of(connection, vector, lexical.row_count),
@@ -232,13 +242,14 @@ def _edges(connection: Connection, own: Mapping[Key, float], without: Collection
     }
 
 
-def _reached(edges: Edges, own: Mapping[Key, float]) -> Sequence[Key]:
-    """The documents beyond the candidates that receive most of them; the others could not come far."""
+def _reached(edges: Edges, own: Mapping[Key, float], dreamt: Iterable[Dreamt]) -> Sequence[Key]:
+    """The documents beyond the candidates that receive most of them or replace one; the others could not come far."""
     received: defaultdict[Key, float] = defaultdict(float)
     for source, target, weight in chain.from_iterable(edges.values()):
         if target not in own:
             received[target] += weight * max(own[source], 0.0)
-    return nlargest(REACHED, received, key=lambda target: (received[target], target))
+    successors = {item.superseded_by for item in dreamt if item.superseded_by and item.superseded_by not in own}
+    return list({*nlargest(REACHED, received, key=lambda target: (received[target], target)), *successors})
 
 
 def _spread(
@@ -287,6 +298,22 @@ def _weigh(
             terms["retrievability"] = RETRIEVABILITY * _retrievability(dreamt[item], now)
 
 
+def _is_of_the_past(query: str, filters: Filters, as_of: datetime | None) -> bool:
+    return as_of is not None or filters.created_until is not None or asks_of_the_past(query)
+
+
+def _lift_successors(found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt]) -> None:
+    """Puts what has replaced a memory just above it, through whole chains of replacements."""
+    replaced = [(found[item], found[by]) for item in found if (by := dreamt[item].superseded_by) in found and by]
+    for _ in replaced:
+        behind = [(earlier, later) for earlier, later in replaced if later.relevance <= earlier.relevance]
+        for earlier, later in behind:
+            lift = max(earlier.relevance - later.relevance, 0.0) + LEAD
+            later.terms["supersession"] = later.terms.get("supersession", 0.0) + lift
+        if not behind:
+            return
+
+
 def _share_named(people: str, names: frozenset[str]) -> float:
     return len(names & people_names(people)) / len(names)
 
@@ -298,7 +325,9 @@ def _retrievability(dreamt: Dreamt, now: float) -> float:
     return float((1 + FSRS_FACTOR * elapsed_days / dreamt.stability_days) ** -FSRS_DECAY)
 
 
-def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Sequence[Recalled]:
+def _results(
+    connection: Connection, ranked: Sequence[Candidate], dreamt: Mapping[Key, Dreamt], k: int
+) -> Sequence[Recalled]:
     """The first `k` that are not nearly the same as one before them, whole. What was deleted meanwhile is left out."""
     by_row = {candidate.row.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
     passages = candidates.passages(connection, list(by_row))
@@ -317,6 +346,11 @@ def _results(connection: Connection, ranked: Sequence[Candidate], k: int) -> Seq
             passage=passages[row],
             passage_id=row_id,
             duplicates=[UUID(bytes=by_row[other].row.item_id) for other in groups[row]],
+            superseded_by=_successor(dreamt[by_row[row].row.item_id]),
         )
         for rank, (row, row_id) in enumerate(shown, 1)
     ]
+
+
+def _successor(dreamt: Dreamt) -> UUID | None:
+    return None if dreamt.superseded_by is None else UUID(bytes=dreamt.superseded_by)

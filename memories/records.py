@@ -112,6 +112,7 @@ Term = Literal[
     "semantic",
     "entity",
     "retrievability",
+    "supersession",
     "tags",
 ]
 TERMS: tuple[Term, ...] = get_args(Term)
@@ -121,7 +122,8 @@ TERMS: tuple[Term, ...] = get_args(Term)
 class Filters:
     """Which memories a search may find. Each field narrows it; an empty one does not.
 
-    `tags`: the memory has all of them. `agent`: whose memory it is (`metadata.agent`, "" for those that name none).
+    `tags`: the memory has all of them, or tags nested in them, in any case. `agent`: whose memory it is
+    (`metadata.agent`, "" for those that name none).
     `created_from` (inclusive) and `created_until` (exclusive): when it was made. `metadata`: it contains this JSON.
     """
 
@@ -155,7 +157,8 @@ class Recalled:
     nothing to do with the query would get); a term that was switched off is not in it. `passage` is the chunk that
     matched best, the whole content when it has one chunk only, and `passage_id` the row it stands in. `duplicates`
     are memories that say nearly the same, folded into this one. `cosine_similarity` is that of the query's vector and
-    the passage's; `tag_similarity` that of the tags', where tags were asked for.
+    the passage's; `tag_similarity` that of the tags', where tags were asked for. `superseded_by` is the memory that has
+    replaced this one.
     """
 
     memory: Memoir
@@ -167,6 +170,7 @@ class Recalled:
     passage: str
     passage_id: UUID
     duplicates: Sequence[UUID] = ()
+    superseded_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,8 @@ class Answer:
     """What a search found, the most relevant first.
 
     `method` is "words" when no vector of the query took part, else "full". `note` says what a person should know of
-    how it was answered, e.g. that the model was not running.
+    how it was answered, e.g. that the model was not running. `respelled` has the words of the query that no memory has,
+    each with the word of a memory that was searched for as well.
     """
 
     query_id: UUID
@@ -182,3 +187,4 @@ class Answer:
     results: Sequence[Recalled]
     method: Literal["full", "words"]
     note: str | None = None
+    respelled: Mapping[str, str] = field(default_factory=dict)

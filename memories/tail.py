@@ -3,7 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
+
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract_iter
 
 from memories.bm25 import kept_length, saturation
 from memories.changes import Snapshot
@@ -61,6 +65,12 @@ class Tail:
     def frequency(self, term: str) -> int:
         """In how many memories a term stands."""
         return len(self._counts.get(term, ()))
+
+    def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
+        """Memories with a term that is, or nearly is, this one."""
+        near = extract_iter(term, list(self._counts), scorer=OSA.distance, score_cutoff=most_errors)
+        memory_ids = dict.fromkeys(memory_id for known, _, _ in near for memory_id in self._counts[known])
+        return list(islice(memory_ids, limit))
 
     def search(self, weights: Mapping[str, float], mean_length: float) -> dict[UUID, float]:
         """BM25 of every memory that has one of the terms, each with the weight given (its rarity is in it)."""

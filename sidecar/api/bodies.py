@@ -109,6 +109,7 @@ class RecalledBody(Told):
     passage: str = Field(description="The chunk that matched best; the whole content when it has one only.")
     passage_id: UUID = Field(description="The row the passage stands in.")
     duplicates: list[UUID] = Field(description="Memories that say nearly the same, folded into this one.")
+    superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
 
 
 class AnswerBody(Told):
@@ -119,6 +120,7 @@ class AnswerBody(Told):
     results: list[RecalledBody]
     method: Literal["full", "words"] = Field(description="words: no vector of the query took part.")
     note: str | None = Field(description="What a person should know of how it was answered.")
+    respelled: dict[str, str] = Field(description="Words that no memory has, each with the word searched for as well.")
 
 
 class PlaceBody(Told):

@@ -78,6 +78,19 @@ def test_what_was_stored_is_found_at_once_by_any_of_its_words(
 
 
 @PLACES
+def test_memories_with_nearly_a_word_are_near_it(connection: Connection, tmp_path: Path, tail_rows: int) -> None:
+    index = LexicalIndex(tmp_path / "index", tail_rows=tail_rows)
+    harbour, _ = remember(connection, "harbour", "the lighthouse keeper")
+    index.catch_up(connection)
+    for misspelt in ("harbuor", "harbou", "harrbour", "harbxur"):
+        assert index.near(misspelt, 1, 10) == [harbour]
+    assert index.near("hrbuor", 1, 10) == []
+    forget(connection, harbour)
+    index.catch_up(connection)
+    assert index.near("harbuor", 1, 10) == []
+
+
+@PLACES
 def test_what_codex_edits_and_deletes_is_found_as_it_stands(
     connection: Connection, tmp_path: Path, tail_rows: int
 ) -> None:

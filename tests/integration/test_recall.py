@@ -202,3 +202,73 @@ def test_what_is_nearly_forgotten_stays_findable(
     answer = memory.search("which dealer bought the zither")
     assert found(answer)[0] == old
     assert 0 < terms_of(answer, old)["retrievability"] < 0.5 * terms_of(answer, fresh)["retrievability"]
+
+
+def test_a_note_is_found_by_its_title_and_other_names(memory: Memory) -> None:
+    filler(memory)
+    names = {"title": "Boat wifi", "aliases": ["JFK", "Kennedy airport"]}
+    note = memory.store("hunter2-is-long-gone", metadata=names)
+    for query in ("wifi", "JFK", "kennedy"):
+        assert found(memory.search(query, 1, words_only=True)) == [note]
+    by_meaning = memory.search("vessel", 1, without=["lexical"]).results[0]
+    assert (
+        by_meaning.memory.id == note and by_meaning.cosine_similarity is not None and by_meaning.cosine_similarity > 0.9
+    )
+
+
+def test_another_name_gives_another_vector(memory: Memory) -> None:
+    filler(memory)
+    note = memory.store("Nothing to see here", metadata={"aliases": ["the garden"]})
+    assert found(memory.search("garden", 1, without=["lexical"])) == [note]
+    memory.edit(note, metadata={"aliases": ["the letter"]})
+    assert found(memory.search("letter", 1, without=["lexical"])) == [note]
+
+
+@pytest.mark.parametrize("asked", ["project", "#Project", "PROJECT/alpha", "work"])
+def test_a_tag_is_found_by_those_above_it_in_any_case(memory: Memory, asked: str) -> None:
+    nested = memory.store("Nested tags", tags=["project/Alpha", "Work"])
+    memory.store("Another project", tags=["projects", "homework"])
+    assert found(memory.search("tags project", filters=Filters(tags=[asked]))) == [nested]
+
+
+def test_a_misspelt_word_finds_what_is_spelt_nearly_so_and_the_answer_says_it(memory: Memory) -> None:
+    filler(memory)
+    allergy = memory.store("Ola is allergic to peanuts.")
+    answer = memory.search("alergic penuts", 1, words_only=True)
+    assert found(answer) == [allergy]
+    assert answer.respelled == {"alergic": "allergic", "penuts": "peanuts"}
+    assert not memory.search("allergic to peanuts", words_only=True).respelled
+    assert not memory.search("qwzzk x17b9 4711", words_only=True).respelled
+
+
+STATE = """
+insert into dreams.memory_states (
+    memory_id, agent, created_at, stability_days, difficulty, last_reviewed_at, review_count, lapse_count, access_count,
+    last_accessed_at, presentation_count, last_presented_at, encoding, association_sum, pinned, semantic_gist, concepts,
+    knowledge_type, abstraction_level, semantic_associations, superseded_by, provenance, consolidation_source
+) values (
+    %(id)s, 'default', now(), 10, 5, now(), 1, 0, 1, now(), 1, now(), .5, 0, false, '', '{}', 'semantic', 1, '{}', %(by)s, '{}', ''
+) on conflict (memory_id) do update set superseded_by = excluded.superseded_by
+"""
+
+
+def supersede(connection: psycopg.Connection[tuple[object, ...]], earlier: UUID, later: UUID) -> None:
+    connection.execute(STATE, {"id": earlier, "by": later})
+
+
+def test_what_was_replaced_comes_after_what_replaced_it_unless_the_past_is_asked_for(
+    memory: Memory, dreamt: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    filler(memory)
+    first, second, third = (
+        memory.store(text) for text in ("I live in Oslo, we live here", "I live in Bergen", "Moved to Umeå")
+    )
+    supersede(dreamt, second, third)
+    supersede(dreamt, first, second)
+    answer = memory.search("Where do I live now?", 3)
+    assert found(answer) == [third, second, first]
+    assert [result.superseded_by for result in answer.results] == [None, third, second]
+    assert all(result.relevance == pytest.approx(sum(result.terms.values())) for result in answer.results)
+    before = found(memory.search("Where did I live before?", 3))
+    assert before.index(first) < before.index(second)
+    assert found(memory.search("Where do I live now?", 3, without=["supersession"]))[0] == first

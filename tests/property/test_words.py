@@ -5,13 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memories.changes import BEGINNING
 from memories.postings import opened, write
 from memories.tail import Tail
-from memories.words import LONGEST_WORD_BYTES, SEPARATOR, row_terms, terms
+from memories.words import LONGEST_WORD_BYTES, SEPARATOR, names, row_terms, terms
 
 ANY = st.text(st.characters(), max_size=200)
 KEPT = st.characters(codec="utf-8", exclude_characters="\0")
@@ -57,5 +58,38 @@ def test_words_are_told_apart_and_put_together() -> None:
     assert terms("Kåhög naïve Straße") == ["kahog", "naiv", "strass"]
     assert terms("水位 ひらがな") == ["水", "位", "ひ", "ら", "が", "な"]
     assert terms("re\u0301sume\u0301 ＦＵＬＬ") == terms("résumé full")
+    assert terms("Αθήνα за́мок مُحَمَّد") == terms("ΑΘΗΝΑ замок محمد")
     assert terms("x" * 10_000) == []
     assert terms("a\ud800b") == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "parts"),
+    [
+        ("initialDelaySeconds", "initial delay seconds"),
+        ("XMLHttpRequest", "xml http request"),
+        ("JSONParser", "json parser"),
+        ("max_retry_count", "max retry count"),
+        ("spring.jpa.show-sql", "spring jpa show sql"),
+    ],
+)
+def test_an_identifier_has_its_parts_and_stays_whole(identifier: str, parts: str) -> None:
+    assert set(terms(parts)) <= set(terms(identifier))
+    assert set(terms(identifier.lower())) <= set(terms(identifier))
+
+
+def test_emoji_are_words() -> None:
+    assert terms("🦜") == terms("parrot")
+    assert terms("👍🏽") == terms("👍") != []
+    assert terms("🇳🇴 ❤️") == terms("Norway, red heart")
+
+
+def test_a_stop_word_with_the_capitals_of_a_name_is_a_word() -> None:
+    assert terms("IT") == terms("Ask the IT desk")[1:2] != []
+    assert set(terms("the Who")) <= set(terms("We saw The Who in 1970"))
+    assert terms("It is who I am. The others are it") == ["other"]
+    assert terms("WHERE IS IT AND WHO HAS IT") == []
+
+
+def test_names_keep_their_letters() -> None:
+    assert names("Anna Will McDonald") == ["anna", "will", "mcdonald"]
