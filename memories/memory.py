@@ -71,7 +71,6 @@ class Memory:
             migrate(self._url)
         self._model = settings().embedding_model
         self._embed = Embedder() if embed is None else embed
-        self._newcomers = Newcomers(self._embed, self._model)
         self._query_vectors: OrderedDict[str, NDArray[numpy.float32]] = OrderedDict()
         self._familiarity = Familiarity(self._model)
         self._lexical: LexicalIndex | None = None
@@ -81,6 +80,7 @@ class Memory:
             name = sha256(store_identity(connection).encode()).hexdigest()[:12]
         self._lexical_folder = settings().dreams_home / "lexical" / name
         self._events = EventWriter(settings().dreams_home / "events" / name)
+        self._newcomers = Newcomers(self._embed, self._model, self._connection, self._has_model)
         self._worker = Worker("dreams-memory", self._work)
         if self._events.has_events:
             self._worker.wake()
@@ -96,6 +96,7 @@ class Memory:
     def close(self) -> None:
         """Brings the events to Postgres and lets go of everything. What cannot be brought, the next `Memory` brings."""
         self._worker.stop(CLOSE_SECONDS)
+        self._newcomers.stop(CLOSE_SECONDS)
         if self._events.has_events:
             try:
                 with self._connection(CLOSE_SECONDS) as connection:
@@ -235,24 +236,23 @@ class Memory:
             notes.extend([note] if note else [])
             return vector
 
-        with self._connection() as connection:
-            if asks_model and is_present:
-                self._newcomers.embed_newest(connection)
-            with beside(self._pool, connection) as second:
-                answer = recall.search(
-                    connection,
-                    second,
-                    self._opened_lexical(),
-                    self._familiarity,
-                    query,
-                    vector_of if asks_model else None,
-                    self._model,
-                    k,
-                    filters,
-                    as_of,
-                    without,
-                    tag_weight,
-                )
+        if asks_model and is_present:
+            self._wait_for_newcomers()
+        with self._connection() as connection, beside(self._pool, connection) as second:
+            answer = recall.search(
+                connection,
+                second,
+                self._opened_lexical(),
+                self._familiarity,
+                query,
+                vector_of if asks_model else None,
+                self._model,
+                k,
+                filters,
+                as_of,
+                without,
+                tag_weight,
+            )
         if record and is_present:
             self.listed(answer, asked_at)
         self._worker.wake()
@@ -343,6 +343,13 @@ class Memory:
                 self._lexical = LexicalIndex(self._lexical_folder)
             return self._lexical
 
+    def _wait_for_newcomers(self) -> None:
+        """No connection waits along: whoever makes the vectors needs one."""
+        with self._connection() as connection:
+            are_waiting = self._newcomers.are_waiting(connection)
+        if are_waiting:
+            self._newcomers.wait()
+
     def _changed(self, memory_id: UUID) -> None:
         self._newcomers.note(memory_id)
         self._worker.wake()
@@ -357,9 +364,6 @@ class Memory:
             self._events.flush(connection)
             if self._events.has_events:
                 self._worker.wake()
-            if self._newcomers.has_noted and self._has_model():
-                while self._newcomers.embed_noted(connection) and not self._worker.is_stopping:
-                    self._events.flush(connection)
             if self._lexical is not None:
                 self._lexical.settle(connection)
 

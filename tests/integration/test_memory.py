@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from uuid import UUID, uuid4
 
 import numpy
@@ -46,6 +46,19 @@ class WordEmbedder:
         for word in text.lower().split():
             vector[sum(word.encode()) % 64] += 1
         return vector / numpy.linalg.norm(vector)
+
+
+class SlowReader(WordEmbedder):
+    """Reads no long text before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_read = Event()
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        if any(len(text) > 1000 for text in texts):
+            assert self.may_read.wait(120)
+        return super().__call__(texts)
 
 
 def unreachable(texts: Sequence[str]) -> Vectors:
@@ -100,6 +113,22 @@ def test_vectors_come_by_themselves_after_a_store(memory: Memory) -> None:
     assert eventually(lambda: fetch("select count(*) from memories where embedding_vector is null") == [(0,)], 20)
     rows = fetch("select distinct embedding_model, abs(vector_magnitude - 1) < 1e-4 from memories")
     assert rows == [(settings().embedding_model, True)]
+
+
+def test_a_long_text_stalls_no_search_and_loses_nothing(store_url: str) -> None:
+    embedder = SlowReader()
+    with Memory(embed=embedder) as memory, ThreadPoolExecutor(8) as askers:
+        boat = memory.store("the boat lies in the harbour")
+        assert eventually(lambda: fetch("select count(*) from memories where embedding_vector is null") == [(0,)])
+        book = memory.store(BOOK * 15)
+        queries = [f"harbour wall {number}" for number in range(8)]
+        answers = [asked.result(60) for asked in [askers.submit(memory.search, query) for query in queries]]
+        assert all({result.memory.id for result in answer.results} == {book, boat} for answer in answers)
+        assert {answer.method for answer in answers} == {"full"}
+        embedder.may_read.set()
+        assert eventually(lambda: fetch("select count(*) from memories where embedding_vector is null") == [(0,)])
+    assert max(map(len, embedder.asked)) <= 8
+    assert max(len(texts) for texts in embedder.asked if len(texts[0]) > 4000) == 1
 
 
 def test_a_store_starts_no_model(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
