@@ -15,8 +15,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
     {
         "jsonl": Source("JSON lines: a file, a folder, or - for standard input", jsonl.read, jsonl.size_bytes),
         "markdown": Source("Markdown notes: an Obsidian vault, a folder or a file", markdown.read, markdown.size_bytes),
-        "chatgpt": Source("a ChatGPT export: its zip or conversations.json", chatgpt.read, chatgpt.size_bytes),
-        "claude": Source("a Claude export: its zip or conversations.json", claude.read, claude.size_bytes),
+        "chatgpt": Source("a ChatGPT export: its zip, folder or one conversation", chatgpt.read, chatgpt.size_bytes),
+        "claude": Source("a Claude export: its zip, folder or one conversation", claude.read, claude.size_bytes),
         "git": Source("a git history: one memory for each commit", git.read, git.size_bytes),
         "sample": Source("the sample of Codex Dreams, its dates moved to this week", sample.read, jsonl.size_bytes),
     }

@@ -56,12 +56,17 @@ class Cutter:
 
 def begins_array(stream: io.BufferedReader) -> bool:
     """Whether the next thing is an array, which is then open: blanks and a byte order mark before it are consumed."""
+    return first_byte(stream) == b"["
+
+
+def first_byte(stream: io.BufferedReader) -> bytes:
+    """The first byte after blanks and a byte order mark, consumed like them; empty where there is none."""
     if stream.peek(len(UTF8_MARK)).startswith(UTF8_MARK):
         stream.read(len(UTF8_MARK))
     byte = stream.read(1)
     while byte and byte in BLANKS:
         byte = stream.read(1)
-    return byte == b"["
+    return byte
 
 
 def elements(stream: io.BufferedReader, limit_bytes: int = LINE_LIMIT_BYTES) -> Iterator[bytes | None]:

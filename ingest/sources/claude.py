@@ -1,16 +1,20 @@
-"""A Claude export: every message of every conversation, and the text of what was attached."""
+"""A Claude export: every message of every conversation, what was attached and made, and what lies beside them."""
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from ingest.sources.archive import Conversation, conversations, parts
+from ingest.sources.archive import Conversation, conversations, left_out, read_parts
+from ingest.sources.claude_account import read_memories, read_project
+from ingest.sources.claude_message import contents
+from ingest.sources.export import Part, export, is_read
 from ingest.sources.fields import Fields, as_fields, as_items, as_text
 from ingest.sources.instant import instant_or_none
 from ingest.sources.source import OnBytes, Record, ignore
 from ingest.sources.value import counts, storable, storable_text
-from memories.records import Document, Rejected
+from memories.records import Document, LeftOut, Rejected
 
 SOURCE = "claude"
 ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
@@ -18,17 +22,31 @@ ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
 
 def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
     """One document for each message that has text, and one for each attachment whose text was extracted."""
-    found = conversations(path, "chat_messages", on_bytes)
-    return (
-        record for each in found for record in (read_conversation(each) if isinstance(each, Conversation) else [each])
-    )
+    found = export(path)
+    told = conversations(path, found, "chat_messages", on_bytes)
+    return chain(chain.from_iterable(map(read_conversation, told)), read_besides(found.besides, on_bytes))
+
+
+def read_besides(besides: list[Part], on_bytes: OnBytes) -> Iterator[Record]:
+    """Projects and memories; the rest is left out."""
+    for each in read_parts([part for part in besides if is_read(part)], on_bytes):
+        if isinstance(each, Rejected):
+            yield each
+        elif "conversations_memory" in each.fields or "project_memories" in each.fields:
+            yield from read_memories(*each)
+        else:
+            yield from read_project(*each)
+    yield from left_out([part for part in besides if not is_read(part)])
 
 
 def size_bytes(path: Path) -> int | None:
-    return sum(each.size_bytes for each in parts(path))
+    return export(path).size_bytes
 
 
-def read_conversation(conversation: Conversation) -> Iterator[Record]:
+def read_conversation(conversation: Conversation | Rejected) -> Iterator[Record]:
+    if isinstance(conversation, Rejected):
+        yield conversation
+        return
     where, fields = conversation
     if not as_text(fields.get("uuid")) or not isinstance(fields.get("chat_messages"), list):
         yield Rejected(where, 'it has no "uuid" or no "chat_messages".')
@@ -42,37 +60,37 @@ def read_conversation(conversation: Conversation) -> Iterator[Record]:
             yield Rejected(f"{where}, message {number}", f"{error}.")
 
 
-def read_message(conversation: Fields, message: Fields, identifiers: set[str]) -> Iterator[Document]:
+def read_message(conversation: Fields, message: Fields, identifiers: set[str]) -> Iterator[Record]:
     if not as_text(message.get("uuid")):
         raise ValueError('it has no "uuid"')
     role = ROLES.get(as_text(message.get("sender")))
     if role is None:
+        yield LeftOut("messages of unknown roles")
         return
     # the parent of a first message is a placeholder that names no message
     parent = as_text(message.get("parent_message_uuid"))
     about: dict[str, object] = {"role": role}
     if parent in identifiers:
         about["parent_message_id"] = parent
-    file_names = [
-        name for each in as_items(message.get("files")) if (name := as_text(as_fields(each).get("file_name")))
-    ]
-    text = message_text(message)
-    if text.strip():
-        yield document(conversation, message, "", text, about | ({"files": file_names} if file_names else {}))
-    for number, each in enumerate(as_items(message.get("attachments"))):
-        attachment = as_fields(each)
-        extracted = as_text(attachment.get("extracted_content"))
-        if extracted.strip():
-            named = {"attachment": as_text(attachment.get("file_name")), "message_id": message["uuid"]}
-            yield document(conversation, message, f"/attachment/{number}", extracted, about | named)
+    said = contents(message)
+    known = {"files": list(said.files), "links": list(said.links)}
+    if said.text.strip():
+        yield document(conversation, message, "", said.text, about | {key: each for key, each in known.items() if each})
+    for number, attached in attachments(message):
+        named = {"attachment": as_text(attached.get("file_name")), "message_id": message["uuid"]}
+        text = as_text(attached.get("extracted_content"))
+        yield document(conversation, message, f"/attachment/{number}", text, about | named)
+    for number, made in enumerate(said.made):
+        named = {"title": made.name, "message_id": message["uuid"]}
+        yield document(conversation, message, f"/made/{number}", made.text, about | named)
+    yield from (LeftOut(kind, count) for kind, count in said.left_out.items())
 
 
-def message_text(message: Fields) -> str:
-    """The text blocks, without thinking and tools; older exports have a plain `text` alone."""
-    blocks = [as_fields(each) for each in as_items(message.get("content"))]
-    if not blocks:
-        return as_text(message.get("text"))
-    return "\n\n".join(text for each in blocks if each.get("type") == "text" and (text := as_text(each.get("text"))))
+def attachments(message: Fields) -> Iterator[tuple[int, Fields]]:
+    """Each attachment whose text was extracted, and its number."""
+    for number, each in enumerate(map(as_fields, as_items(message.get("attachments")))):
+        if as_text(each.get("extracted_content")).strip():
+            yield number, each
 
 
 def document(conversation: Fields, message: Fields, suffix: str, text: str, about: Fields) -> Document:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from ingest.sources.git_people import MAILMAP_LIMIT_BYTES, Mailmap, Person, people
 from ingest.sources.instant import instant_or_none
 from ingest.sources.source import OnBytes, Record, ignore
 from ingest.sources.stream import check_readable, display
 from ingest.sources.value import counts, storable_text
 from memories.errors import SourceError
-from memories.records import Document, Rejected
+from memories.records import Document, Rejected, Remark
 
 SOURCE = "git"
 FILES_IN_CONTEXT = 20
@@ -28,6 +29,7 @@ SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
         "core.hooksPath=/dev/null",
         "log.showSignature=false",
         "log.showRoot=true",
+        "log.mailmap=false",
         "protocol.allow=never",
         "i18n.logOutputEncoding=UTF-8",
     )
@@ -36,7 +38,7 @@ SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
 # every record begins with an empty token, which no file name can be
 LOG_OPTIONS = [
     *("-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--diff-merges=off"),
-    *("-O/dev/null", "--format=%x00%H%x00%at%x00%ct%x00%an%x00%B%x00", "HEAD", "--"),
+    *("-O/dev/null", "--format=%x00%H%x00%at%x00%ct%x00%an%x00%ae%x00%B%x00", "HEAD", "--"),
 ]
 
 
@@ -45,7 +47,9 @@ def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
     check_readable(path)
     repository = repository_name(path)
     head = command(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    return read_log(path, repository, on_bytes) if head.returncode == 0 else iter(())
+    if head.returncode != 0:
+        return iter([Remark(display(path), "the repository has 0 commits yet, so there is nothing to remember.")])
+    return read_log(path, repository, on_bytes)
 
 
 def size_bytes(path: Path) -> int | None:
@@ -94,12 +98,22 @@ def repository_name(path: Path) -> str:
     return display(Path((folder.parent if folder.name == ".git" else folder).name)).removesuffix(".git")
 
 
+def mailmap(path: Path) -> Mailmap:
+    """The .mailmap of HEAD, never one elsewhere that a configuration names."""
+    name = "HEAD:.mailmap"
+    size = seconds(command(path, "cat-file", "-s", name).stdout)
+    if size is None or size > MAILMAP_LIMIT_BYTES:
+        return Mailmap()
+    return Mailmap(decoded(command(path, "cat-file", "blob", name).stdout)[0])
+
+
 def read_log(path: Path, repository: str, on_bytes: OnBytes) -> Iterator[Record]:
+    known = mailmap(path)
     with tempfile.TemporaryFile() as complaints, started(path, complaints, "log", *LOG_OPTIONS) as process:
         found = tokens(cast(IO[bytes], process.stdout), on_bytes)
         for token in found:
             if token:
-                yield read_commit(repository, token.decode("ascii"), found)
+                yield read_commit(repository, token.decode("ascii"), found, known)
         if process.wait() != 0:
             complaints.seek(0)
             reason = complaints.read().decode("utf-8", "replace").strip().partition("\n")[0]
@@ -117,14 +131,15 @@ def tokens(stream: IO[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
         yield rest
 
 
-def read_commit(repository: str, commit: str, found: Iterator[bytes]) -> Document | Rejected:
-    authored, committed, author, message, _ = (next(found, b"") for _ in range(5))
+def read_commit(repository: str, commit: str, found: Iterator[bytes], known: Mailmap) -> Document | Rejected:
+    authored, committed, author, address, message, _ = (next(found, b"") for _ in range(6))
     files, file_count = changed_files(found)
     replaced: Counter[str] = Counter()
     content, encoding = decoded(message)
     content = storable_text(content.rstrip("\n"), replaced)
     if not content.strip():
         return Rejected(f"{repository}, commit {commit}", "it has no message.")
+    person = Person(*(storable_text(decoded(each)[0], Counter()) for each in (author, address)))
     return Document(
         source=SOURCE,
         native_id=commit,
@@ -135,7 +150,8 @@ def read_commit(repository: str, commit: str, found: Iterator[bytes]) -> Documen
             "channel": SOURCE,
             "repository": repository,
             "commit": commit,
-            "author": storable_text(decoded(author)[0], Counter()),
+            "author": known.name(person),
+            "people": people(person, content, known),
             "files": files,
             "file_count": file_count,
             **({} if encoding == "utf-8" else {"decoded_as": encoding}),

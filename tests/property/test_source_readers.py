@@ -14,8 +14,9 @@ from ingest.sources import Record, chatgpt, claude, jsonl, markdown
 from ingest.sources.array import begins_array, elements
 from ingest.sources.source import ignore
 from ingest.sources.stream import Counted
+from ingest.sources.written_date import written_date
 from memories.errors import SourceError
-from memories.records import Document, Event, Rejected
+from memories.records import Document, Event, LeftOut, Rejected, Remark
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -39,6 +40,13 @@ def read_bytes(read: Callable[[Path], Iterator[Record]], data: bytes, name: str)
 
 def check_storable(record: Record) -> None:
     """Text goes to Postgres as UTF-8 without NUL, metadata as JSON, and identities can be computed."""
+    if isinstance(record, LeftOut):
+        assert record.kind and record.count > 0
+        return
+    if isinstance(record, Remark):
+        (record.where + record.sentence).encode()
+        assert record.sentence.endswith(".") and len(record.sentence) < 400
+        return
     if isinstance(record, Rejected):
         (record.where + record.reason).encode()
         assert record.reason.endswith(".") and len(record.reason) < 400
@@ -131,7 +139,7 @@ def test_every_spoken_message_of_any_tree_comes_exactly_once(conversations: list
         if node["message"] and node["message"]["author"]["role"] in ("user", "assistant")
     ]
     assert sorted(record.native_id for record in records if isinstance(record, Document)) == sorted(spoken)
-    assert len(records) == len(spoken)
+    assert not any(isinstance(record, Rejected) for record in records)
 
 
 @EXAMPLES
@@ -154,3 +162,56 @@ def test_no_front_matter_loses_the_text(front_matter: str, body: str) -> None:
     check_storable(record)
     assert isinstance(record, Document)
     assert record.content.endswith(f"first {body}".replace("\0", "␀"))
+
+
+BLOCKS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "voice_note", "tool_use", "tool_result", "thinking", "flag"])},
+    optional={"text": JSON, "title": JSON, "citations": JSON, "name": JSON}
+    | {"input": st.fixed_dictionaries({}, optional=dict.fromkeys(("content", "file_text", "title", "path"), JSON))},
+)
+REFERENCES = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("matched_text", "alt", "items", "title", "url", "start_ix", "end_ix", "metadata"), JSON
+        ),
+    ),
+    max_size=3,
+)
+MARKED = st.text(st.sampled_from('\ue200\ue201\ue202ab["],【1†】'), max_size=30)
+
+
+@EXAMPLES
+@given(st.lists(BLOCKS | JSON, max_size=5), REFERENCES, st.lists(MARKED | JSON, max_size=3), JSON)
+def test_whatever_messages_hold_they_are_read_or_counted(
+    blocks: list[Any], references: list[Any], parts: list[Any], attached: Any
+) -> None:
+    about = {"content_references": references, "citations": references, "attachments": [attached, {"name": attached}]}
+    content = {"content_type": "multimodal_text", "parts": parts}
+    said = {"author": {"role": "user"}, "content": content, "metadata": about}
+    asked = {"uuid": "m", "sender": "human", "content": blocks, "files": [attached], "attachments": [attached]}
+    conversation = {"id": "x", "uuid": "x", "mapping": {"m": {"message": said}}, "chat_messages": [asked]}
+    for read in (chatgpt.read, claude.read):
+        for record in read_bytes(read, json.dumps(conversation).encode(), "conversations.json"):
+            check_storable(record)
+            assert not isinstance(record, Document) or "\ue200" not in record.content or read is claude.read
+
+
+@EXAMPLES
+@given(
+    JSON
+    | st.text(max_size=40)
+    | st.from_regex(r"[0-9]{1,4}[-/. ][0-9A-Za-z]{1,4}[-/. ][0-9]{1,4}( [0-9:]{1,8})?", fullmatch=True)
+)
+def test_whatever_stands_for_a_date_is_a_date_or_none(value: Any) -> None:
+    date = written_date(value)
+    assert date is None or date.day_first or date.month_first
+
+
+@EXAMPLES
+@given(JSON, st.sampled_from(["n.canvas", "n.excalidraw", "n.excalidraw.md"]))
+def test_any_drawing_is_read_left_out_or_rejected(value: Any, name: str) -> None:
+    data = json.dumps({"nodes": value, "elements": [value, {"text": value}]} if name.endswith(".canvas") else value)
+    text = f"---\nexcalidraw-plugin: parsed\n---\n{data}\n%%\n## Drawing\n{data}" if name.endswith(".md") else data
+    for record in read_bytes(markdown.read, text.encode(), name):
+        check_storable(record)

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from ingest.sources import chatgpt, claude, size_bytes
 from memories.errors import SourceError
-from memories.records import Document, Rejected
+from memories.records import Document, LeftOut, Rejected
 
 
 def message(role: str, *parts: object, kind: str = "text", **more: Any) -> dict[str, Any]:
@@ -117,7 +118,9 @@ def test_zip_folder_and_file_give_the_same(tmp_path: Path) -> None:
         zipped.writestr("__MACOSX/._conversations.json", "noise")
     counted: list[int] = []
     found = [each for each in chatgpt.read(archive, on_bytes=counted.append) if isinstance(each, Document)]
-    assert len(found) == 6 and found[:3] == list(chatgpt.read(path)) == list(chatgpt.read(tmp_path))
+    assert len(found) == 6
+    for other in (path, tmp_path):
+        assert found[:3] == [each for each in chatgpt.read(other) if isinstance(each, Document)]
     assert sum(counted) == size_bytes("chatgpt", archive)
 
 
@@ -133,7 +136,7 @@ def test_a_faulty_conversation_costs_only_itself(tmp_path: Path) -> None:
         b'{"n": ' + b"1" * 5000 + b"}",
     ]
     path.write_bytes(b"\xef\xbb\xbf [" + b",".join([*faults, good]) + b"]")
-    records = list(chatgpt.read(path))
+    records = [each for each in chatgpt.read(path) if not isinstance(each, LeftOut)]
     assert [type(each) for each in records] == [Rejected] * len(faults) + [Document] * 3
     assert isinstance(records[1], Rejected) and records[1].where == f"{path}, conversation 2"
 
@@ -141,7 +144,7 @@ def test_a_faulty_conversation_costs_only_itself(tmp_path: Path) -> None:
 def test_a_file_that_breaks_off_gives_what_came_before(tmp_path: Path) -> None:
     path = written(tmp_path, TREE, TREE)
     path.write_bytes(path.read_bytes()[:-200])
-    *kept, last = chatgpt.read(path)
+    *kept, last = (each for each in chatgpt.read(path) if not isinstance(each, LeftOut))
     assert len(kept) == 3
     assert isinstance(last, Rejected) and last.where.endswith("after conversation 1")
 
@@ -168,7 +171,7 @@ def test_unsuitable_files_are_refused_at_once(tmp_path: Path) -> None:
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 nothing more")
     single = tmp_path / "single.json"
-    single.write_text('{"mapping": {}}')
+    single.write_text('"mapping"')
     other = tmp_path / "other.json"
     other.write_text('[{"uuid": "u", "chat_messages": []}]')
     bomb = archive("bomb.zip", "conversations.json", b"[" + b" " * 101 * 1024 * 1024 + b"]")
@@ -179,3 +182,137 @@ def test_unsuitable_files_are_refused_at_once(tmp_path: Path) -> None:
         chatgpt.read(other)
     with pytest.raises(SourceError, match="try the source chatgpt"):
         claude.read(written(tmp_path, TREE))
+
+
+def test_markers_become_links_and_names(tmp_path: Path) -> None:
+    def marker(*words: str) -> str:
+        return "\ue200" + "\ue202".join(words) + "\ue201"
+
+    page = {"title": "Roses [all]", "url": "https://a.test"}
+    references = [
+        {
+            "matched_text": marker("cite", "turn0search0"),
+            "type": "grouped_webpages",
+            "items": [page],
+            "alt": "([Roses](https://a.test))",
+        },
+        {"matched_text": marker("cite", "turn0search1"), "items": [page, {"url": "https://b.test"}, page, 7]},
+        {"matched_text": marker("filecite", "turn0file0"), "type": "file", "name": "soil.pdf"},
+        {"matched_text": marker("navlist", "x"), "type": "hidden", "alt": None},
+        {"matched_text": " ", "type": "sources_footnote", "alt": ""},
+        "stray",
+    ]
+    cities = marker('entity["city","Oslo","capital of Norway"]') + marker("entity[")
+    text = (
+        f"Prune{marker('cite', 'turn0search0')} in March {marker('cite', 'turn0search1')}, see {marker('filecite', 'turn0file0')}."
+        f"{marker('navlist', 'x')}{marker('image_group', '{}')} In {cities}\ue203 fine【1†source】 and 【2†source】"
+    )
+    start = text.index("【1")
+    old = {"start_ix": start, "end_ix": start + 10, "metadata": {"title": "Old", "url": "https://c.test"}}
+    said = message(
+        "assistant", text, metadata={"content_references": references, "citations": [old, {"start_ix": "x"}]}
+    )
+    (found,) = documents(written(tmp_path, conversation(a=node(None, said)))).values()
+    assert found.content == (
+        "Prune([Roses](https://a.test)) in March ([Roses (all)](https://a.test), https://b.test), see soil.pdf."
+        " In Oslo fine([Old](https://c.test)) and 【2†source】"
+    )
+
+
+def test_canvases_are_documents_and_files_leave_their_names(tmp_path: Path) -> None:
+    create = json.dumps({"name": "Plan", "type": "document", "content": "Roses"})
+    update = json.dumps({"updates": [{"pattern": ".*", "replacement": "Thyme"}, {}]})
+    image = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1"}
+    audio = {"content_type": "audio_asset_pointer", "asset_pointer": "sediment://file-2"}
+    spoken = {"content_type": "audio_transcription", "text": "aloud"}
+    attached = {"attachments": [{"id": "file-1", "name": "rose.jpg"}, {"id": "file-3", "name": "soil.pdf"}, 7]}
+    path = written(
+        tmp_path,
+        conversation(
+            made=node(None, message("assistant", create, kind="code", recipient="canmore.create_textdoc")),
+            changed=node(None, message("assistant", update, kind="code", recipient="canmore.update_textdoc")),
+            broken=node(None, message("assistant", "{no", kind="code", recipient="canmore.update_textdoc")),
+            files=node(None, message("user", image, "", kind="multimodal_text", metadata=attached)),
+            both=node(None, message("user", "look", metadata=attached)),
+            nameless=node(None, message("user", image, kind="multimodal_text")),
+            recorded=node(None, message("user", audio, kind="multimodal_text")),
+            heard=node(None, message("user", audio, spoken, kind="multimodal_text")),
+            call=node(None, message("assistant", "search()", recipient="browser")),
+            result=node(None, message("tool", "noise")),
+            thought=node(None, message("assistant", "hm", kind="thoughts")),
+            odd=node(None, message("assistant", "hm", kind="hologram")),
+        ),
+    )
+    found = documents(path)
+    assert {key.removeprefix("c1/"): each.content for key, each in found.items()} == {
+        "made": "Plan\n\nRoses",
+        "changed": "Thyme",
+        "broken": "{no",
+        "files": "[picture: rose.jpg]\n[file: soil.pdf]",
+        "both": "look",
+        "nameless": "[picture: file-1]",
+        "recorded": "[recording: file-2]",
+        "heard": "aloud",
+    }
+    assert found["c1/files"].metadata["files"] == found["c1/both"].metadata["files"] == ["rose.jpg", "soil.pdf"]
+    kinds = sorted(each.kind for each in chatgpt.read(path) if isinstance(each, LeftOut))
+    assert kinds == ["messages of unknown kinds", "thoughts", "tool calls", "tool results"]
+
+
+def test_one_conversation_by_itself_and_exports_deeper_down(tmp_path: Path) -> None:
+    expected = list(documents(written(tmp_path, TREE)).values())
+    (tmp_path / "conversations.json").unlink()
+    alone = tmp_path / "alone" / "talk.json"
+    alone.parent.mkdir()
+    alone.write_text("\ufeff " + json.dumps(TREE))
+    deep = tmp_path / "deep" / "export" / "inner"
+    deep.mkdir(parents=True)
+    (deep / "conversations-000.json").write_text(json.dumps([TREE]))
+    (deep / "user.json").write_text("{}")
+    with zipfile.ZipFile(tmp_path / "deep" / "foreign.zip", "w") as zipped:
+        zipped.writestr("photo.jpg", "x")
+    for path in (alone, tmp_path / "deep"):
+        assert list(documents(path).values()) == expected
+    assert LeftOut("user.json") in list(chatgpt.read(tmp_path / "deep"))
+
+
+def bomb(path: Path, method: int, entries: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", method) as zipped:
+        for name, data in entries.items():
+            zipped.writestr(name, data)
+    return path
+
+
+def test_zip_bombs_are_refused_in_a_sentence_and_little_memory(tmp_path: Path) -> None:
+    blanks = b"[" + b" " * 20_000_000 + b"]"
+    inner = bomb(tmp_path / "inner.zip", zipfile.ZIP_DEFLATED, {"conversations.json": blanks}).read_bytes()
+    many = {f"conversations-{number}.json": blanks for number in range(6)}
+    lying = bomb(tmp_path / "lying.zip", zipfile.ZIP_BZIP2, {"conversations.json": b" " * 50_000_000})
+    data = bytearray(lying.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")
+    lying.write_bytes(bytes(data))
+    crowded = tmp_path / "crowded.zip"
+    crowded.write_bytes(
+        b"PK\x03\x04" + b"\0" * 20_000_000 + b"PK\x05\x06" + b"\0" * 8 + (18_000_000).to_bytes(4, "little") + b"\0" * 6
+    )
+    bombs = [
+        bomb(tmp_path / "nested.zip", zipfile.ZIP_STORED, {"conversations.zip": inner}),
+        bomb(tmp_path / "many.zip", zipfile.ZIP_DEFLATED, many),
+        bomb(tmp_path / "unusual.zip", zipfile.ZIP_LZMA, {"conversations.json": b"[]"}),
+        lying,
+        crowded,
+    ]
+    tracemalloc.start()
+    for path in bombs:
+        with pytest.raises(SourceError, match=path.name):
+            chatgpt.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_a_conversation_of_too_many_values_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    path.write_bytes(b"[" + json.dumps(TREE).encode() + b", {" + b'"x":[' + b"0," * 4_000_001 + b"0]}]")
+    *_, last = chatgpt.read(path)
+    assert isinstance(last, Rejected) and "4000000 values" in last.reason

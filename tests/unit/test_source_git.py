@@ -7,7 +7,7 @@ import pytest
 
 from ingest.sources import git
 from memories.errors import SourceError
-from memories.records import Document, Rejected
+from memories.records import Document, Rejected, Remark
 
 WHO = {
     "GIT_AUTHOR_NAME": "Ana Ünal",
@@ -58,6 +58,7 @@ def test_a_commit_is_one_memory(repository: Path) -> None:
             "repository": "garden",
             "commit": commit_hash,
             "author": "Ana Ünal",
+            "people": ["Ana Ünal"],
             "files": ["a.txt", "line\nbreak ü"],
             "file_count": 2,
         },
@@ -103,8 +104,33 @@ def test_messages_that_are_not_utf8_or_empty(repository: Path) -> None:
     assert isinstance(rejected, Rejected) and "no message" in rejected.reason
 
 
-def test_an_empty_repository_has_no_memories(repository: Path) -> None:
-    assert list(git.read(repository)) == []
+def test_an_empty_repository_says_so(repository: Path) -> None:
+    (remark,) = git.read(repository)
+    assert isinstance(remark, Remark) and "0 commits yet" in remark.sentence
+
+
+def test_everyone_who_took_part_is_kept_under_the_name_of_the_mailmap(repository: Path) -> None:
+    mailmap = "# <x>\nAna Maria Ünal <ana@new> <A@x>\nBo Li <bo@work>\nZoe <z@z> bot <shared@x>\n<only@address> <c@d>\n"
+    message = (
+        b"Plant roses\n\nSee Goodbye: no. Standby: none\n\nCo-authored-by: bo <bo@WORK>\nReviewed-By: Cy D <c@d>, bot <shared@x>\n"
+        b"Signed-off-by: Ana U <a@x>\nTested-by: Grace\nFixed-by: https://x.test/1\nReported-by: \nacked-by: <e@f>\n"
+    )
+    commit(repository, b"mail", {".mailmap": mailmap})
+    commit(repository, message, {"a": "1"})
+    memory, _ = read(repository)
+    assert memory.metadata["author"] == "Ana Maria Ünal"
+    assert memory.metadata["people"] == ["Ana Maria Ünal", "Bo Li", "Cy D", "Zoe", "Grace", "e@f"]
+
+
+@pytest.mark.parametrize("mailmap", ["\xff\0<<>>", "<" * 100_000, "a <b>" * 50_000, "x\n" * 600_000])
+def test_a_hostile_mailmap_harms_nothing(repository: Path, tmp_path: Path, mailmap: str) -> None:
+    commit(repository, b"one", {".mailmap": mailmap})
+    (tmp_path / "elsewhere").write_text("Mallory <m@m> <a@x>\n")
+    run(repository, "config", "mailmap.file", str(tmp_path / "elsewhere"))
+    (repository / ".mailmap").unlink()
+    os.mkfifo(repository / ".mailmap")
+    (memory,) = read(repository)
+    assert memory.metadata["people"] == ["Ana Ünal"]
 
 
 def test_bare_repositories_and_folders_inside(repository: Path, tmp_path: Path) -> None:

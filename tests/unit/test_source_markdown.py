@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -317,3 +318,51 @@ def test_the_vault_shows_the_order_of_day_and_month(tmp_path: Path, other: str, 
     assert any(isinstance(each, Remark) for each in markdown.read(root)) == (other == "2019-12-25")
     (alone,) = (each for each in markdown.read(root / "a.md") if isinstance(each, Document))
     assert alone.native_id == "Brain/a.md"
+
+
+def git(root: Path, *words: str, date: str = "2020-01-01T00:00:00Z") -> None:
+    who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@x")
+    dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+    environment = {"PATH": os.defpath, "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", **who, **dates}
+    subprocess.run(["git", "-C", str(root), *words], env=environment, check=True, capture_output=True)
+
+
+def test_a_vault_in_git_has_its_dates_there(tmp_path: Path) -> None:
+    notes = {
+        "kept.md": "kept",
+        "moved.md": "moved\nthere",
+        "changed.md": "old",
+        "dated.md": "---\ncreated: 2019-05-05\n---\nx",
+    }
+    root = vault(tmp_path, {f"notes/{name}": text for name, text in notes.items()})
+    trace, script = tmp_path / "ran", tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {trace}\n")
+    script.chmod(0o755)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    git(root, "mv", "notes/moved.md", "notes/ümlaut.md")
+    (root / "notes/kept.md").write_text("kept\nlonger")
+    git(root, "commit", "-qam", "two", date="2021-01-01T00:00:00Z")
+    git(root, "commit", "-q", "--allow-empty", "-m", "three", date="2022-01-01T00:00:00Z")
+    for key in ("filter.x.clean", "core.fsmonitor", "diff.external", "core.pager"):
+        git(root, "config", key, str(script))
+    (root / "notes/.gitattributes").write_text("* filter=x diff=x\n")
+    (root / "notes/changed.md").write_text("new")
+    (root / "notes/new.md").write_text("new and never committed")
+    for path in root.rglob("*.md"):
+        os.utime(path, (CHANGED_AT.timestamp(), CHANGED_AT.timestamp()))
+    found = {
+        Path(each.native_id).name: (each.created_at, each.updated_at)
+        for each in markdown.read(root / "notes")
+        if isinstance(each, Document)
+    }
+    first, second = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
+    assert found == {
+        "kept.md": (first, second),
+        "ümlaut.md": (first, second),
+        "changed.md": (first, CHANGED_AT),
+        "new.md": (CHANGED_AT, None),
+        "dated.md": (datetime(2019, 5, 5, tzinfo=UTC), first),
+    }
+    assert not trace.exists()

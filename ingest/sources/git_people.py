@@ -1,0 +1,56 @@
+"""The people of a commit: its author and those whom its message names, as the repository's .mailmap calls them."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Co-authored-by, Reviewed-by, Signed-off-by and whatever else ends so
+TRAILER = re.compile(
+    r"^[ \t]*(?:[A-Za-z][A-Za-z-]*-by|(?:Co-)?Authors?)[ \t]*:[ \t]*(\S.*)$", re.MULTILINE | re.IGNORECASE
+)
+IDENTITY = re.compile(r"([^<>,]*)<([^<>]*)>")
+NAME_LIMIT = 100
+MAILMAP_LIMIT_BYTES = 1024 * 1024
+
+
+class Person(NamedTuple):
+    name: str
+    address: str
+
+
+class Mailmap:
+    """Proper names and addresses for those that commits have; whatever else a file says is passed over."""
+
+    def __init__(self, text: str = "") -> None:
+        self.names: dict[tuple[str, str | None], str] = {}
+        for line in text.splitlines():
+            self.add(line)
+
+    def add(self, line: str) -> None:
+        found = [Person(name.strip(), address.strip().lower()) for name, address in IDENTITY.findall(line)]
+        if line.lstrip().startswith("#") or not found or not found[0].name:
+            return
+        if len(found) == 1:
+            self.names[found[0].address, None] = found[0].name
+        else:
+            self.names[found[1].address, found[1].name.lower() or None] = found[0].name
+
+    def name(self, person: Person) -> str:
+        address = person.address.lower()
+        proper = self.names.get((address, person.name.lower())) or self.names.get((address, None))
+        return proper or person.name or person.address
+
+
+def people(author: Person, message: str, mailmap: Mailmap) -> list[str]:
+    """Each name once, the author first."""
+    names = (mailmap.name(each) for each in (author, *mentioned(message)))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def mentioned(message: str) -> Iterator[Person]:
+    """Those whom the trailers of a message name, with an address or without."""
+    for value in TRAILER.findall(message):
+        found = [Person(name.strip(), address.strip()) for name, address in IDENTITY.findall(value)]
+        if not found and "://" not in value:
+            found = [Person(value.strip(), "")]
+        yield from (each for each in found if max(map(len, each)) <= NAME_LIMIT)
