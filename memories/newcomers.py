@@ -117,8 +117,8 @@ class Newcomers:
 def _step(batch: Batch) -> Batch:
     """The first of a batch, and those after it that are short enough to go along."""
     characters = 0
-    for count, (_, content) in enumerate(batch[:STEP_MEMORIES]):
-        characters += len(content)
+    for count, waiting in enumerate(batch[:STEP_MEMORIES]):
+        characters += len(waiting.text)
         if count and characters > STEP_CHARACTERS:
             return batch[:count]
     return batch[:STEP_MEMORIES]
