@@ -34,10 +34,10 @@ def drawing(text: str) -> Drawing:
     """What a .canvas or .excalidraw file says; `ValueError` where it is no JSON object."""
     try:
         value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no drawing in JSON ({error})") from error
     if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
+        raise ValueError("it is no drawing: a JSON object is expected")
     elements = [as_fields(each) for key in ("nodes", "edges", "elements") for each in as_items(value.get(key))]
     said = [line for each in elements if not each.get("isDeleted") and (line := element_text(each).strip())]
     links = (as_text(each.get("file")) or as_text(each.get("url")) for each in elements)

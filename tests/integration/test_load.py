@@ -1,5 +1,6 @@
 """Loading: what is new, edited, known, forgotten; twice changes nothing; interrupted goes on."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 from ingest import sources
 from ingest.load import BATCH_RECORDS, load
 from memories.database import Connection, connect
-from memories.records import Document, Event, Rejected
+from memories.records import Document, Event, LeftOut, Rejected, Remark
 from memories.write import forget
 
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -171,3 +172,13 @@ def test_any_script_and_any_date_is_kept_verbatim(connection: Connection) -> Non
     load(connection, [replace(document(text, text), created_at=dates[place % 2]) for place, text in enumerate(texts)])
     assert set(contents(connection)) == set(texts)
     assert {row[0] for row in connection.execute("select created_at from memories")} == set(dates)
+
+
+def test_what_is_left_out_and_remarked_is_in_the_summary(connection: Connection) -> None:
+    remark = Remark("notes/n.md", "the date is in the future.")
+    records = [LeftOut("templates", 2), document("1", "a"), remark, LeftOut("templates"), LeftOut("users.json")]
+    loaded = load(connection, records)
+    assert (loaded.new, loaded.remarks, loaded.left_out) == (1, [remark], {"templates": 3, "users.json": 1})
+    assert loaded.sentence.startswith("1 new, ")
+    assert loaded.sentence.endswith("0 rejected, 1 remarks; left out: 3 templates, 1 users.json")
+    assert json.loads(json.dumps(loaded.as_dict()))["left_out"] == {"templates": 3, "users.json": 1}

@@ -258,7 +258,8 @@ def test_of_drawings_the_words_are_read(tmp_path: Path) -> None:
     assert (board.content, board.metadata["links"]) == ("Sow in March\n\nSpring\n\nthen", ["Seeds.md"])
     assert plain.content == "x"
     assert [each for each in records if isinstance(each, LeftOut)] == [LeftOut("drawings without text")]
-    assert [Path(each.where).name for each in records if isinstance(each, Rejected)] == ["d.canvas"]
+    (rejected,) = (each for each in records if isinstance(each, Rejected))
+    assert Path(rejected.where).name == "d.canvas" and "no drawing" in rejected.reason
 
 
 def test_templates_excluded_notes_and_other_files_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -366,3 +367,20 @@ def test_a_vault_in_git_has_its_dates_there(tmp_path: Path) -> None:
         "dated.md": (datetime(2019, 5, 5, tzinfo=UTC), first),
     }
     assert not trace.exists()
+
+
+def test_a_history_that_is_cut_off_is_said(tmp_path: Path) -> None:
+    root = vault(tmp_path, {"n.md": "one"})
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    git(root, "commit", "-q", "--allow-empty", "-m", "two")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{root}", "shallow")
+    remark, note = markdown.read(tmp_path / "shallow")
+    assert isinstance(remark, Remark) and "cut off" in remark.sentence and isinstance(note, Document)
+
+
+def test_an_empty_repository_around_a_vault_dates_nothing(tmp_path: Path) -> None:
+    root = vault(tmp_path, {"n.md": "one"})
+    git(root, "init", "-q")
+    assert [each.created_at for each in markdown.read(root) if isinstance(each, Document)] == [CHANGED_AT]
