@@ -153,7 +153,9 @@ def search(
     query: Annotated[str, typer.Argument(help="Words, or a question.")],
     k: Annotated[int, typer.Option("--results", "-k", help="How many at most.")] = 10,
     tags: Annotated[str, typer.Option(help="Only what has all of these, separated by commas.")] = "",
-    agent: Annotated[str | None, typer.Option(help='Only memories of this agent; "" for those that name none.')] = None,
+    agent: Annotated[
+        str | None, typer.Option(help='Only memories of this agent; "default" for those that name none.')
+    ] = None,
     since: Annotated[str | None, typer.Option("--from", help="Only what was made on this day or later.")] = None,
     until: Annotated[str | None, typer.Option(help="Only what was made before this day.")] = None,
     where: Annotated[

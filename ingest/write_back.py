@@ -45,7 +45,7 @@ MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart(("snapshot_id", "wm_slot"), "window_start", ("memory_id",)),
     "episodes": Mart(("episode_id",), "started_at", memories=MEMBERS),
     "episode_members": Mart(("memory_id",), "occurred_at", ("memory_id",)),
-    "semantic_network": Mart(("concept_a", "concept_b", "association_type"), "last_activation"),
+    "semantic_network": Mart(("agent", "concept_a", "concept_b", "association_type"), "last_activation"),
     "edge_states": Mart(("memory_a", "memory_b", "edge_type"), "first_at", ("memory_a", "memory_b")),
     "memory_states": Mart(("memory_id",), "created_at", ("memory_id",)),
     "communities": Mart(("community_id",), None),
@@ -73,9 +73,9 @@ on conflict (agent, night) do nothing
 """
 
 RECORD_LEARNED = """
-insert into dreams.learned_vectors (name, version, position, embedding_model, vector, trained_on)
-select name, version, position, embedding_model, vector, trained_on from staged_learned_vectors
-on conflict (name, version, position) do nothing
+insert into dreams.learned_vectors (agent, name, version, position, embedding_model, vector, trained_on)
+select agent, name, version, position, embedding_model, vector, trained_on from staged_learned_vectors
+on conflict (agent, name, version, position) do nothing
 """
 
 # Memories can be deleted while their cycle is computed. What these marts told of them before went with them.

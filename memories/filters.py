@@ -8,10 +8,9 @@ from psycopg.types.json import Jsonb
 
 from memories.records import Filters
 
-# A memory that names no agent belongs to the unnamed one.
 CONDITIONS = {
     "tags": sql.SQL("dreams.tag_paths(m.tags) @> dreams.tag_paths(%(tags)s::text[])"),
-    "agent": sql.SQL("coalesce(m.metadata ->> 'agent', '') = %(agent)s"),
+    "agent": sql.SQL("dreams.agent_of(m.metadata) = dreams.agent_of(jsonb_build_object('agent', %(agent)s::text))"),
     "created_from": sql.SQL("m.created_at >= %(created_from)s"),
     "created_until": sql.SQL("m.created_at < %(created_until)s"),
     "metadata": sql.SQL("m.metadata @> %(metadata)s"),

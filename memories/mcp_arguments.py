@@ -89,7 +89,7 @@ class ExplainMemory(Arguments):
 
 class RecallContext(Arguments):
     agent: str | None = Field(
-        default=None, description='A text: whose memories; "" for those that name no agent, left out for all.'
+        default=None, description='A text: whose memories; "default" for those that name no agent, left out for all.'
     )
 
 

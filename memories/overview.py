@@ -8,9 +8,6 @@ from psycopg.rows import dict_row
 
 from memories.database import Connection
 
-# What the models call whoever is not named.
-UNNAMED_AGENT = "default"
-
 STRONGEST = """
 select
     ta.semantic_gist as from_gist, tb.semantic_gist as to_gist, e.weight, e.evidence_count
@@ -44,14 +41,18 @@ where m.id = any(%s) order by m.created_at desc limit %s
 
 WORKING_MEMORY = """
 select memory_id, wm_slot, agent, content, topics, task_type, final_priority, timestamp
-from dreams.current_context where %(agent)s::text is null or agent = %(agent)s order by agent, wm_slot
+from dreams.current_context
+where %(agent)s::text is null or agent = dreams.agent_of(jsonb_build_object('agent', %(agent)s::text))
+order by agent, wm_slot
 """
 
 EPISODES = """
 select
     episode_id, agent, started_at, ended_at, memory_count, title, level_0_goal, level_1_tasks, atomic_actions, topics,
     projects, places, people
-from dreams.recent_episodes where %(agent)s::text is null or agent = %(agent)s order by started_at desc limit %(limit)s
+from dreams.recent_episodes
+where %(agent)s::text is null or agent = dreams.agent_of(jsonb_build_object('agent', %(agent)s::text))
+order by started_at desc limit %(limit)s
 """
 
 PARTS = """
@@ -95,8 +96,8 @@ class Context:
 
 
 def context(connection: Connection, agent: str | None = None, limit: int = 10) -> Context:
-    """What is in mind, and the latest episodes; of one agent, or of all."""
-    given = {"agent": UNNAMED_AGENT if agent == "" else agent, "limit": limit}
+    """What is in mind, and the latest episodes; of one agent ("" is "default", whom nobody names), or of all."""
+    given = {"agent": agent, "limit": limit}
     rows = connection.cursor(row_factory=dict_row)
     return Context(rows.execute(WORKING_MEMORY, given).fetchall(), rows.execute(EPISODES, given).fetchall())
 

@@ -123,7 +123,7 @@ class Filters:
     """Which memories a search may find. Each field narrows it; an empty one does not.
 
     `tags`: the memory has all of them, or tags nested in them, in any case. `agent`: whose memory it is
-    (`metadata.agent`, "" for those that name none).
+    (`metadata.agent`; those that name none are of "default", and so is "").
     `created_from` (inclusive) and `created_until` (exclusive): when it was made. `metadata`: it contains this JSON.
     """
 

@@ -31,6 +31,7 @@
                     then " ~ vector_hash() ~ "
             end as vector_hash,
             case when id in (select memory_id from dreams.memory_versions) then content_hash end as edited_content_hash,
+            dreams.agent_of(metadata) as agent,
             coalesce(tags && " ~ text_array(var("excluded_tags")) ~ ", false) as is_excluded
         from public.memories
     ") }}

@@ -7,3 +7,8 @@
 {% macro entity_texts(entities, condition) -%}
     list_transform(list_filter({{ entities }}, lambda e: {{ condition }}), lambda e: lower(e.text))
 {%- endmacro %}
+
+{# Whose a memory with this metadata is: the rule of dreams.agent_of. #}
+{% macro agent_of(metadata) -%}
+    coalesce(nullif({{ metadata }} ->> 'agent', ''), 'default')
+{%- endmacro %}

@@ -49,7 +49,7 @@ class Narrowing(Given):
     """Which memories a search may find: each field that is given narrows it."""
 
     tags: Tags = Field(default=[], description="The memory has all of these.")
-    agent: Kept | None = Field(default=None, description="Whose memory it is; empty for those that name none.")
+    agent: Kept | None = Field(default=None, description='Whose memory it is; "default" for those that name none.')
     created_from: Instant | None = Field(default=None, description="Made at this instant or later.")
     created_until: Instant | None = Field(default=None, description="Made before this instant.")
     metadata: JsonObject = Field(default={}, description="The memory's metadata contains this.")

@@ -59,8 +59,9 @@ first_changes as (
     union all
     select
         'semantic_network' as relation,
-        jsonb_build_object('concept_a', concept_a, 'concept_b', concept_b, 'association_type', association_type)
-            as row_key,
+        jsonb_build_object(
+            'agent', agent, 'concept_a', concept_a, 'concept_b', concept_b, 'association_type', association_type
+        ) as row_key,
         null as before
     from dreams.semantic_network
     where exists (select 1 from filled where relation = 'semantic_network')
@@ -113,7 +114,8 @@ changes as (
     from first_changes as d
     left join dreams.semantic_network as n
         on
-            d.row_key ->> 'concept_a' = n.concept_a
+            d.row_key ->> 'agent' = n.agent
+            and d.row_key ->> 'concept_a' = n.concept_a
             and d.row_key ->> 'concept_b' = n.concept_b
             and d.row_key ->> 'association_type' = n.association_type
     where d.relation = 'semantic_network'

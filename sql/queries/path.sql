@@ -2,25 +2,29 @@
 -- :from text required -- a concept, or words of one
 -- :to text required -- another
 -- :steps 1|2|3|4|5|6 4 -- steps a path may have at most
+-- :agent text none -- whose ideas, if not those of every agent
 -- The strongest path (largest product of associations) of each length. Every step keeps the best way to each concept
 -- and then the 1,000 strongest ways, over the 100 strongest associations of a concept: the work stays bounded.
 with recursive network as not materialized (
     select
+        agent,
         source,
         target,
         strength
     from dreams.knowledge_graph
-    where relation = 'co_occurrence'
+    where relation = 'co_occurrence' and (%(agent)s::text is null or agent = %(agent)s::text)
 ),
 
 ideas as (
     select
+        agent,
         source as concept,
         strpos(' ' || source || ' ', ' ' || lower(%(from)s::text) || ' ') > 0 as is_start,
         strpos(' ' || source || ' ', ' ' || lower(%(to)s::text) || ' ') > 0 as is_end
     from network
     union
     select
+        agent,
         target,
         strpos(' ' || target || ' ', ' ' || lower(%(from)s::text) || ' ') > 0,
         strpos(' ' || target || ' ', ' ' || lower(%(to)s::text) || ' ') > 0
@@ -28,13 +32,14 @@ ideas as (
 ),
 
 ends as (
-    select concept from ideas
+    select agent, concept from ideas
     where is_end and not is_start
 ),
 
 ways as (
     select
         0 as step,
+        agent,
         concept,
         array[concept] as concepts,
         1.0::double precision as strength,
@@ -44,6 +49,7 @@ ways as (
     union all
     select
         step,
+        agent,
         concept,
         concepts,
         strength,
@@ -51,16 +57,17 @@ ways as (
     from (
         select
             *,
-            row_number() over (order by strength desc, concepts asc) as beam_rank
+            row_number() over (partition by agent order by strength desc, concepts asc) as beam_rank
         from (
             select
                 w.step + 1 as step,
+                w.agent,
                 n.concept,
                 w.concepts || n.concept as concepts,
                 w.strength * n.strength as strength,
                 least(w.weakest, n.strength) as weakest,
                 row_number() over (
-                    partition by n.concept order by w.strength * n.strength desc, w.concepts asc
+                    partition by w.agent, n.concept order by w.strength * n.strength desc, w.concepts asc
                 ) as way_rank
             from ways as w
             inner join lateral (
@@ -72,13 +79,13 @@ ways as (
                         target as concept,
                         strength
                     from network
-                    where source = w.concept
+                    where source = w.concept and agent = w.agent
                     union all
                     select
                         source as concept,
                         strength
                     from network
-                    where target = w.concept
+                    where target = w.concept and agent = w.agent
                 ) as both_ways
                 order by strength desc, concept asc
                 limit 100
@@ -86,7 +93,7 @@ ways as (
             where
                 w.step < %(steps)s::integer
                 and n.concept <> all(w.concepts)
-                and w.concept not in (select concept from ends)
+                and (w.agent, w.concept) not in (select agent, concept from ends)
         ) as reached
         where way_rank = 1
     ) as ranked
@@ -94,16 +101,17 @@ ways as (
 ),
 
 arrived as (
-    select distinct on (w.step) w.*
+    select distinct on (w.agent, w.step) w.*
     from ways as w
-    inner join ends as e on e.concept = w.concept
-    order by w.step asc, w.strength desc, w.concepts asc
+    inner join ends as e on e.agent = w.agent and e.concept = w.concept
+    order by w.agent asc, w.step asc, w.strength desc, w.concepts asc
 )
 
 select
     array_to_string(concepts, ' → ') as path,
     step as steps,
     round(strength::numeric, 3) as strength,
-    round(weakest::numeric, 3) as weakest_step
+    round(weakest::numeric, 3) as weakest_step,
+    agent
 from arrived
-order by strength desc, step asc
+order by strength desc, step asc, agent asc

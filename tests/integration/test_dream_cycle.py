@@ -235,28 +235,6 @@ def test_an_empty_store_dreams_of_nothing(store_url: str) -> None:
     assert sum(run_cycle().row_counts.values()) == 0
 
 
-def test_agents_do_not_mix(store_url: str, ollama_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLLAMA_URL", ollama_url)
-    with connect() as connection:
-        for agent in ("one", "two"):
-            for number in range(3):
-                store(
-                    connection,
-                    Document(
-                        "test", f"{agent}{number}", f"{agent} checks the {number} tide gauge", metadata={"agent": agent}
-                    ),
-                )
-    run_cycle("consolidation")
-    with connect() as connection:
-        assert one(connection, "select count(distinct agent) from dreams.working_memory") == 2
-        mixed = one(
-            connection,
-            "select count(*) from dreams.memory_edges as e join memories as a on a.id = e.memory_a"
-            " join memories as b on b.id = e.memory_b where a.metadata ->> 'agent' <> b.metadata ->> 'agent'",
-        )
-        assert mixed == 0
-
-
 def test_another_instant_is_computed_and_never_published(dreamt_url: str) -> None:
     with connect() as connection:
         before = fingerprint(connection)

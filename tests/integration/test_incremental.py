@@ -47,12 +47,14 @@ CHANGED_PARAMETERS: Sequence[Mapping[str, object]] = (
     {"excluded_tags": ["private"]},
 )
 
+AGENTS = ("", "ada", "ben")
 # Of the memories that are there: the first, the last, any.
 which = st.integers(0, 400)
 ago = st.builds(timedelta, minutes=st.sampled_from([0, 1, 4, 40, 60 * 24, 60 * 24 * 30]))
-new = st.tuples(st.just("store"), st.sampled_from(CONTENTS), ago)
+new = st.tuples(st.just("store"), st.sampled_from(CONTENTS), ago, st.sampled_from(AGENTS))
 stored_again = st.tuples(st.just("store again"), which, st.sampled_from(["", "at sea", "at home"]))
 tagged = st.tuples(st.just("tag"), which, st.sampled_from(["boat", "private"]))
+given_over = st.tuples(st.just("give over"), which, st.sampled_from(AGENTS))
 edited = st.tuples(st.just("edit"), which, st.sampled_from(CONTENTS))
 recalled = st.tuples(
     st.just("recall"), st.lists(which, min_size=1, max_size=3), st.sampled_from(["listed", "opened", "cited"]), ago
@@ -60,7 +62,7 @@ recalled = st.tuples(
 reviewed = st.tuples(st.just("review"), which, st.integers(1, 4), ago)
 pinned = st.tuples(st.just("pin"), which, st.booleans())
 deleted = st.tuples(st.just("delete"), which)
-happening = st.one_of(new, stored_again, tagged, edited, recalled, reviewed, pinned, deleted)
+happening = st.one_of(new, stored_again, tagged, given_over, edited, recalled, reviewed, pinned, deleted)
 # What happens before a cycle, the stage it goes to, the parameters it has.
 part = st.tuples(
     st.lists(happening, min_size=1, max_size=8), st.sampled_from(list(STAGES)), st.sampled_from(CHANGED_PARAMETERS)
@@ -78,15 +80,17 @@ def happen(connection: Connection, what: str, *how: object) -> None:
 
     now = datetime.now(UTC)
     match what, *how:
-        case "store", str(content), timedelta() as since:
+        case "store", str(content), timedelta() as since, str(agent):
             said = f"{content} ({next(numbers)})"
-            put(connection, Document("test", said, said, created_at=now - since))
+            put(connection, Document("test", said, said, metadata={"agent": agent}, created_at=now - since))
         case "store again", index, str(context):
             row = connection.execute("select content from public.memories where id = %s", (of(index),)).fetchone()
             assert row is not None
             put(connection, Document("test", "again", str(row[0]), context=context))
         case "tag", index, str(tag):
             edit(connection, of(index), Changes(tags=[tag], metadata={"project": tag}))
+        case "give over", index, str(agent):
+            edit(connection, of(index), Changes(metadata={"agent": agent}))
         case "edit", index, str(content):
             edit(connection, of(index), Changes(content=f"{content} ({next(numbers)})"))
         case "recall", list(indexes), str(kind), timedelta() as since:
@@ -135,7 +139,7 @@ def test_the_past_is_dreamt_as_it_was(dreamt_url: str, tmp_path: Path) -> None:
     then.write_bytes(ingest_settings().duckdb_file.read_bytes())
     with connect(autocommit=True) as connection:
         for since in (timedelta(0), timedelta(days=9)):
-            happen(connection, "store", CONTENTS[0], since)
+            happen(connection, "store", CONTENTS[0], since, "ada")
         for index in (3, 30, 90):
             happen(connection, "store again", index, "at sea")
             happen(connection, "tag", index + 1, "boat")

@@ -23,10 +23,13 @@ EARLIER = VERSIONS[:-1]
 DREAMT = ["0006_views.sql", "0010_mention_edges.sql", EARLIER[-1]]
 # So that a transcript does not bring back what was forgotten.
 RECALLED_IDS = {"dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id"}
-# What migrations change, and say so. 0011: what records of episodes tell of their members.
+# What migrations change, and say so. 0011: what records of episodes tell of their members. 0028: whose concepts they are.
 CHANGED: Mapping[tuple[str, str], str] = {
     ("dreams.cycle_changes", "before"): "case relation when 'episodes' then"
-    " before - '{topics,projects,places,people}'::text[] else before end"
+    " before - '{topics,projects,places,people}'::text[]"
+    " when 'semantic_network' then before || '{\"agent\": \"default\"}' else before end",
+    ("dreams.cycle_changes", "row_key"): "case when relation = 'semantic_network' and row_key <> '{}'"
+    ' then row_key || \'{"agent": "default"}\' else row_key end',
 }
 # What they take away. 0016: what was said about contents that nothing has any more.
 SAID = "content_hash in (select content_hash from memories union select content_hash from dreams.memory_versions)"

@@ -280,14 +280,15 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
             "create table stg_embeddings (memory_id uuid, embedding_model varchar, dimensions integer, embedding blob)"
         )
         connection.execute(
-            "create table stg_learned_vectors (name varchar, version integer, position integer,"
+            "create table stg_learned_vectors (agent varchar, name varchar, version integer, position integer,"
             " embedding_model varchar, trained_on integer, vector float[])"
         )
+        connection.execute("create table stg_memories (memory_id uuid, agent varchar)")
         yield connection
 
 
-def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str = "small") -> None:
-    """Vectors on a circle, as Postgres sends them."""
+def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str = "small", agent: str = "me") -> None:
+    """An agent's vectors on a circle, as Postgres sends them."""
     angles = numpy.arange(count)
     given = {  # noqa: F841 - DuckDB reads it by its name
         "angle": angles,
@@ -296,6 +297,10 @@ def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str =
         ),
     }
     session.execute("insert into stg_embeddings select uuid(), ?, 2, sent from given", [embedding_model])
+    session.execute(
+        "insert into stg_memories select memory_id, ? from stg_embeddings anti join stg_memories using (memory_id)",
+        [agent],
+    )
 
 
 def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -303,11 +308,12 @@ def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:
     ltm_centroids.model(Project(session), session)
     session.execute(
         "insert into stg_learned_vectors by name select * from centroid_rows as fresh where not exists ("
-        " select 1 from stg_learned_vectors as known where known.name = fresh.name and known.version = fresh.version"
-        " and known.position = fresh.position)"
+        " select 1 from stg_learned_vectors as known where known.agent = fresh.agent and known.name = fresh.name"
+        " and known.version = fresh.version and known.position = fresh.position)"
     )
     return session.sql(
-        "select embedding_model, version, count(*), any_value(trained_on) from centroid_rows group by 1, 2 order by 1"
+        "select embedding_model, version, count(*), any_value(trained_on) from centroid_rows group by agent, 1, 2"
+        " order by agent, 1"
     ).fetchall()
 
 
@@ -338,11 +344,27 @@ def test_each_embedding_model_has_versions_of_its_own(session: duckdb.DuckDBPyCo
 
 
 def test_centroids_are_unit_vectors_and_the_same_every_time(session: duckdb.DuckDBPyConnection) -> None:
-    """Whatever the order in which memories are read; of few memories there is one list, whose centroid is zero."""
+    """Whatever the order in which memories are read."""
     embed(session, 400)
-    found = numpy.array(ltm_centroids.train(session.table("stg_embeddings"), "small", 4, session))
+    found = numpy.array(ltm_centroids.train(session.table("stg_embeddings"), 2, 4, session))
     assert numpy.linalg.norm(found, axis=1) == pytest.approx(1)
     session.execute("create or replace table stg_embeddings as from stg_embeddings order by embedding")
-    embeddings = session.table("stg_embeddings")
-    assert numpy.array_equal(found, ltm_centroids.train(embeddings, "small", 4, session))
-    assert ltm_centroids.train(embeddings, "small", 1, session).tolist() == [[0, 0]]
+    assert numpy.array_equal(found, ltm_centroids.train(session.table("stg_embeddings"), 2, 4, session))
+
+
+def test_few_memories_have_one_list_whose_centroid_is_zero(session: duckdb.DuckDBPyConnection) -> None:
+    embed(session, 2)
+    learn(session)
+    assert session.sql("select position, vector from centroid_rows").fetchall() == [(0, [0, 0])]
+
+
+def test_each_agent_has_centroids_of_its_own(session: duckdb.DuckDBPyConnection) -> None:
+    """One of many memories is quantised, one of few is not; neither sees how many the other has."""
+    embed(session, 8192, agent="many")
+    embed(session, 2, agent="few")
+    assert learn(session) == learn(session) == [("small", 1, 1, 2), ("small", 1, 256, 8192)]
+    many = "select * from centroid_rows where agent = 'many' order by position"
+    first = session.sql(many).fetchall()
+    session.execute("delete from stg_memories where agent = 'few'")
+    assert learn(session) == [("small", 1, 256, 8192)]
+    assert session.sql(many).fetchall() == first

@@ -1,5 +1,5 @@
--- One row per pair of memories and instant at which both were active: slots of one window of working memory, or
--- results of one search. At most nine items are active at once, so pairs grow linearly.
+-- One row per pair of memories and instant at which both were active: slots of one window of working memory, or an
+-- agent's results of one search. At most nine items are active at once, so pairs grow linearly.
 with slots as (
     select * from {{ ref('attention_slots') }}
 ),
@@ -10,11 +10,12 @@ events as (
 ),
 
 memories as (
-    select memory_id, item_id from {{ ref('stg_memories') }}
+    select memory_id, item_id, agent from {{ ref('stg_memories') }}
 ),
 
 active_slots as (
     select
+        agent,
         snapshot_id as occasion,
         window_end as occurred_at,
         memory_id as item_id,
@@ -24,8 +25,9 @@ active_slots as (
 
 results as (
     select
+        memories.agent,
         cast(events.query_id as varchar) as occasion,
-        min(events.occurred_at) over (partition by events.query_id) as occurred_at,
+        min(events.occurred_at) over (partition by memories.agent, events.query_id) as occurred_at,
         memories.item_id,
         if(events.kind = 'listed', 0.5, 1.0) as activity,
         events.rank
@@ -34,10 +36,10 @@ results as (
 ),
 
 active_results as (
-    select occasion, occurred_at, item_id, max(activity) as activity
+    select agent, occasion, occurred_at, item_id, max(activity) as activity
     from results
-    group by occasion, occurred_at, item_id
-    qualify row_number() over (partition by occasion order by max(activity) desc, min(rank), item_id) <= 9
+    group by agent, occasion, occurred_at, item_id
+    qualify row_number() over (partition by agent, occasion order by max(activity) desc, min(rank), item_id) <= 9
 ),
 
 -- A window that ends as a search is made adds to it, and so do searches at one instant; any other pair stands alone.
@@ -49,6 +51,7 @@ active as (
 
 pairs as (
     select
+        earlier.agent,
         earlier.item_id as memory_a,
         later.item_id as memory_b,
         earlier.occurred_at,
@@ -56,16 +59,19 @@ pairs as (
         {{ exact('earlier.activity * later.activity') }} as activity_product
     from active as earlier
     inner join active as later
-        on earlier.occasion = later.occasion and earlier.item_id < later.item_id
+        on
+            earlier.agent = later.agent
+            and earlier.occasion = later.occasion
+            and earlier.item_id < later.item_id
 ),
 
 final as (
-    select memory_a, memory_b, occurred_at, cast(activity_product as double) as activity_product from pairs
+    select agent, memory_a, memory_b, occurred_at, cast(activity_product as double) as activity_product from pairs
     where not may_add_up
     union all
-    select memory_a, memory_b, occurred_at, cast(sum(activity_product) as double) as activity_product from pairs
+    select agent, memory_a, memory_b, occurred_at, cast(sum(activity_product) as double) as activity_product from pairs
     where may_add_up
-    group by memory_a, memory_b, occurred_at
+    group by agent, memory_a, memory_b, occurred_at
 )
 
 select * from final

@@ -1,7 +1,7 @@
-"""One row per embedding model and list: the centroids of the coarse quantiser that semantic edges are searched through.
+"""One row per agent, embedding model and list: the centroids of the coarse quantiser that semantic edges are found by.
 
 They are learnt once and recorded in Postgres, because edges of the past must not change: a new version is trained only
-when the memories have outgrown the old one fourfold. Few memories need no quantiser: one list, searched whole.
+when the agent's memories have outgrown the old one fourfold. Few need no quantiser: one list, searched whole.
 """
 
 import duckdb
@@ -17,32 +17,74 @@ TILE = 2**21
 NAME = "semantic_centroids"
 
 
+# A version belongs to one embedding model: an agent's rows are recorded by name, version and position.
+NEEDED = f"""
+create or replace temp table centroids_needed as
+with counted as (
+    select
+        memories.agent, embeddings.embedding_model, count(*) as memory_count,
+        max(embeddings.dimensions) as dimensions
+    from embeddings inner join memories using (memory_id)
+    group by memories.agent, embeddings.embedding_model
+),
+known as (
+    select agent, embedding_model, max(version) as version, max_by(trained_on, version) as trained_on
+    from learned where name = '{NAME}'
+    group by agent, embedding_model
+),
+newest as (select agent, max(version) as version from known group by agent),
+judged as (
+    select
+        counted.*, known.version,
+        known.version is not null and memory_count < 4 * greatest(known.trained_on, {FEWEST_MEMORIES_QUANTISED})
+            as is_learned
+    from counted left join known using (agent, embedding_model)
+)
+select
+    judged.* replace (
+        if(
+            is_learned, judged.version,
+            coalesce(newest.version, 0) + row_number() over (partition by agent, is_learned order by embedding_model)
+        ) as version
+    )
+from judged left join newest using (agent)
+"""
+KEPT = f"""
+insert into centroid_rows
+select learned.agent, name, version, position, embedding_model, vector, trained_on
+from learned semi join (from centroids_needed where is_learned) as needed using (agent, embedding_model, version)
+where name = '{NAME}'
+"""
+ONE_LIST = f"""
+insert into centroid_rows
+select
+    agent, '{NAME}', version, 0, embedding_model, list_transform(range(dimensions), lambda place: 0::float),
+    memory_count
+from centroids_needed where not is_learned and memory_count < {FEWEST_MEMORIES_QUANTISED}
+"""
+OUTGROWN = f"""
+select agent, embedding_model, version, memory_count, dimensions
+from centroids_needed where not is_learned and memory_count >= {FEWEST_MEMORIES_QUANTISED} order by all
+"""
+
+
 def model(dbt, session):
     embeddings = dbt.ref("stg_embeddings")
+    memories = dbt.ref("stg_memories").project("memory_id, agent")
     learned = dbt.ref("stg_learned_vectors")
     session.execute(
-        "create or replace temp table centroid_rows (name varchar, version integer, position integer,"
+        "create or replace temp table centroid_rows (agent varchar, name varchar, version integer, position integer,"
         " embedding_model varchar, vector float[], trained_on integer)"
     )
-    # A version belongs to one embedding model: rows are recorded by name, version and position.
-    newest = session.sql("select coalesce(max(version), 0) from learned where name = ?", params=[NAME]).fetchone()[0]
-    counts = session.sql("select embedding_model, count(*) from embeddings group by 1 order by 1").fetchall()
-    for embedding_model, count in counts:
-        known = session.sql(
-            "select max(version), max_by(trained_on, version) from learned where name = ? and embedding_model = ?",
-            params=[NAME, embedding_model],
-        ).fetchone()
-        if known[0] is not None and count < 4 * max(known[1], FEWEST_MEMORIES_QUANTISED):
-            kept = learned.filter(is_equal("embedding_model", embedding_model) & is_equal("version", known[0]))
-            session.sql(
-                "insert into centroid_rows"
-                " select name, version, position, embedding_model, vector, trained_on from kept where name = $name",
-                params={"name": NAME},
-            )
-        else:
-            newest += 1
-            centroids = train(embeddings, embedding_model, list_count(count), session)
-            insert(session, newest, embedding_model, centroids, count)
+    # `sql` sees the variables of this function, which `execute` of dbt's session does not.
+    for statement in (NEEDED, KEPT, ONE_LIST):
+        session.sql(statement)
+    for agent, embedding_model, version, count, dimensions in session.sql(OUTGROWN).fetchall():
+        own = memories.filter(is_equal("agent", agent)).join(
+            embeddings.filter(is_equal("embedding_model", embedding_model)).project("memory_id"), "memory_id", "semi"
+        )
+        centroids = train(own, dimensions, list_count(count), session)
+        insert(session, agent, version, embedding_model, centroids, count)
     return session.table("centroid_rows")
 
 
@@ -50,16 +92,21 @@ def is_equal(column, value):
     return duckdb.ColumnExpression(column) == duckdb.ConstantExpression(value)
 
 
-def insert(session, version, embedding_model, centroids, trained_on):
+def insert(session, agent, version, embedding_model, centroids, trained_on):
     positions, places = numpy.indices(centroids.shape)
-    # Number by number: DuckDB takes arrays many times as fast as rows. `sql` sees the variables of this function, which
-    # `execute` of dbt's session does not.
+    # Number by number: DuckDB takes arrays many times as fast as rows.
     components = {"position": positions.ravel(), "place": places.ravel(), "value": centroids.ravel()}
     session.sql(
-        "insert into centroid_rows select $name, $version, position, $embedding_model,"
+        "insert into centroid_rows select $agent, $name, $version, position, $embedding_model,"
         " list_transform(list_sort(list({'place': place, 'value': value})), lambda one: one.value), $trained_on"
         " from components group by position",
-        params={"name": NAME, "version": version, "embedding_model": embedding_model, "trained_on": trained_on},
+        params={
+            "agent": agent,
+            "name": NAME,
+            "version": version,
+            "embedding_model": embedding_model,
+            "trained_on": trained_on,
+        },
     )
 
 
@@ -70,12 +117,10 @@ def list_count(memory_count):
     return 2 ** round(numpy.log2(4 * numpy.sqrt(memory_count)))
 
 
-def train(embeddings, embedding_model, lists, session):
-    """Centroids of so many lists, from the memories of the smallest ids: shape (lists, dimensions), of length one."""
-    own = embeddings.filter(is_equal("embedding_model", embedding_model))
-    dimensions = own.aggregate("max(dimensions)").fetchone()[0]
-    if lists == 1:
-        return numpy.zeros((1, dimensions), dtype=numpy.float32)
+def train(own, dimensions, lists, session):
+    """Centroids of so many lists, from those of these memories with the smallest ids: shape (lists, dimensions), of
+    length one.
+    """
     sample = own.project("memory_id").order("memory_id").limit(lists * TRAINING_VECTORS_PER_LIST)
     places = sample.project("memory_id, row_number() over (order by memory_id) - 1 as place")
     vectors = read_vectors(places, sample.count("*").fetchone()[0], dimensions, session)

@@ -1,8 +1,8 @@
--- One row per pair of concepts that share enough memories. Strength is normalised pointwise mutual information (Bouma
+-- One row per agent and pair of its concepts that share enough memories. Strength is normalised pointwise mutual information (Bouma
 -- 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs grow linearly.
--- Concepts are known by the hashes of their names until the end.
+-- Concepts are known by the hashes of their agents and names until the end.
 with meanings as (
-    select memory_id, item_id, created_at, concepts, concept_hashes from {{ ref('ltm_meanings') }}
+    select memory_id, item_id, agent, created_at, concepts, concept_hashes from {{ ref('ltm_meanings') }}
 ),
 
 named as (
@@ -26,8 +26,11 @@ frequencies as (
 
 -- In seven bits: each strength rests on how many items there are, and with each new one all strengths would change.
 totals as (
-    select item_count - item_count % (1 << greatest(length(bin(item_count)) - 7, 0)) as item_count
-    from (select count(distinct item_id) as item_count from meanings where len(concept_hashes) > 0) as counted
+    select agent, item_count - item_count % (1 << greatest(length(bin(item_count)) - 7, 0)) as item_count
+    from (
+        select agent, count(distinct item_id) as item_count from meanings where len(concept_hashes) > 0
+        group by agent
+    ) as counted
 ),
 
 pairs as (
@@ -41,26 +44,26 @@ pairs as (
 
 -- Any memory that has a concept knows its name.
 names as (
-    select concept_hash, item_count, concepts[list_position(concept_hashes, concept_hash)] as concept
+    select agent, concept_hash, item_count, concepts[list_position(concept_hashes, concept_hash)] as concept
     from frequencies inner join meanings using (memory_id)
     where concept_hash in (select unnest([hash_a, hash_b]) from pairs)
 ),
 
 met as (
     select
-        least(a.concept, b.concept) as concept_a, greatest(a.concept, b.concept) as concept_b,
+        a.agent, least(a.concept, b.concept) as concept_a, greatest(a.concept, b.concept) as concept_b,
         pairs.co_activation_count, pairs.last_activation,
         a.item_count as count_a, b.item_count as count_b,
         greatest(totals.item_count, a.item_count, b.item_count) as item_count
     from pairs
-    inner join totals on true
     inner join names as a on pairs.hash_a = a.concept_hash
     inner join names as b on pairs.hash_b = b.concept_hash
+    inner join totals on totals.agent = a.agent
 ),
 
 final as (
     select
-        concept_a, concept_b, co_activation_count, last_activation,
+        agent, concept_a, concept_b, co_activation_count, last_activation,
         -- A new memory of a concept weakens all its other edges, by less than anybody sees.
         round(
             case

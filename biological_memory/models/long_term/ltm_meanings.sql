@@ -56,9 +56,10 @@ told as (
     from named
 ),
 
--- Of the first ten, which are associated with one another, also hashes, which are compared in a third of the time.
+-- Of the first ten, which are associated with one another, also hashes, which are compared in a third of the time: an
+-- agent's concept is its own, whoever else has one of that name.
 final as (
-    select *, list_transform(concepts[:10], lambda concept: hash(concept)) as concept_hashes from told
+    select *, list_transform(concepts[:10], lambda concept: hash(agent, concept)) as concept_hashes from told
 )
 
 select * from final

@@ -51,7 +51,7 @@ def model(dbt, session):
     for agent, embedding_model in groups:
         # Filters, not parameters: what has parameters, DuckDB hands over value by value.
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
-        quantised = centroids.filter(is_equal("embedding_model", embedding_model))
+        quantised = centroids.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
         # fro: DuckDB takes them many times as fast as texts.
         session.sql(

@@ -9,9 +9,9 @@ memories as (
 ),
 
 centroids as (
-    select embedding_model, max(version) as version
+    select agent, embedding_model, max(version) as version
     from {{ ref('ltm_centroids') }}
-    group by embedding_model
+    group by agent, embedding_model
 ),
 
 final as (
@@ -27,7 +27,7 @@ final as (
         ) as fingerprint
     from embeddings
     inner join memories using (memory_id)
-    inner join centroids using (embedding_model)
+    inner join centroids using (agent, embedding_model)
     window up_to as (
         partition by memories.agent, embeddings.embedding_model
         order by memories.created_at, embeddings.memory_id rows unbounded preceding

@@ -13,7 +13,7 @@ with nights as (
 activated as (
     select odds.*, nights.fingerprint
     from {{ ref('ltm_recall_odds') }} as odds
-    inner join nights using (night)
+    inner join nights using (agent, night)
 ),
 
 coactivations as (

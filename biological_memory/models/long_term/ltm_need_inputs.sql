@@ -1,35 +1,37 @@
--- One row per night: a fingerprint of all that need rests on in it, which is what came before, of all agents together:
--- what one search found may be of several.
+-- One row per agent and night: a fingerprint of all that need rests on in it, which is what came before.
 with nights as (
     select agent, night, night_at from {{ ref('ltm_nights') }}
 ),
 
 attended as (
     select
+        nights.agent,
         nights.night,
         nights.night_at,
-        {{ rows_hash('events.event_id, events.item_id, events.agent, events.occurred_at') }} as events_hash
+        {{ rows_hash('events.event_id, events.item_id, events.occurred_at') }} as events_hash
     from {{ ref('attention_events') }} as events
     inner join nights on nights.agent = events.agent and events.occurred_at < nights.night_at
-    group by nights.night, nights.night_at
+    group by nights.agent, nights.night, nights.night_at
 ),
 
 tied as (
-    select attended.night, {{ rows_hash('ties.memory_a, ties.memory_b, ties.occurred_at') }} as ties_hash
+    select
+        attended.agent, attended.night, {{ rows_hash('ties.memory_a, ties.memory_b, ties.occurred_at') }} as ties_hash
     from {{ ref('con_coactivations') }} as ties
-    inner join attended on ties.occurred_at < attended.night_at
-    group by attended.night
+    inner join attended on ties.agent = attended.agent and ties.occurred_at < attended.night_at
+    group by attended.agent, attended.night
 ),
 
 final as (
     select
+        attended.agent,
         attended.night,
         md5(
-            attended.night || ' ' || attended.night_at || ' ' || attended.events_hash || ' '
+            attended.agent || ' ' || attended.night || ' ' || attended.night_at || ' ' || attended.events_hash || ' '
             || coalesce(tied.ties_hash, 0) || ' {{ var("activation_decay") }} {{ var("need_spread") }}'
         ) as fingerprint
     from attended
-    left join tied using (night)
+    left join tied using (agent, night)
 )
 
 select * from final

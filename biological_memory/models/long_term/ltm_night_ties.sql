@@ -1,4 +1,4 @@
--- One row per tie of any kind that two memories had before the last night. The smaller id comes first.
+-- One row per tie of any kind that two memories of an agent had before the last night. The smaller id comes first.
 {{ config(materialized='view') }}
 with nights as (
     select agent, night_at from {{ ref('ltm_nights') }}
@@ -6,7 +6,14 @@ with nights as (
 ),
 
 memories as (
-    select memory_id, agent from {{ ref('stg_memories') }}
+    select memory_id, agent, created_at from {{ ref('stg_memories') }}
+),
+
+-- What the last night saw: an end of a tie that it did not see has no place in the graph.
+seen as (
+    select memories.memory_id, memories.agent, nights.night_at
+    from memories
+    inner join nights on nights.agent = memories.agent and memories.created_at < nights.night_at
 ),
 
 coactivations as (
@@ -32,15 +39,15 @@ ties as (
 
 final as (
     select
-        memories.agent,
+        earlier.agent,
         least(ties.earlier_id, ties.later_id) as memory_a,
         greatest(ties.earlier_id, ties.later_id) as memory_b,
         ties.tie_type,
         ties.created_at,
         ties.weight
     from ties
-    inner join memories on memories.memory_id = ties.earlier_id
-    inner join nights on nights.agent = memories.agent and ties.created_at < nights.night_at
+    inner join seen as earlier on earlier.memory_id = ties.earlier_id and ties.created_at < earlier.night_at
+    inner join seen as later on later.memory_id = ties.later_id and later.agent = earlier.agent
 )
 
 select * from final

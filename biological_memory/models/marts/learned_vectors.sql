@@ -4,7 +4,7 @@ with centroids as (
 ),
 
 final as (
-    select name, version, position, embedding_model, vector, trained_on from centroids
+    select agent, name, version, position, embedding_model, vector, trained_on from centroids
 )
 
 select * from final

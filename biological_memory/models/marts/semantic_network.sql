@@ -1,13 +1,13 @@
--- One row per pair of concepts and kind of association: met together, or joined by the strongest path over a third.
+-- One row per agent, pair of its concepts and kind of association: met together, or joined by the strongest path over a third.
 with edges as (
     select * from {{ ref('ltm_concept_edges') }}
 ),
 
 both_ways as (
-    select concept_a as concept, concept_b as other, association_strength, co_activation_count, last_activation
+    select agent, concept_a as concept, concept_b as other, association_strength, co_activation_count, last_activation
     from edges
     union all
-    select concept_b, concept_a, association_strength, co_activation_count, last_activation
+    select agent, concept_b, concept_a, association_strength, co_activation_count, last_activation
     from edges
 ),
 
@@ -15,12 +15,13 @@ both_ways as (
 strongest as (
     select * from both_ways
     qualify row_number() over (
-        partition by concept order by association_strength desc, co_activation_count desc, other
+        partition by agent, concept order by association_strength desc, co_activation_count desc, other
     ) <= 5
 ),
 
 paths as (
     select
+        a.agent,
         a.other as concept_a,
         b.other as concept_b,
         a.concept as via,
@@ -28,15 +29,16 @@ paths as (
         least(a.co_activation_count, b.co_activation_count) as co_activation_count,
         least(a.last_activation, b.last_activation) as last_activation
     from strongest as a
-    inner join strongest as b on b.concept = a.concept and b.other > a.other
+    inner join strongest as b on b.agent = a.agent and b.concept = a.concept and b.other > a.other
     qualify row_number() over (
-        partition by a.other, b.other order by a.association_strength * b.association_strength desc, a.concept
+        partition by a.agent, a.other, b.other
+        order by a.association_strength * b.association_strength desc, a.concept
     ) = 1
 ),
 
 indirect as (
     select paths.* from paths
-    anti join edges using (concept_a, concept_b)
+    anti join edges using (agent, concept_a, concept_b)
 ),
 
 associations as (
@@ -47,6 +49,7 @@ associations as (
 
 final as (
     select
+        agent,
         concept_a,
         concept_b,
         association_type,

@@ -1,10 +1,10 @@
--- One row per name, version and position: the vectors learnt by earlier cycles.
+-- One row per agent, name, version and position: the vectors learnt by earlier cycles.
 with learned as (
     select * from {{ source('dreams', 'learned_vectors') }}
 ),
 
 final as (
-    select name, version, position, embedding_model, trained_on, cast(vector as float[]) as vector from learned
+    select agent, name, version, position, embedding_model, trained_on, cast(vector as float[]) as vector from learned
 )
 
 select * from final

@@ -45,7 +45,7 @@ final as (
         context,
         summary,
         tags,
-        coalesce(metadata ->> 'agent', 'default') as agent,
+        agent,
         if(
             chunk_index = 1,
             coalesce(nullif(trim(metadata ->> 'title'), ''), if({{ is_title("first_line") }}, first_line, null)),

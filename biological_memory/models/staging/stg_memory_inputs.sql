@@ -1,13 +1,15 @@
--- One row per memory known at as_of: where it stands in its document, and fingerprints of what is shown of it and of
--- the vector of that, where it has one. The chunks of a document share an item_id: that of the first chunk known, for
--- the parent_id that Codex gives them is no memory's, and a first chunk can be deleted. What carries one of the
--- excluded_tags is not dreamt of.
+-- One row per memory known at as_of: whose it is, where it stands in its document, and fingerprints of what is shown of
+-- it and of the vector of that, where it has one. The chunks of a document share an item_id and an agent: those of the
+-- first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted. What
+-- carries one of the excluded_tags is not dreamt of.
 with memories as (
     select * from {{ stored_memory_hashes() }}
 ),
 
 past as (
-    select memory_id, content_hash, tags, hash(content, context, summary, tags, metadata) as past_hash
+    select
+        memory_id, content_hash, tags, hash(content, context, summary, tags, metadata) as past_hash,
+        if(metadata is null, null, {{ agent_of("metadata") }}) as agent
     from {{ ref('stg_past') }}
 ),
 
@@ -28,6 +30,7 @@ placed as (
             memories.vector_hash, null
         ) as vector_hash,
         first_value(memories.memory_id) over document as item_id,
+        first_value(coalesce(past.agent, memories.agent)) over document as agent,
         cast(row_number() over document as integer) as chunk_index,
         coalesce(list_has_any(past.tags, {{ texts(var("excluded_tags")) }}), memories.is_excluded) as is_excluded,
         created.created_at
@@ -42,8 +45,8 @@ placed as (
 
 final as (
     select
-        memory_id, item_id, chunk_index, created_at, vector_hash,
-        hash(stored_hash, past_hash, item_id, chunk_index, created_at) as fingerprint
+        memory_id, item_id, agent, chunk_index, created_at, vector_hash,
+        hash(stored_hash, past_hash, item_id, agent, chunk_index, created_at) as fingerprint
     from placed
     where not is_excluded
 )
