@@ -15,7 +15,7 @@ import yaml
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from ingest import dbt_process
+from ingest import dbt_process, parsed_projects
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
 from memories.errors import CacheLocked, CycleFailed
@@ -29,7 +29,6 @@ PROFILES = PROJECT_ROOT / "profiles"
 PARSED = PROJECT / "target" / "parsed"
 PARSED_FILE = "partial_parse.msgpack"
 FAILURE_LINES = 12
-KEPT_TARGETS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,12 @@ def run(
     cache.parent.mkdir(parents=True, exist_ok=True)
     check_free(cache)
     _discard_outdated(cache)
-    target = _target_folder(cache, variables)
     asked = ["run", *(["--full-refresh"] if full_refresh else []), *(["--select", *select] if select else [])]
-    seconds = _invoke(asked, database_url, cache, variables, target, settings)
+    with parsed_projects.hold(_target_folder(cache, variables)) as target:
+        if (PARSED / PARSED_FILE).exists() and not (target / PARSED_FILE).exists():
+            shutil.copyfile(PARSED / PARSED_FILE, target / PARSED_FILE)
+        parsed_projects.remove_unused(target.parent)
+        seconds = _invoke(asked, database_url, cache, variables, target, settings)
     _version_file(cache).write_text(code_version())
     for path in (*cache.parent.glob(f"{cache.name}*"), target.parent):
         close_all(path)
@@ -198,15 +200,8 @@ def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
     """dbt keeps what it parsed for one DuckDB file and set of parameters. It begins with what was parsed for any store,
     and finds out by itself whether that will do.
     """
-    folders = store_settings().dreams_home.absolute() / "dbt_target"
-    own = folders / sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
-    own.mkdir(parents=True, exist_ok=True)
-    own.touch()
-    if (PARSED / PARSED_FILE).exists() and not (own / PARSED_FILE).exists():
-        shutil.copyfile(PARSED / PARSED_FILE, own / PARSED_FILE)
-    for folder in sorted(folders.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT_TARGETS]:
-        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
-    return own
+    named = sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
+    return store_settings().dreams_home.absolute() / "dbt_target" / named
 
 
 def _discard_outdated(cache: Path) -> None:
