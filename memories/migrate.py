@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 
 from memories.database import Connection, connect
+from memories.earlier_schema import keep_earlier
 from memories.errors import StoreUnsuitable
 from memories.settings import PROJECT_ROOT
 
@@ -20,11 +21,13 @@ TABLE_MADE = re.compile(r"^create table if not exists (\w+\.\w+)", re.MULTILINE)
 def migrate(database_url: str | None = None, *, until: str | None = None) -> Sequence[str]:
     """Applies the migrations that this store has not had (no further than `until`), and returns their names.
 
+    What another program has in schema dreams is kept under another name first.
     Raises StoreUnsuitable, having changed nothing, when the server is too old, has no pgvector, or holds the table of
     Codex 0.1.
     """
     with connect(database_url, autocommit=True) as connection:
         _check(connection)
+        _make_room(connection)
         wanted = [path for path in sorted(MIGRATIONS.glob("*.sql")) if until is None or path.name <= until]
         return [path.name for path in wanted if _apply(connection, path)]
 
@@ -51,6 +54,18 @@ def tables_made_by(migrations: Iterable[str]) -> set[str]:
     if unknown:
         raise StoreUnsuitable(f"this store is of a later version ({unknown[0]}): install that one")
     return {table for path in paths for table in TABLE_MADE.findall(path.read_text())}
+
+
+def _make_room(connection: Connection) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(LOCK)
+            keep_earlier(connection, MIGRATIONS)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreUnsuitable(
+            "schema dreams holds the tables of another program, and the database user may not rename it: let its owner "
+            "run `alter schema dreams rename to dreams_before`"
+        ) from error
 
 
 def _apply(connection: Connection, path: Path) -> bool:
