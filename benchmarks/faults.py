@@ -40,6 +40,7 @@ import psycopg
 
 import ingest.settings
 import memories.settings
+from benchmarks.variables import number
 from ingest import sources
 from ingest.cycle import run_cycle
 from ingest.load import load
@@ -49,7 +50,7 @@ from memories.database import connect
 from memories.migrate import migrate
 from memories.settings import StoreSettings
 
-MOMENTS = int(os.environ.get("MOMENTS", "50"))
+MOMENTS = number("MOMENTS", 50)
 STEPS = ("migrate", "ingest", "annotate", "embed", "dbt", "write_back")
 # A store of this version is what migrations are killed over.
 EARLIER = "0010_mention_edges.sql"
@@ -251,7 +252,7 @@ def prepare(stores: Stores) -> None:
 
 
 def main() -> None:
-    chance = random.Random(int(os.environ.get("SEED", "1")))
+    chance = random.Random(number("SEED", 1))
     settings = StoreSettings(postgres_db_url=None)
     folders = (HOME, settings.postgres_folder.parent)
     with disks(*folders) as can_be_full:
@@ -288,8 +289,8 @@ def measure(stores: Stores, settings: StoreSettings, chance: random.Random, can_
             judged(tally, before[base], after[base])
         print(tally.line(fault), flush=True)
 
-    for number, step in enumerate(STEPS if MOMENTS else ()):
-        moments = len(range(number, MOMENTS, len(STEPS)))
+    for place, step in enumerate(STEPS if MOMENTS else ()):
+        moments = len(range(place, MOMENTS, len(STEPS)))
         base = "earlier" if step == "migrate" else "dreamt"
 
         def kill(moment: int, step: str = step, moments: int = moments) -> None:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.human_memory import capacity, forgetting, free_recall, plot, replay, reviews, spacing
 from benchmarks.human_memory.result import Comparison, Figure, data_file
+from benchmarks.variables import chosen
 
 DATA = Path(os.environ.get("DREAMS_EVAL_DATA") or ROOT.parent / "shared" / "data")
 OUTPUT = Path(os.environ.get("OUTPUT") or ROOT / "build" / "human")
@@ -73,7 +74,7 @@ def as_json(figure: Figure) -> str:
 
 
 def main() -> None:
-    wanted = os.environ.get("FINDINGS", "").split() or list(FINDINGS)
+    wanted = chosen("FINDINGS", FINDINGS)
     head = f"{'':<7}{'finding':<14}{'measure':<84}{'figure':>16}  {'gate':<30}beside"
     print(head)
     figures, charts = [], []

@@ -4,7 +4,6 @@ MEGABYTES="10 100" python benchmarks/ingest.py
 """
 
 import json
-import os
 import random
 import resource
 import sys
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psycopg
 
+from benchmarks.variables import numbers
 from ingest import sources
 from ingest.load import load
 from memories.database import connect, url
@@ -56,7 +56,7 @@ def bare_copy(connection: psycopg.Connection[tuple[object, ...]], file: Path) ->
 def main() -> None:
     base = url()
     print(f"{'MB':>6} {'method':>10} {'notes':>9} {'notes/s':>9} {'of floor':>9} {'peak MB':>8}")
-    for megabytes in map(int, os.environ.get("MEGABYTES", "10 100").split()):
+    for megabytes in numbers("MEGABYTES", "10 100"):
         with psycopg.connect(base, autocommit=True) as connection:
             connection.execute("drop database if exists benchmark_ingest with (force)")
             connection.execute("create database benchmark_ingest")

@@ -34,6 +34,7 @@ import numpy
 import psycopg
 
 from benchmarks.synthetic import Corpus, Vectors, fill
+from benchmarks.variables import number, numbers
 from memories import candidates, database
 from memories.candidates import Asked
 from memories.cues import query_terms
@@ -51,7 +52,7 @@ from memories.vectors import as_parameter
 K = 10
 Argument = TypeVar("Argument")
 Found = TypeVar("Found")
-QUERIES = int(os.environ.get("QUERIES", "300"))
+QUERIES = number("QUERIES", 300)
 WARMING_QUERIES = 100
 EXACT_QUERIES = 50
 EF_SEARCH = (40, 60, 100)
@@ -122,7 +123,7 @@ def main() -> None:
     settings = StoreSettings(postgres_db_url=None)
     try:
         base = database.start(settings)
-        for size in map(int, os.environ.get("SIZES", "10000 100000").split()):
+        for size in numbers("SIZES", "10000 100000"):
             measure(base, size)
     finally:
         _end_sidecar(settings)

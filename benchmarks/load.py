@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy
 import psycopg
 
+from benchmarks.variables import number
 from memories import database
 from memories.database import connect
 from memories.errors import DreamsError, InputError
@@ -399,7 +400,7 @@ def main() -> None:
     for name in ("POSTGRES_DB_URL", "EMBEDDING_MODEL", "OLLAMA_URL"):
         os.environ.pop(name, None)
     seconds, writers, searchers, processes = (
-        int(os.environ.get(name, default))
+        number(name, default)
         for name, default in (("SECONDS", 60), ("WRITERS", 32), ("SEARCHERS", 8), ("PROCESSES", 4))
     )
     settings = StoreSettings(postgres_db_url=None, dreams_home=home)

@@ -34,6 +34,7 @@ import psycopg
 
 import ingest.settings
 import memories.settings
+from benchmarks.variables import chosen
 from ingest.cycle import run_cycle
 from ingest.load import load
 from memories import database
@@ -246,9 +247,8 @@ def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Seque
 
 
 def methods() -> Mapping[str, Collection[Term]]:
-    every = {"full": [], **BASELINES, **{f"without {term}": [term] for term in ABLATED}}
-    wanted = [name.strip() for name in os.environ.get("METHODS", "").split(",") if name.strip()]
-    return {name: without for name, without in every.items() if not wanted or name in wanted}
+    every = {"full": [], **BASELINES, **{f"without-{term}": [term] for term in ABLATED}}
+    return {name: every[name] for name in chosen("METHODS", every)}
 
 
 def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Sequence[str]], Vectors]:
@@ -270,12 +270,12 @@ def run(name: str, collections: Sequence[Collected]) -> None:
     """Every method on a set; several collections count as one set of questions."""
     from memories.models_client import Embedder
 
-    chosen, asked = methods(), [question for collected in collections for question in collected.questions]
-    ranked: dict[str, list[list[str]]] = {method: [] for method in chosen}
+    compared, asked = methods(), [question for collected in collections for question in collected.questions]
+    ranked: dict[str, list[list[str]]] = {method: [] for method in compared}
     embed = remembered(Embedder())
     for collected in collections:
         with Memory(dreamt(collected), embed=embed) as memory:
-            for method, without in chosen.items():
+            for method, without in compared.items():
                 ranked[method] += rankings(memory, collected, without)
     if {"bm25", "dense"} <= ranked.keys():
         ranked["rank fusion"] = fused(ranked["bm25"], ranked["dense"])
@@ -290,7 +290,8 @@ def main() -> None:
         "hotpotqa": lambda: hotpotqa(DATA),
         "cranfield": lambda: cranfield(DATA),
     }
-    wanted = os.environ.get("SETS", "locomo hotpotqa cranfield").split()
+    wanted = chosen("SETS", sets)
+    methods()
     print(f"{'set':>10} {'method':>18} {' '.join(f'{measure:>8}' for measure in MEASURES)} {'hop R@10':>10}")
     for name in wanted:
         try:

@@ -38,6 +38,7 @@ from benchmarks.faults import sidecar
 from benchmarks.month import checks
 from benchmarks.month.clock import Clock, compressed
 from benchmarks.month.person import Person
+from benchmarks.variables import number
 from ingest.cycle import run_cycle
 from ingest.cycle_record import STAGES, Cycle
 from ingest.settings import settings as ingest_settings
@@ -48,7 +49,7 @@ from memories.memory import Memory
 from memories.migrate import migrate
 from memories.settings import StoreSettings
 
-DAYS = int(os.environ.get("DAYS", "30"))
+DAYS = number("DAYS", 30)
 BY_DAY = ("working_memory", "short_term", "consolidation")
 MORNING, NIGHT = timedelta(hours=8), timedelta(days=1, hours=3, minutes=10)
 ACTS = 20
@@ -239,7 +240,7 @@ def main() -> None:
             os.environ.update(POSTGRES_DB_URL=url, OLLAMA_URL=models_url)
             memories.settings.settings.cache_clear()
             ingest.settings.settings.cache_clear()
-            soak(url, DAYS, int(os.environ.get("SEED", "1")))
+            soak(url, DAYS, number("SEED", 1))
     finally:
         database.stop(settings)
         shutil.rmtree(settings.postgres_folder.parent, ignore_errors=True)

@@ -1,0 +1,31 @@
+"""What the environment asks of a benchmark: names of those there are, or whole numbers, with spaces between them."""
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+
+
+def chosen(variable: str, known: Collection[str]) -> Sequence[str]:
+    """The names asked for, or all; an unknown one ends the benchmark with a sentence that lists them."""
+    asked = os.environ.get(variable, "").split()
+    for name in asked:
+        if name not in known:
+            sys.exit(f"{variable} knows no {name!r}: give one or more of {' '.join(known)}, with spaces between them")
+    return asked or list(known)
+
+
+def numbers(variable: str, default: str) -> Sequence[int]:
+    """The whole numbers asked for; anything else ends the benchmark with a sentence."""
+    asked = (os.environ.get(variable, "").strip() or default).split()
+    for text in asked:
+        if not text.isdecimal():
+            sys.exit(f"{variable} must be whole numbers, with spaces between them, but has {text!r}")
+    return [int(text) for text in asked]
+
+
+def number(variable: str, default: int) -> int:
+    """The one whole number asked for; anything else ends the benchmark with a sentence."""
+    found = numbers(variable, str(default))
+    if len(found) > 1:
+        sys.exit(f"{variable} must be one whole number, but has {len(found)}")
+    return found[0]
