@@ -337,7 +337,7 @@ def run(
     from ingest.cycle_record import STAGES
     from memories.database import connect
     from memories.migrate import migrate
-    from memories.overview import findings
+    from memories.overview import findings, next_questions
 
     if stage not in STAGES:
         raise InputError(f"there is no stage {stage!r}: use one of {', '.join(STAGES)}")
@@ -358,8 +358,9 @@ def run(
         with connect() as connection:
             for line in findings(connection):
                 say(line)
-        say(f"\n{sum(cycle.rows_changed.values())} rows changed in {sum(cycle.seconds.values()):.1f} s. Try next")
-        say("  dreams query last-week\n  dreams query revisions\n  dreams query path --set from=boat --set to=storm")
+            say(f"\n{sum(cycle.rows_changed.values())} rows changed in {sum(cycle.seconds.values()):.1f} s. Try next")
+            for question in next_questions(connection):
+                say(f"  {question}")
     else:
         say(f"As of {cycle.as_of.isoformat(timespec='minutes')}; nothing was published.")
         rows = [[name, count, cycle.rows_changed.get(name, 0)] for name, count in cycle.row_counts.items()]

@@ -166,6 +166,7 @@ def dream(opened: OpenCycle) -> None:
     if cycle.gone:
         forgetting.rewrite(opened.cache)
     cycle.row_counts = row_counts(opened.cache, STAGES[cycle.stage])
+    cycle.memories = row_counts(opened.cache, ["stg_memories"])["stg_memories"]
 
 
 def write_back(opened: OpenCycle) -> None:

@@ -1,7 +1,7 @@
 """The stages of a dream cycle, what one did, and the record it leaves in Postgres: begun, published or failed."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -28,12 +28,31 @@ STAGES: Mapping[str, Sequence[str]] = {
     ),
     "long_term": (*MARTS, *RECORDS),
 }
+PUBLISHED_STAGE = "marts"
+MEASURED = """
+insert into dreams.processing_metrics (
+    session_id, batch_id, processing_stage, memories_processed, successful_writes, failed_writes, processing_time_ms,
+    duckdb_memory_mb, start_time, end_time, processing_version
+) values (%s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() - make_interval(secs => %s), clock_timestamp(), %s)
+"""
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What dreams.processing_metrics has of one step of a cycle."""
+
+    name: str
+    memories: int
+    written: int
+    failed: int
+    seconds: float
+    most_bytes: int | None
 
 
 @dataclass(slots=True)
 class Cycle:
-    """What one cycle did: rows of each mart, rows it changed, seconds each step took."""
+    """What one cycle did: rows of each mart, rows it changed, seconds each step took, memories it dreamt of."""
 
     cycle_id: UUID
     stage: str
@@ -46,6 +65,7 @@ class Cycle:
     embedding_failures: int = 0
     annotated: int = 0
     quarantined: int = 0
+    memories: int = 0
     problem: str | None = None
     model_runs: Sequence[dbt.ModelRun] = ()
     gone: Sequence[UUID] = ()
@@ -91,20 +111,23 @@ def finish(connection: Connection, cycle: Cycle) -> None:
         " row_counts = %s, rows_changed = %s where cycle_id = %s",
         (Jsonb(cycle.row_counts), sum(cycle.rows_changed.values()), cycle.cycle_id),
     )
-    seconds = dict.fromkeys((model_run.stage for model_run in cycle.model_runs), 0.0)
-    for model_run in cycle.model_runs:
-        seconds[model_run.stage] += model_run.seconds
-    steps = {"embed": cycle.seconds.get("embed", 0.0), "annotate": cycle.seconds.get("annotate", 0.0), **seconds}
-    rows = {"embed": (cycle.embedded, cycle.embedding_failures), "annotate": (cycle.annotated, cycle.quarantined)}
-    for batch, (step, took) in enumerate(steps.items(), 1):
-        written, failed = rows.get(step, (0, 0))
-        connection.execute(
-            "insert into dreams.processing_metrics (session_id, batch_id, processing_stage, memories_processed,"
-            " successful_writes, failed_writes, processing_time_ms, start_time, end_time, processing_version)"
-            " values (%s, %s, %s, %s, %s, %s, %s,"
-            " clock_timestamp() - make_interval(secs => %s), clock_timestamp(), %s)",
-            (cycle.cycle_id, batch, step, written + failed, written, failed, 1000 * took, took, dbt.code_version()),
-        )
+    connection.cursor().executemany(MEASURED, [
+        (cycle.cycle_id, batch, step.name, step.memories, step.written, step.failed, 1000 * step.seconds,
+         step.most_bytes and step.most_bytes / 2**20, step.seconds, dbt.code_version())
+        for batch, step in enumerate(_steps(cycle), 1)
+    ])  # fmt: skip
+
+
+def _steps(cycle: Cycle) -> Iterator[Step]:
+    """Embedding, annotating, and each stage of the dbt project, which goes over all memories that the cycle knows."""
+    embedded, annotated = (cycle.embedded, cycle.embedding_failures), (cycle.annotated, cycle.quarantined)
+    for name, (written, failed) in (("embed", embedded), ("annotate", annotated)):
+        yield Step(name, written + failed, written, failed, cycle.seconds.get(name, 0.0), None)
+    stages = dict.fromkeys(model_run.stage for model_run in cycle.model_runs)
+    for stage in stages:
+        runs = [model_run for model_run in cycle.model_runs if model_run.stage == stage]
+        written = sum(cycle.rows_changed.values()) if stage == PUBLISHED_STAGE else 0
+        yield Step(stage, cycle.memories, written, 0, sum(run.seconds for run in runs), runs[0].most_bytes)
 
 
 def fail(database_url: str, cycle: Cycle, error: BaseException) -> None:

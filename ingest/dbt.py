@@ -33,11 +33,20 @@ FAILURE_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class ModelRun:
-    """How long one dbt model took."""
+    """How long one dbt model took, and the most memory that dbt, with DuckDB in it, took in that run."""
 
     name: str
     stage: str
     seconds: float
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds of each model that dbt ran, and the most memory of the whole."""
+
+    seconds: Mapping[str, float]
+    most_bytes: int
 
 
 def install_extension() -> Path:
@@ -99,12 +108,12 @@ def run(
         if (PARSED / PARSED_FILE).exists() and not (target / PARSED_FILE).exists():
             shutil.copyfile(PARSED / PARSED_FILE, target / PARSED_FILE)
         parsed_projects.remove_unused(target.parent)
-        seconds = _invoke(asked, database_url, cache, variables, target, settings)
+        took = _invoke(asked, database_url, cache, variables, target, settings)
     _version_file(cache).write_text(code_version())
     for path in (*cache.parent.glob(f"{cache.name}*"), target.parent):
         close_all(path)
     stages = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
-    return [ModelRun(name, stages[name], float(seconds[name])) for name in seconds]
+    return [ModelRun(name, stages[name], seconds, took.most_bytes) for name, seconds in took.seconds.items()]
 
 
 def parse() -> None:
@@ -121,8 +130,8 @@ def _invoke(
     variables: Mapping[str, object],
     target: Path,
     settings: IngestSettings,
-) -> Mapping[str, float]:
-    said, took = target / "said.txt", target / "seconds.json"
+) -> Took:
+    said, took = target / "said.txt", target / "took.json"
     arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", *asked),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
@@ -141,7 +150,7 @@ def _invoke(
     if not dbt_process.run(arguments, environment, folder, said, took):
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
-    return {name: float(seconds) for name, seconds in json.loads(took.read_text()).items()}
+    return Took(**json.loads(took.read_text()))
 
 
 def _parsed(variables: Mapping[str, object]) -> Mapping[str, object]:

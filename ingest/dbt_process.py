@@ -7,6 +7,7 @@ ones need not wait. What dbt would write of the whole project takes it seconds t
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from pathlib import Path
 from ingest.child import end_with_starter
 from memories.home import keep_to_owner
 
+# The unit in which the system counts the memory of a process.
+MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 _processes = multiprocessing.get_context("forkserver")
 
 
@@ -32,13 +35,13 @@ def get_ready() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, seconds: Path) -> bool:
+def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, took: Path) -> bool:
     """Whether dbt did what it was asked, in that folder.
 
-    What it says goes to one file, each model's seconds to the other, as JSON.
+    What it says goes to one file; to the other, as JSON, the seconds of each model and the most memory, in bytes.
     """
     get_ready()
-    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, seconds))
+    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, took))
     process.start()
     try:
         process.join()
@@ -48,7 +51,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, 
         process.join()
 
 
-def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, seconds: Path) -> None:
+def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, took: Path) -> None:
     end_with_starter()
     keep_to_owner()
     with said.open("w") as file:
@@ -66,4 +69,5 @@ def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     if not outcome.success:
         sys.exit(1)
     runs = outcome.result.results if isinstance(outcome.result, RunExecutionResult) else []
-    seconds.write_text(json.dumps({run.node.name: run.execution_time for run in runs}))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT
+    took.write_text(json.dumps({"seconds": {run.node.name: run.execution_time for run in runs}, "most_bytes": most}))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from psycopg.rows import dict_row
 
@@ -31,6 +32,16 @@ from (
 where place = 1
 order by array_position(array['supersession', 'pattern', 'anomaly', 'contradiction', 'prediction'], insight_type)
 limit %s
+"""
+
+# Two concepts that a path joins, which a shell takes as they are but for spaces; neither says the other's words.
+JOINED = """
+select source, target from dreams.knowledge_graph
+where
+    source ~ '^[[:alnum:]][[:alnum:] -]*$' and target ~ '^[[:alnum:]][[:alnum:] -]*$'
+    and source = lower(source) and target = lower(target)
+    and strpos(source, target) = 0 and strpos(target, source) = 0
+order by path_length desc, strength desc, source, target limit 1
 """
 
 CITED = """
@@ -147,6 +158,19 @@ def findings(connection: Connection) -> Iterator[str]:
     for insight in insights(connection):
         yield f"  {insight.insight_type} ({insight.confidence:.2f}): {insight.description}"
         yield from (f"      rests on {memory}" for memory in insight.memories)
+
+
+def next_questions(connection: Connection) -> Sequence[str]:
+    """Commands that ask more of what the visible cycle found."""
+    joined = connection.execute(JOINED).fetchone()
+    if joined is None:
+        return ["dreams query last-week", "dreams query revisions", "dreams query strongest"]
+    source, target = (quote(str(concept)) for concept in joined)
+    return [
+        "dreams query last-week",
+        "dreams query revisions",
+        f"dreams query path --set from={source} --set to={target}",
+    ]
 
 
 def _bytes_under(path: Path) -> int:

@@ -72,6 +72,13 @@ def test_every_stage_shows_something(dreamt_url: str) -> None:
         assert one(connection, "select count(distinct cluster_id) from dreams.long_term_memories") > 5
         assert one(connection, "select count(*) from memories where semantic_cluster is not null") > 300
         stages = {row[0] for row in connection.execute("select processing_stage from dreams.processing_metrics")}
+        measured = (
+            "select bool_and(memories_processed = %s and duckdb_memory_mb between 50 and 8192), sum(successful_writes)"
+        )
+        assert connection.execute(
+            f"{measured} from dreams.processing_metrics where processing_stage not in ('embed', 'annotate')".encode(),
+            (380,),
+        ).fetchone() == (True, one(connection, "select sum(rows_changed) from dreams.cycles"))
         assert stages >= {"embed", "annotate", "working_memory", "short_term", "consolidation", "long_term", "insights"}
 
 
