@@ -257,7 +257,7 @@ def _parts(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> Map
     """What the statements of a merge are made of: t is the table, s what is staged."""
     columns = [str(row[0]) for row in connection.execute(
         "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
-        " order by attnum", (f"dreams.{name}",)
+        " and attgenerated = '' order by attnum", (f"dreams.{name}",)
     )]  # fmt: skip
     rest = [column for column in columns if column not in mart.key]
     return {

@@ -12,6 +12,7 @@ from memories.errors import StoreUnsuitable
 from memories.settings import PROJECT_ROOT
 
 MIGRATIONS = PROJECT_ROOT / "sql" / "migrations"
+COMMENTS = PROJECT_ROOT / "sql" / "comments.sql"
 LOCK = "select pg_advisory_xact_lock(hashtext('codex-dreams migrations'))"
 OLDEST_POSTGRES = 150000
 OLDEST_PGVECTOR = (0, 7)
@@ -29,7 +30,12 @@ def migrate(database_url: str | None = None, *, until: str | None = None) -> Seq
         _check(connection)
         _make_room(connection)
         wanted = [path for path in sorted(MIGRATIONS.glob("*.sql")) if until is None or path.name <= until]
-        return [path.name for path in wanted if _apply(connection, path)]
+        applied = [path.name for path in wanted if _apply(connection, path)]
+        if applied and until is None:
+            connection.execute(COMMENTS.read_bytes())
+        if until is None:
+            connection.execute("select dreams.drop_duplicate_indexes()")
+        return applied
 
 
 def pending(database_url: str | None = None) -> Sequence[str]:

@@ -71,3 +71,23 @@ def test_cleaning_up_removes_old_differences_and_never_a_memory(dreamt_url: str)
         assert connection.execute("select dreams.cleanup_old_snapshots(30)").fetchone() == kept
         assert connection.execute("select count(*) from dreams.cycle_changes").fetchone() == (0,)
         assert connection.execute("select count(*) from memories").fetchone() == memories
+
+
+def test_everything_has_a_comment(store_url: str) -> None:
+    """Each table, view, function and column of schema dreams, and each column of public.memories."""
+    with connect() as connection:
+        without = connection.execute(
+            """
+            select c.oid::regclass || coalesce('.' || a.attname, '')
+            from pg_class as c
+            left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            where
+                c.relkind in ('r', 'v') and c.relnamespace = 'dreams'::regnamespace
+                and (obj_description(c.oid, 'pg_class') is null or col_description(c.oid, a.attnum) is null)
+                or c.oid = 'memories'::regclass and col_description(c.oid, a.attnum) is null
+            union all
+            select oid::regprocedure::text from pg_proc
+            where pronamespace = 'dreams'::regnamespace and obj_description(oid, 'pg_proc') is null
+            """
+        ).fetchall()
+    assert without == []

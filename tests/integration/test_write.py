@@ -22,6 +22,12 @@ create table memories (
 create unique index idx_memories_content_hash on memories (content_hash);
 create index idx_memories_created_at on memories (created_at desc);
 """
+CODEX_3_INDEXES = """
+create unique index if not exists {prefix}_content_hash on memories (content_hash);
+create index if not exists {prefix}_created_at on memories (created_at desc);
+create index if not exists {prefix}_updated_at on memories (updated_at desc);
+create index if not exists {prefix}_parent_id on memories (parent_id) where parent_id is not null;
+"""
 CODEX_2_TABLE = """
 create table memories (
     id uuid primary key default gen_random_uuid(), content text not null, content_hash varchar(64) not null,
@@ -52,6 +58,26 @@ def kinds(connection: psycopg.Connection, memory_id: object) -> list[str]:
         "select kind from dreams.recall_events where memory_id = %s order by occurred_at, recorded_at", (memory_id,)
     )
     return [kind for (kind,) in rows]
+
+
+@pytest.mark.parametrize("prefix", ["idx_memories", "codex"])
+def test_codexs_indexes_are_not_there_twice(empty_url: str, prefix: str) -> None:
+    """Under the names that Codex gives them nothing is made; whatever other names they have, ours go."""
+    columns = "array_agg((indkey::text, indoption::text, pg_get_expr(indpred, indrelid)))"
+    twice = (
+        f"select {columns} from pg_index where indrelid = 'memories'::regclass and indexprs is null"
+        " group by indkey::text, indoption::text, pg_get_expr(indpred, indrelid), indclass::text having count(*) > 1"
+    )
+    migrate(empty_url)
+    with connect(empty_url, autocommit=True) as connection:
+        for _ in range(2):
+            connection.execute(CODEX_3_INDEXES.format(prefix=prefix).encode())
+            if prefix == "idx_memories":
+                assert connection.execute(twice.encode()).fetchall() == []
+            migrate(empty_url)
+            assert connection.execute(twice.encode()).fetchall() == []
+        first = connection.execute(CODEX_3_UPSERT, values("the tide turns at noon")).fetchone()
+        assert connection.execute(CODEX_3_UPSERT, values("the tide turns at noon")).fetchone() == first
 
 
 def test_migrations_run_twice_and_change_nothing_the_second_time(empty_url: str) -> None:
