@@ -10,6 +10,9 @@ import duckdb
 import pytest
 
 from ingest.dbt import PROFILES, PROJECT, install_extension
+from memories.database import connect
+from memories.records import Document
+from memories.write import store
 from tests.conftest import ROOT
 
 
@@ -77,3 +80,18 @@ def test_marts_have_enforced_contracts(manifest: dict[str, dict]) -> None:
     marts = [node for node in manifest.values() if "marts" in node["fqn"]]
     assert len(marts) >= 10
     assert [node["name"] for node in marts if not node["contract"]["enforced"]] == []
+
+
+def test_models_have_the_tag_of_their_stage_and_an_owner(manifest: dict[str, dict[str, object]]) -> None:
+    for node in manifest.values():
+        assert node["tags"] == [str(node["path"]).split("/")[0]], node["name"]
+        assert node["group"] == "codex_dreams"
+    assert {node["access"] for node in manifest.values() if node["tags"] == ["marts"]} == {"public"}
+
+
+def test_dbt_says_why_tests_fail_after_a_new_memory(dreamt_url: str, tmp_path: Path) -> None:
+    asked = ("test", "--select", "nothing_came_since_dbt_run")
+    assert "dbt run" not in dbt(tmp_path, *asked).stdout.replace("nothing_came_since_dbt_run", "")
+    with connect() as connection:
+        store(connection, Document("test", "new", "A new thought about the tide."))
+    assert "tests compare it with what was computed then" in dbt(tmp_path, *asked).stdout
