@@ -32,7 +32,10 @@ ideas as (
 ),
 
 ends as (
-    select agent, concept from ideas
+    select
+        agent,
+        concept
+    from ideas
     where is_end and not is_start
 ),
 
@@ -93,7 +96,7 @@ ways as (
             where
                 w.step < %(steps)s::integer
                 and n.concept <> all(w.concepts)
-                and (w.agent, w.concept) not in (select agent, concept from ends)
+                and not exists (select 1 from ends as e where e.agent = w.agent and e.concept = w.concept)
         ) as reached
         where way_rank = 1
     ) as ranked

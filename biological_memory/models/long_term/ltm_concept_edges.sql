@@ -1,5 +1,6 @@
--- One row per agent and pair of its concepts that share enough memories. Strength is normalised pointwise mutual information (Bouma
--- 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs grow linearly.
+-- One row per agent and pair of its concepts that share enough memories. Strength is normalised pointwise mutual
+-- information (Bouma 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs
+-- grow linearly.
 -- Concepts are known by the hashes of their agents and names until the end.
 with meanings as (
     select memory_id, item_id, agent, created_at, concepts, concept_hashes from {{ ref('ltm_meanings') }}

@@ -1,4 +1,5 @@
--- One row per agent, pair of its concepts and kind of association: met together, or joined by the strongest path over a third.
+-- One row per agent, pair of its concepts and kind of association: met together, or joined by the strongest path over a
+-- third.
 with edges as (
     select * from {{ ref('ltm_concept_edges') }}
 ),
