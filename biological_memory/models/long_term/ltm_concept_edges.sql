@@ -1,6 +1,5 @@
--- One row per agent and pair of its concepts that share enough memories. Strength is normalised pointwise mutual
--- information (Bouma 2009), 0 at chance and 1 when neither comes without the other. A memory has few concepts, so pairs
--- grow linearly.
+-- One row per pair of an agent's concepts that share enough memories. Strength is normalised pointwise mutual
+-- information (Bouma 2009), 0 at chance, 1 when neither comes without the other. Pairs grow linearly with memories.
 -- Concepts are known by the hashes of their agents and names until the end.
 with meanings as (
     select memory_id, item_id, agent, created_at, concepts, concept_hashes from {{ ref('ltm_meanings') }}
@@ -29,8 +28,7 @@ frequencies as (
 totals as (
     select agent, item_count - item_count % (1 << greatest(length(bin(item_count)) - 7, 0)) as item_count
     from (
-        select agent, count(distinct item_id) as item_count from meanings where len(concept_hashes) > 0
-        group by agent
+        select agent, count(distinct item_id) as item_count from meanings where len(concept_hashes) > 0 group by agent
     ) as counted
 ),
 
@@ -39,8 +37,7 @@ pairs as (
         a.concept_hash as hash_a, b.concept_hash as hash_b,
         count(*) as co_activation_count, max(a.created_at) as last_activation
     from concepts as a inner join concepts as b on b.item_id = a.item_id and b.concept_hash > a.concept_hash
-    group by a.concept_hash, b.concept_hash
-    having count(*) >= {{ var('concept_support') }}
+    group by a.concept_hash, b.concept_hash having count(*) >= {{ var('concept_support') }}
 ),
 
 -- Any memory that has a concept knows its name.
