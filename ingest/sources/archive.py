@@ -21,7 +21,7 @@ from memories.records import LeftOut, Rejected
 LOOK_AHEAD = 20
 KINDS = {"chatgpt": "mapping", "claude": "chat_messages"}
 # each value but the first has a comma before it, and takes far more memory than that
-COMMAS_LIMIT = 4_000_000
+COMMAS_LIMIT = 2_000_000
 
 
 class Conversation(NamedTuple):
@@ -47,13 +47,21 @@ def conversations(path: Path, found: Export, key: str, on_bytes: OnBytes = ignor
 
 def check_kind(path: Path, found: list[Part], key: str) -> None:
     """Look for one conversation of the right kind among the first ones: some of them may be faulty."""
-    first = list(islice(read_parts(found, ignore), LOOK_AHEAD))
-    keys = {name for each in first if isinstance(each, Conversation) for name in each.fields}
-    if not first or key in keys:
+    keys: set[str] = set()
+    fault: Rejected | None = None
+    is_empty = True
+    for each in islice(read_parts(found, ignore), LOOK_AHEAD):
+        is_empty = False
+        if isinstance(each, Conversation):
+            keys |= each.fields.keys()
+        else:
+            fault = fault or each
+        if key in keys:
+            return
+    if is_empty:
         return
-    faults = [each for each in first if isinstance(each, Rejected)]
     hint = next((f"try the source {name}" for name, mark in KINDS.items() if mark in keys), REMEDY)
-    reason = f" ({faults[0].where}: {faults[0].reason.rstrip('.')})" if faults and not keys else ""
+    reason = f" ({fault.where}: {fault.reason.rstrip('.')})" if fault and not keys else ""
     raise SourceError(f'{display(path)} holds no conversation with "{key}"{reason}: {hint}.')
 
 
