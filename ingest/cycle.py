@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ingest import dbt, dbt_process, forgetting, published
+from ingest import dbt, dbt_process, forgetting, parameters, published
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.cycle_record import STAGES, Cycle, begin, fail, finish
 from ingest.embed import count_waiting, embed
@@ -102,6 +102,7 @@ def open_cycle(
     with cycle_lock(database_url, wait, on_step) as connection:
         dbt_process.get_ready()
         variables = dbt.parameters({**fitted_parameters(connection), **(overrides or {})})
+        _check_zone(connection, str(variables["timezone"]))
         opened = OpenCycle(
             connection,
             database_url,
@@ -194,11 +195,13 @@ def write_back(opened: OpenCycle) -> None:
 def publish_computed() -> Mapping[str, int]:
     """Publishes what a bare `dbt run` left in the DuckDB file; returns the rows changed in each mart.
 
-    Raises InputError when there is nothing in it, or nothing later than what is visible.
+    Raises InputError when there is nothing in it, nothing later than what is visible, or a parameter out of its range.
     """
     cache = ingest_settings().duckdb_file
     with cycle_lock(url(), wait=False) as connection:
         as_of, variables = computed_for(cache)
+        parameters.check(variables)
+        _check_zone(connection, str(variables["timezone"]))
         visible = connection.execute("select as_of from dreams.visible_cycle").fetchone()
         now = _now(connection)
         if as_of > now or (visible is not None and as_of <= cast(datetime, visible[0])):
@@ -240,6 +243,11 @@ def cycle_lock(database_url: str, wait: bool, on_step: OnStep = lambda _: None) 
 def _try_lock(holder: Connection) -> bool:
     row = holder.execute(f"select pg_try_advisory_lock({CYCLE_LOCK})").fetchone()
     return bool(row and row[0])
+
+
+def _check_zone(connection: Connection, zone: str) -> None:
+    if connection.execute("select dreams.known_zone(%s)", (zone,)).fetchone() != (zone,):
+        raise InputError(f"this Postgres knows no time zone {zone!r}: set TIMEZONE to another")
 
 
 def _now(connection: Connection) -> datetime:

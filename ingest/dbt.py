@@ -16,6 +16,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from ingest import dbt_process, parsed_projects
+from ingest.parameters import Parameters, check
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
 from memories.errors import CacheLocked, CycleFailed
@@ -67,15 +68,17 @@ def install_extension() -> Path:
 
 
 def parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
-    """The vars a run has: the project's, with those given in their place.
+    """The vars a run has: the project's, on the clock of TIMEZONE, with those given in their place.
 
-    Raises CycleFailed when a name is not a var of the project.
+    Raises CycleFailed when a name is not a var of the project, InputError when a value is out of its range.
     """
     project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-    unknown = sorted(set(overrides) - set(project))
+    unknown = sorted(set(overrides) - Parameters.model_fields.keys())
     if unknown:
         raise CycleFailed(f"there is no parameter {unknown[0]!r}: the names stand in biological_memory/dbt_project.yml")
-    return {**project, **overrides}
+    found = {**project, "timezone": store_settings().timezone, **overrides}
+    check(found)
+    return found
 
 
 def code_version() -> str:

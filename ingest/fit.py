@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from ingest import dbt
 from ingest.memory_model import by_weights, default_weights
+from ingest.parameters import FSRS_LEAST, FSRS_MOST
 from ingest.path_in_sql import path_in_sql
 from ingest.settings import settings
 from memories.errors import InputError
@@ -24,54 +25,6 @@ LEAST_FAILURES = 10
 # A prior: a weight at twice its default costs as much as one nat of loss on one review.
 PRIOR_NATS = 1.0
 ITERATIONS = 25
-# The bounds that the package `fsrs` keeps to.
-LOWEST = (
-    0.001,
-    0.001,
-    0.001,
-    0.001,
-    1.0,
-    0.001,
-    0.001,
-    0.001,
-    0.0,
-    0.0,
-    0.001,
-    0.001,
-    0.001,
-    0.001,
-    0.0,
-    0.0,
-    1.0,
-    0.0,
-    0.0,
-    0.0,
-    0.1,
-)
-HIGHEST = (
-    100.0,
-    100.0,
-    100.0,
-    100.0,
-    10.0,
-    4.0,
-    4.0,
-    0.75,
-    4.5,
-    0.8,
-    3.5,
-    5.0,
-    0.25,
-    0.9,
-    4.0,
-    1.0,
-    6.0,
-    2.0,
-    2.0,
-    0.8,
-    0.8,
-)
-
 # After each review of table `reviews`: the state by the shipped fold, and the recall it foretells for the next one, by
 # whole days.
 STATES = """
@@ -153,7 +106,7 @@ class Loss:
             prior = PRIOR_NATS * float(numpy.sum((share - 1) ** 2))
             return (self.total(share * default, *halves)[0] + prior) / max(count, 1)
 
-        bounds = list(zip(numpy.array(LOWEST) / default, numpy.array(HIGHEST) / default, strict=True))
+        bounds = list(zip(numpy.array(FSRS_LEAST) / default, numpy.array(FSRS_MOST) / default, strict=True))
         options = {"maxiter": ITERATIONS, "ftol": 1e-6}
         found = minimize(penalised, numpy.ones(len(default)), method="L-BFGS-B", bounds=bounds, options=options)
         best: Weights = found.x * default

@@ -66,6 +66,7 @@ def _store(connection: Connection) -> Iterator[Check]:
     quarantined = _count(connection, "select count(*) from dreams.annotation_quarantine")
     yield Check("annotations", True, f"{quarantined} answers in quarantine; the rules' annotations stand")
     yield _last_cycle(connection)
+    yield _clock(connection)
 
 
 def _last_cycle(connection: Connection) -> Check:
@@ -80,6 +81,15 @@ def _last_cycle(connection: Connection) -> Check:
         state != "failed",
         f"the last one is {state}, as of {as_of:%Y-%m-%d %H:%M}" + (f": {error}" if error else ""),
     )
+
+
+def _clock(connection: Connection) -> Check:
+    row = connection.execute("select parameters ->> 'timezone', timezone from dreams.visible_cycle").fetchone()
+    asked, kept = row or (None, store_settings().timezone)
+    if row is not None and asked != kept:
+        detail = f"Postgres knows no time zone {asked!r}, so views keep {kept}: correct TIMEZONE and run a cycle"
+        return Check("clock", False, detail)
+    return Check("clock", True, f"nights and times of day are those of {kept}")
 
 
 def _count(connection: Connection, query: str) -> int:

@@ -5,6 +5,7 @@ Called by recall. What returns a cursor has asked; the answer is waited for wher
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from struct import Struct
 from typing import NamedTuple, cast
 
@@ -14,6 +15,7 @@ from psycopg import Cursor, sql
 from psycopg.rows import args_row
 
 from memories.database import Connection
+from memories.instant import read_in_utc
 
 # A search reads few rows of many tables, by their indexes; the planner's defaults are for slow disks and for reports.
 # The vector index keeps the nearest sixty in sight (Malkov & Yashunin 2018: ef).
@@ -59,11 +61,14 @@ GIVEN = sql.SQL("%(ids)s::uuid[]")
 
 DREAMT = """
 select
-    uuid_send(given.id), p.episode_id, uuid_send(p.previous_memory_id), s.stability_days,
-    extract(epoch from s.last_reviewed_at)::double precision, uuid_send(s.superseded_by)
+    uuid_send(given.id), p.episode_id, uuid_send(p.previous_memory_id),
+    dreams.retrievability(
+        extract(epoch from %(instant)s - s.last_reviewed_at)::double precision / 86400, s.stability_days, c.fsrs_decay
+    ), uuid_send(s.superseded_by)
 from unnest(%(ids)s::uuid[]) as given (id)
 left join dreams.episode_members as p on p.memory_id = given.id
 left join dreams.memory_states as s on s.memory_id = given.id
+left join (select fsrs_decay from dreams.visible_cycle) as c on true
 """
 
 MEETING = sql.SQL("select uuid_send(m.id) from public.memories as m where m.id = any(%(ids)s::uuid[]) and {condition}")
@@ -73,8 +78,7 @@ PASSAGES = "select uuid_send(id), content from public.memories where id = any(%s
 # As dreams.memory_edges has them, with the nights' down-scaling where it applies.
 EDGES = """
 with cycle as materialized (
-    select dreams.night_of(c.as_of, c.timezone, c.night_hour) as night, 1 - c.forgetting_rate as kept
-    from dreams.visible_cycle as c
+    select night, forgetting_rate, least_weight from dreams.visible_cycle
 ),
 found as (
     select memory_a as source, memory_b as target, edge_type, forward_weight as weight, scaled_through
@@ -89,7 +93,7 @@ select
         uuid_send(source) || uuid_send(target) || float8send(
             case
                 when scaled_through is null then weight
-                else weight * power(kept, greatest(night - scaled_through, 0))
+                else dreams.waned(weight, forgetting_rate, night - scaled_through, least_weight)
             end
         ),
         ''::bytea
@@ -130,9 +134,8 @@ class Dreamt(NamedTuple):
     item_id: Key
     episode_id: str | None = None
     previous_id: Key | None = None
-    stability_days: float | None = None
-    last_reviewed_at: float | None = None
-    """In seconds since 1970."""
+    retrievability: float | None = None
+    """By the parameters of the visible cycle, at the instant of the search."""
     superseded_by: Key | None = None
 
 
@@ -144,6 +147,7 @@ Edges = Mapping[str, Sequence[Edge]]
 
 def prepare(connection: Connection) -> None:
     """Sets up a connection for searching."""
+    read_in_utc(connection)
     register_vector(connection)
     for name, value in SETTINGS.items():
         connection.execute("select set_config(%s, %s, false)", (name, value))
@@ -171,9 +175,10 @@ def compared_rows(connection: Connection, question: Asked, limit: int) -> Sequen
         return nearest_rows(connection, question, limit).fetchall()
 
 
-def dreamt(connection: Connection, item_ids: Collection[Key]) -> Cursor[Dreamt]:
-    """What was dreamt of some documents."""
-    return connection.cursor(row_factory=args_row(Dreamt)).execute(DREAMT, {"ids": _array(item_ids)}, binary=True)
+def dreamt(connection: Connection, item_ids: Collection[Key], instant: datetime) -> Cursor[Dreamt]:
+    """What was dreamt of some documents, and how well they are remembered at an instant."""
+    given = {"ids": _array(item_ids), "instant": instant}
+    return connection.cursor(row_factory=args_row(Dreamt)).execute(DREAMT, given, binary=True)
 
 
 def meeting(connection: Connection, ids: Collection[Key], question: Asked) -> Sequence[Key]:

@@ -18,6 +18,7 @@ from filelock import FileLock
 from memories import sockets
 from memories.errors import StoreError, StoreUnreachable
 from memories.home import FILE_MODE, FOLDER_MODE, home
+from memories.instant import read_in_utc
 from memories.settings import ROOT_DATA_FOLDER, StoreSettings, settings
 
 SERVER_USER = "codex-dreams"
@@ -47,13 +48,15 @@ def connect(database_url: str | None = None, *, autocommit: bool = False) -> Ite
     """
     target = database_url or url()
     try:
-        connection = psycopg.connect(target, autocommit=autocommit, connect_timeout=10, application_name="dreams")
+        connection = psycopg.connect(target, autocommit=True, connect_timeout=10, application_name="dreams")
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise StoreUnreachable(
             f"Postgres does not answer at {without_password(target)}: start it, or correct POSTGRES_DB_URL "
             f"({_first_line(error)})"
         ) from error
     with connection:
+        read_in_utc(connection)
+        connection.autocommit = autocommit
         yield connection
 
 

@@ -10,7 +10,10 @@ from memories.chunk import placed, reassemble
 from memories.database import Connection
 
 MEMORIES = """
-select id, content, context, summary, tags, metadata, chunk_index, parent_id, created_at, updated_at
+select
+    id, content, context, summary, tags, metadata, chunk_index, parent_id,
+    coalesce(created_at, updated_at, to_timestamp(0)) as created_at,
+    coalesce(updated_at, created_at, to_timestamp(0)) as updated_at
 from public.memories order by coalesce(parent_id, id), coalesce(chunk_index, 1), id
 """
 

@@ -14,12 +14,11 @@ from memories.records import Memoir
 # What `rows_of` adds to the metadata of a chunk.
 PLACE_KEYS = frozenset(("byte_start", "byte_end"))
 
-# Postgres has dates that Python has not.
 ROWS = """
 select
     coalesce(m.parent_id, m.id), m.id, m.content, m.context, m.summary, m.tags, m.metadata,
-    least(greatest(coalesce(m.created_at, m.updated_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z'),
-    least(greatest(coalesce(m.updated_at, m.created_at, to_timestamp(0)), '0001-01-02Z'), '9999-12-30Z')
+    coalesce(m.created_at, m.updated_at, to_timestamp(0)),
+    coalesce(m.updated_at, m.created_at, to_timestamp(0))
 from public.memories as m
 where
     m.id = any(%(ids)s)

@@ -29,6 +29,7 @@ from memories.explanation import Explanation, explain, fates, placed_in
 from memories.forgettable import Forgettable, forgettable
 from memories.fusion import Familiarity
 from memories.handed_out import with_citations
+from memories.instant import in_utc
 from memories.lexical import LexicalIndex
 from memories.memoir import memoir
 from memories.migrate import migrate, pending
@@ -40,7 +41,7 @@ from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
 from memories.vectors import Embed, as_query
 from memories.worker import Worker
-from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, put, with_zone
+from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, put
 
 SOURCE = "dreams"
 MOST_CONNECTIONS = 12
@@ -224,7 +225,7 @@ class Memory:
 
         Raises InputError when the query is empty or an argument is out of range.
         """
-        asked_at, as_of = datetime.now(UTC), with_zone(as_of)
+        asked_at, as_of = datetime.now(UTC), as_of and in_utc(as_of)
         filters = _in_zone(filters)
         _check_search(query, k, filters, without, tag_weight)
         is_present = as_of is None or as_of >= asked_at
@@ -398,7 +399,9 @@ def _pool(database_url: str) -> "ConnectionPool[Connection]":
 
 def _in_zone(filters: Filters) -> Filters:
     return replace(
-        filters, created_from=with_zone(filters.created_from), created_until=with_zone(filters.created_until)
+        filters,
+        created_from=filters.created_from and in_utc(filters.created_from),
+        created_until=filters.created_until and in_utc(filters.created_until),
     )
 
 

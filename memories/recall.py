@@ -41,7 +41,6 @@ REACHED = 60
 WIDENING = 10
 # Results read beyond those asked for, to stand in for near-duplicates.
 SPARE_RESULTS = 10
-SECONDS_PER_DAY = 86_400
 
 # How much each term counts beside words; docs/results.md says how they were found.
 DENSE = 1.6
@@ -65,9 +64,8 @@ TERM_OF_EDGES: Mapping[str, Term] = {
     "hebbian": "hebbian",
     "semantic": "semantic",
 }
-# The forgetting curve of FSRS-6, as the cycle computes it; a memory that was not dreamt of yet is fresh.
-FSRS_DECAY = 0.1542
-FSRS_FACTOR = 0.9 ** (-1 / FSRS_DECAY) - 1
+# A memory that was not dreamt of yet is fresh.
+FRESH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +119,7 @@ def search(
     What `beside` is asked may be answered while `connection` is asked something else.
     """
     lexical.catch_up(connection)
+    instant = as_of or datetime.now(UTC)
     question = _question(connection, lexical, familiarity, query, vector_of, without)
     asked = _asked(question, model, filters, as_of, "tags" not in without and tag_weight > 0)
     nearest = None if asked.vector is None else candidates.nearest_rows(beside, asked, DENSE_ROWS)
@@ -129,17 +128,17 @@ def search(
     if nearest is not None:
         rows += _nearest(connection, nearest, asked)
     found = _scored(rows, question, by_words, tag_weight)
-    dreamt_of_found = candidates.dreamt(beside, found)
+    dreamt_of_found = candidates.dreamt(beside, found, instant)
     own = {item: candidate.relevance for item, candidate in found.items()}
     edges = _edges(connection, own, without)
     known = {item.item_id: item for item in dreamt_of_found}
     reached = _reached(edges, own, known.values())
-    dreamt_of_reached = candidates.dreamt(beside, reached)
+    dreamt_of_reached = candidates.dreamt(beside, reached, instant)
     whole = _scored(candidates.rows(connection, reached, asked), question, by_words, tag_weight) | found
     known |= {item.item_id: item for item in dreamt_of_reached}
     dreamt = {item: known.get(item) or Dreamt(item) for item in whole}
     _spread(whole, dreamt, edges, without)
-    _weigh(whole, dreamt, question, as_of or datetime.now(UTC), without)
+    _weigh(whole, dreamt, question, without)
     if "supersession" not in without and not _is_of_the_past(query, filters, as_of):
         _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
@@ -283,11 +282,9 @@ def _weigh(
     found: Mapping[Key, Candidate],
     dreamt: Mapping[Key, Dreamt],
     question: Question,
-    instant: datetime,
     without: Collection[Term],
 ) -> None:
     """Adds what depends on the document alone: who takes part, whether it only asks, how well it is remembered."""
-    now = instant.timestamp()
     for item, candidate in found.items():
         row, terms = candidate.row, candidate.terms
         if question.names:
@@ -295,7 +292,8 @@ def _weigh(
         if "asking" not in without:
             terms["asking"] = -ASKING * row.asking
         if "retrievability" not in without:
-            terms["retrievability"] = RETRIEVABILITY * _retrievability(dreamt[item], now)
+            remembered = dreamt[item].retrievability
+            terms["retrievability"] = RETRIEVABILITY * (FRESH if remembered is None else remembered)
 
 
 def _is_of_the_past(query: str, filters: Filters, as_of: datetime | None) -> bool:
@@ -316,13 +314,6 @@ def _lift_successors(found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt
 
 def _share_named(people: str, names: frozenset[str]) -> float:
     return len(names & people_names(people)) / len(names)
-
-
-def _retrievability(dreamt: Dreamt, now: float) -> float:
-    if dreamt.stability_days is None or dreamt.last_reviewed_at is None:
-        return 1.0
-    elapsed_days = max(now - dreamt.last_reviewed_at, 0.0) / SECONDS_PER_DAY
-    return float((1 + FSRS_FACTOR * elapsed_days / dreamt.stability_days) ** -FSRS_DECAY)
 
 
 def _results(

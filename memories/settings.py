@@ -5,13 +5,28 @@ import os
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated
+from zoneinfo import available_timezones
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memories.errors import InputError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (PROJECT_ROOT / "pyproject.toml").exists()
 ROOT_DATA_FOLDER = Path("/var/lib/codex-dreams")
+# Python's name for the machine's own zone, which means nothing to Postgres.
+UNNAMED_ZONE = "localtime"
+
+
+def _known(zone: str) -> str:
+    if zone == UNNAMED_ZONE or zone not in available_timezones():
+        raise ValueError(f"there is no time zone {zone!r}, give an IANA name such as Europe/Stockholm")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known)]
 
 
 class StoreSettings(BaseSettings):
@@ -22,6 +37,7 @@ class StoreSettings(BaseSettings):
     runs: the names that begin with `sidecar_` say where that would be. They are the sidecar's settings, checked there.
     `mcp_api_key` is what an assistant has to give that asks over HTTP; without it a key is made. `mcp_file_roots` names
     the folders below which an assistant may have files stored.
+    `timezone` is the person's: their nights, their schedules, and dates that name no zone.
     """
 
     model_config = SettingsConfigDict(
@@ -37,6 +53,7 @@ class StoreSettings(BaseSettings):
     sidecar_api_key: str | None = Field(default=None, repr=False)
     mcp_api_key: str | None = Field(default=None, repr=False)
     mcp_file_roots: str | None = None
+    timezone: Zone = "UTC"
 
     @cached_property
     def postgres_folder(self) -> Path:
@@ -59,4 +76,9 @@ def is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=1)
 def settings() -> StoreSettings:
-    return StoreSettings()
+    try:
+        return StoreSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, problem = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
+        raise InputError(f"correct {name} in the environment or in .env: {problem}") from error

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from memories.errors import InputError
+from memories.instant import in_utc
 
 PIPED_WIDTH = 180
 UNFOLDED_CHARACTERS = 20
@@ -73,12 +74,11 @@ def status(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def instant(text: str) -> datetime:
-    """A date or instant as typed. Raises InputError when it is none."""
+    """A date or instant as typed, in UTC. Raises InputError when it is none."""
     try:
-        parsed = datetime.fromisoformat(text)
+        return in_utc(datetime.fromisoformat(text))
     except ValueError as error:
         raise InputError(f"{text!r} is no date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def words(text: str) -> list[str]:
@@ -100,6 +100,6 @@ def values(assignments: Sequence[str]) -> Mapping[str, object]:
     for name, value in map(assignment, assignments):
         try:
             found[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found

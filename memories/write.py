@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import LiteralString, NamedTuple
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from memories.chunk import LIMIT_BYTES, chunk
 from memories.database import Connection
 from memories.errors import InputError, NotFound, StoreError
+from memories.instant import in_utc
 from memories.memoir import document_rows, memoirs
 from memories.records import Document, identity
 
@@ -23,9 +24,6 @@ UUID_DIGITS = 32
 # How often to look again when another writer is quicker with the same content.
 ATTEMPTS = 20
 BUSY = "other writers keep changing this very content: store it again"
-
-EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
-LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 # Codex's upsert in one statement. No row comes back when another writer was quicker, or when the id is taken.
 # Metadata that is given again adds what is new and replaces nothing.
@@ -136,8 +134,8 @@ def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence
             chunk_index=None if whole else number,
             total_chunks=None if whole else len(chunks),
             parent_id=None if whole else document.id,
-            created_at=with_zone(document.created_at),
-            updated_at=with_zone(document.updated_at),
+            created_at=document.created_at and in_utc(document.created_at),
+            updated_at=document.updated_at and in_utc(document.updated_at),
         )
         for number, part in enumerate(chunks, 1)
     ]
@@ -165,13 +163,6 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
     check_text(*_texts_in(metadata))
 
 
-def check_instant(instant: datetime | None) -> None:
-    """Raises InputError when this is a date that Python could not read back from Postgres, in any time zone."""
-    aware = with_zone(instant)
-    if aware is not None and not EARLIEST <= aware <= LATEST:
-        raise InputError(f"the date {instant} is out of range: give one from the year 1 to 9999")
-
-
 def store(connection: Connection, document: Document) -> UUID:
     """Stores one memory as `put` does, and returns its id."""
     return put(connection, document).id
@@ -189,7 +180,6 @@ def put(connection: Connection, document: Document) -> Stored:
         raise InputError("there is nothing to store: give a content that is not empty")
     check_text(document.content, document.context, document.summary, *document.tags)
     check_metadata(document.metadata)
-    check_instant(document.created_at)
     if len(document.content.encode()) <= LIMIT_BYTES:
         return _store_whole(connection, document)
     return _store_chunks(connection, document)
@@ -226,11 +216,6 @@ def pin(connection: Connection, memory_id: UUID, *, pinned: bool = True) -> None
         "insert into dreams.recall_events (memory_id, kind, occurred_at) values (%s, %s, clock_timestamp())",
         (memory_id, "pinned" if pinned else "unpinned"),
     )
-
-
-def with_zone(instant: datetime | None) -> datetime | None:
-    """An instant without a zone is one of UTC; Postgres would read it in the server's."""
-    return instant.replace(tzinfo=UTC) if instant is not None and instant.tzinfo is None else instant
 
 
 def _store_whole(connection: Connection, document: Document) -> Stored:

@@ -5,7 +5,7 @@
         "attention_window_minutes", "working_memory_capacity", "interference_similarity", "activation_decay",
         "attention_weight", "emotional_weight",
         "session_gap_minutes", "context_drift_rate", "episode_boundary_similarity",
-        "hebbian_learning_rate", "forgetting_rate", "replay_budget", "replay_catch_up_nights", "need_spread",
+        "hebbian_learning_rate", "forgetting_rate", "least_weight", "replay_budget", "replay_catch_up_nights", "need_spread",
         "consolidation_threshold", "stability_half_days",
         "excluded_tags", "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
         "contiguity_decay", "contiguity_backward", "contiguity_context", "entity_neighbours",
@@ -20,7 +20,7 @@
     {%- for name in parameter_names() -%}
         {%- set value = var(name) -%}
         {%- if value is string -%}
-            {%- do fields.append("'" ~ name ~ "': '" ~ value ~ "'") -%}
+            {%- do fields.append("'" ~ name ~ "': '" ~ (value | replace("'", "''")) ~ "'") -%}
         {%- elif value is iterable and value | select('string') | list | length == value | length -%}
             {%- do fields.append("'" ~ name ~ "': " ~ texts(value)) -%}
         {%- elif value is iterable -%}

@@ -31,7 +31,7 @@ MOST_PROCESSES = 4
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
     """What is served: dreams by day in UTC, those of the night and the week by the agent's clock, `ingest` on demand.
 
-    The agent's clock is in the parameters: those of the dbt project, unless others are given.
+    The agent's clock is in the parameters: those of `dbt.parameters`, unless others are given.
     """
     parameters = parameters or dbt.parameters({})
     zone, night_hour = str(parameters["timezone"]), int(str(parameters["night_hour"]))

@@ -1,14 +1,17 @@
-"""Instants as sources write them: ISO 8601 or seconds since 1970, always given back in UTC."""
+"""Reads instants as sources write them: ISO 8601 or seconds since 1970; gives them in UTC."""
 
 import reprlib
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from memories.errors import InputError
+from memories.instant import in_utc
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(value: object) -> datetime:
-    """A moment in UTC; without an offset the text is taken as UTC. `ValueError` says what a moment looks like."""
+    """A moment in UTC; without an offset it is read on the clock of TIMEZONE. `ValueError` says how to write one."""
     try:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return EPOCH + timedelta(seconds=float(value))
@@ -17,8 +20,8 @@ def instant(value: object) -> datetime:
         if isinstance(value, date) and not isinstance(value, datetime):
             value = datetime.combine(value, time())
         if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (ValueError, OverflowError):
+            return in_utc(value)
+    except (ValueError, OverflowError, InputError):
         pass
     raise ValueError(f"{shown(value)} is not a date: write ISO 8601 or seconds since 1970, in the years 1 to 9999")
 

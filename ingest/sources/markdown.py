@@ -6,8 +6,8 @@ import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from ingest.sources.drawing import EXCALIDRAW_MARK, drawing, excalidraw_text
 from ingest.sources.fields import Fields
@@ -18,6 +18,7 @@ from ingest.sources.stream import LINE_LIMIT_BYTES, UTF8_MARK, display
 from ingest.sources.value import counts, merged, storable_text
 from ingest.sources.vault import Note, Vault
 from memories.records import Document, LeftOut, Rejected, Remark
+from memories.settings import settings
 
 SOURCE = "markdown"
 CODE_FENCE = re.compile(r" {0,3}(?:>[ \t]?)*(`{3,}|~{3,})")
@@ -36,7 +37,8 @@ def read(path: Path, *, exclude: Sequence[str] = (), on_bytes: OnBytes = ignore)
 
 
 def read_vault(vault: Vault, on_bytes: OnBytes) -> Iterator[Record]:
-    calendar = Calendar(vault.root, lambda: (each.path for each in vault.notes() if isinstance(each, Note)), UTC)
+    zone = ZoneInfo(settings().timezone)
+    calendar = Calendar(vault.root, lambda: (each.path for each in vault.notes() if isinstance(each, Note)), zone)
     if calendar.history.refusal:
         yield Remark(display(vault.root), calendar.history.refusal)
     for each in vault.notes():

@@ -4,10 +4,7 @@
 -- Before and after are weights as they stand now: waning alone, which every night brings, is no change.
 -- The work is in proportion to what these cycles changed; a first load changes everything.
 with cycle as (
-    select
-        *,
-        dreams.night_of(as_of, timezone, night_hour) as night
-    from dreams.visible_cycle
+    select * from dreams.visible_cycle
 ),
 
 cycles as (
@@ -146,10 +143,8 @@ fields as (
         f.field,
         d.before ->> f.field as old_text,
         d.after ->> f.field as new_text,
-        case when jsonb_typeof(d.before -> f.field) = 'number' then (d.before ->> f.field)::double precision end
-        * w.old_factor as old_number,
-        case when jsonb_typeof(d.after -> f.field) = 'number' then (d.after ->> f.field)::double precision end
-        * w.new_factor as new_number
+        dreams.waned(v.old_number, c.forgetting_rate, n.night - n.old_night, c.least_weight) as old_number,
+        dreams.waned(v.new_number, c.forgetting_rate, n.night - n.new_night, c.least_weight) as new_number
     from changes as d
     inner join cycle as c on true
     cross join jsonb_object_keys(d.before) as f (field)
@@ -161,9 +156,11 @@ fields as (
     ) as n on true
     inner join lateral (
         select
-            power(1 - c.forgetting_rate, coalesce(n.night - n.old_night, 0)) as old_factor,
-            power(1 - c.forgetting_rate, coalesce(n.night - n.new_night, 0)) as new_factor
-    ) as w on true
+            case when jsonb_typeof(d.before -> f.field) = 'number' then (d.before ->> f.field)::double precision end
+                as old_number,
+            case when jsonb_typeof(d.after -> f.field) = 'number' then (d.after ->> f.field)::double precision end
+                as new_number
+    ) as v on true
     where
         d.after is not null
         and f.field not in (

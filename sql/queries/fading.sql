@@ -24,9 +24,8 @@ memories as (
 dated as (
     select
         *,
-        stability_days / (power(0.9, -1 / fsrs_decay) - 1) * (
-            power(threshold / strength * retrievability, -1 / fsrs_decay) - power(retrievability, -1 / fsrs_decay)
-        ) as days_left
+        dreams.days_until(threshold / strength * retrievability, stability_days, fsrs_decay)
+        - dreams.days_until(retrievability, stability_days, fsrs_decay) as days_left
     from memories
 )
 

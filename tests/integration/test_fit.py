@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from dreams import app
 from ingest import fit
 from ingest.cycle import open_cycle, run_cycle
-from ingest.fit import HIGHEST, LOWEST
 from ingest.load import load
 from ingest.memory_model import default_weights
+from ingest.parameters import FSRS_LEAST, FSRS_MOST
 from memories.database import connect
 from memories.records import Document, Event
 from tests.conftest import Dreams
@@ -67,7 +67,9 @@ def test_what_foretells_better_is_kept_until_it_is_reset(
     run_cycle("consolidation")
     fitted = weights_of_last_cycle()
     assert fitted[2] < default_weights()[2]
-    assert all(low <= weight <= high * (1 + 1e-6) for low, weight, high in zip(LOWEST, fitted, HIGHEST, strict=True))
+    assert all(
+        low <= weight <= high * (1 + 1e-6) for low, weight, high in zip(FSRS_LEAST, fitted, FSRS_MOST, strict=True)
+    )
     with open_cycle(overrides={"fsrs_decay": 0.3}) as opened:
         assert opened.variables["fsrs_decay"] == 0.3
         assert opened.variables["fsrs_weights"] == fitted[:-1]
@@ -85,5 +87,5 @@ def test_too_few_reviews_are_not_fitted_to(store_url: str, dreams: Dreams) -> No
 
 
 def test_the_bounds_are_those_of_the_package() -> None:
-    assert (tuple(LOWER_BOUNDS_PARAMETERS), tuple(UPPER_BOUNDS_PARAMETERS)) == (LOWEST, HIGHEST)
+    assert (tuple(LOWER_BOUNDS_PARAMETERS), tuple(UPPER_BOUNDS_PARAMETERS)) == (FSRS_LEAST, FSRS_MOST)
     assert pytest.approx(default_weights()) == list(fsrs.Scheduler().parameters)

@@ -12,12 +12,20 @@ from datetime import datetime
 import duckdb
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest.dbt import PROFILES, PROJECT, install_extension
+from ingest.dbt import PROFILES, PROJECT, install_extension, parameters
+from ingest.parameters import Parameters, check
 from ingest.settings import settings
 from memories.database import connect
+from memories.errors import DreamsError
 from tests.conftest import ROOT
 
+# What would be code or the end of a quotation, were it not only text.
+HOSTILE = ["it's", "{{ 1 / 0 }}", "{% endif %}", "#}", "\\", '"', "{}", "$1", "'); drop table memories; --"]
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ANYTHING = PLAIN | st.lists(PLAIN, max_size=4) | st.dictionaries(st.text(), PLAIN, max_size=2)
 Changed = Callable[[float, float], bool]
 
 
@@ -44,7 +52,7 @@ class Effect:
 
 
 EFFECTS = {
-    "excluded_tags": Effect(["portuguese", "it's"], "stg_memory_inputs stg_memories", "select count(*) from stg_memories", fewer),
+    "excluded_tags": Effect(["portuguese", *HOSTILE], "stg_memory_inputs stg_memories", "select count(*) from stg_memories", fewer),
     "timezone": Effect("Asia/Tokyo", "ins_habit_inputs ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
     "night_hour": Effect(9, "ltm_nights", "select min(hour(timezone('UTC', night_at))) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
@@ -60,6 +68,7 @@ EFFECTS = {
     ),
     "hebbian_learning_rate": Effect(0.3, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", more),
     "forgetting_rate": Effect(0.2, "con_hebbian_edges", "select avg(weight) from con_hebbian_edges", fewer),
+    "least_weight": Effect(0.05, "con_associations", "select sum(association_sum) from con_associations", fewer),
     "replay_budget": Effect(3, "replays", "select count(*) from replays", fewer),
     "replay_catch_up_nights": Effect(2, "ltm_nights", "select count(*) from ltm_nights where is_replay_due", fewer),
     "need_spread": Effect(0.9, "ltm_need_inputs ltm_need", "select sum(need) from ltm_need", other),
@@ -98,7 +107,7 @@ GROUPS = [
     ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay",
      "contiguity_context"),
     ("working_memory_capacity", "semantic_similarity", "episode_boundary_similarity", "fsrs_weights",
-     "prediction_horizon_days"),
+     "prediction_horizon_days", "least_weight"),
     ("activation_decay", "community_resolution", "night_hour"),
     ("attention_window_minutes", "timezone", "contiguity_decay"),
     ("excluded_tags",),
@@ -107,8 +116,11 @@ GROUPS = [
 IN_VIEWS = {"consolidation_threshold": 0.9}
 
 
+DEFAULTS: dict[str, object] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+
+
 def variables() -> dict[str, object]:
-    return dict(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+    return dict(DEFAULTS)
 
 
 def figure(query: str) -> float:
@@ -130,6 +142,40 @@ def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
         env=environment, cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout[-2000:]
+
+
+def test_each_parameter_has_a_type_and_a_range_that_its_default_meets() -> None:
+    assert set(Parameters.model_fields) == set(variables()) - {"as_of"}
+    check(variables())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timezone": "Nowhere/City"}, {"timezone": "UTC'; drop table memories; --"}, {"timezone": "{{ env_var('HOME') }}"},
+        {"timezone": 5}, {"night_hour": 24}, {"night_hour": "3) hour, now(), (1"}, {"night_hour": 3.5}, {"night_hour": True},
+        {"forgetting_rate": 1}, {"forgetting_rate": -0.1}, {"forgetting_rate": float("nan")}, {"forgetting_rate": "0.1"},
+        {"forgetting_rate": None}, {"forgetting_rate": 10**400}, {"activation_decay": 1}, {"stability_half_days": 0},
+        {"prediction_horizon_days": 0}, {"replay_catch_up_nights": 10**9}, {"fsrs_decay": 0.0001}, {"fsrs_weights": [1.0] * 19},
+        {"fsrs_weights": [1000.0] * 20}, {"fsrs_weights": "{{ 7 * 7 }}"}, {"excluded_tags": "private"},
+        {"excluded_tags": [1]}, {"excluded_tags": ["nul \0"]}, {"excluded_tags": ["\udc00"]}, {"as_of": "2026-01-01"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_parameter_cannot_be_is_refused_in_a_sentence(wrong: dict[str, object]) -> None:
+    with pytest.raises(DreamsError, match=next(iter(wrong))) as refused:
+        parameters(wrong)
+    assert "\n" not in str(refused.value)
+
+
+@given(st.sampled_from(sorted(Parameters.model_fields)), ANYTHING)
+def test_any_value_is_taken_or_refused_by_its_name(name: str, value: object) -> None:
+    try:
+        check({**DEFAULTS, name: value})
+    except DreamsError as error:
+        assert name in str(error)
+    else:
+        assert type(value) in (int, float, str, list)
 
 
 def test_each_parameter_has_its_test_its_documentation_and_is_recorded() -> None:

@@ -22,6 +22,10 @@ from memories.records import Document
 Row = dict[str, Any]
 ARGUMENTS = {"about": {"topic": "boat"}, "path": {"from": "boat", "to": "storm"}, "last-week": {"days": "14"}}
 NEVER_EMPTY = set(queries()) - {"surprises"}
+HOSTILE = [
+    "'; drop table memories; --", "%(limit)s", "{{ 1 / 0 }}", "9" * 400, "0", "999999", "٣", "a\0", "\udc00", " ", "0001-01-01",
+    "9999-12-31", "10000-01-01",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,16 @@ def test_every_question_has_an_answer_that_fits_a_line(dreamt: Connection, name:
     assert rows or name not in NEVER_EMPTY
     assert all(len(str(value)) <= 250 for row in rows for value in row.values())
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-|\d{2}:\d{2}:\d{2}|\.\d{4}", str(rows))
+
+
+@pytest.mark.parametrize("name", queries())
+def test_what_is_set_is_a_value_or_refused_by_its_name(dreamt: Connection, name: str) -> None:
+    for parameter in queries()[name].parameters:
+        for text in HOSTILE:
+            try:
+                run_query(dreamt, name, {**ARGUMENTS.get(name, {}), parameter.name: text})
+            except InputError as error:
+                assert parameter.name in str(error)
 
 
 @pytest.mark.parametrize("name", [name for name, query in queries().items() if "%(limit)s" in query.sql])

@@ -37,7 +37,7 @@ def dreamt(memory: Memory, store_url: str) -> Iterator[psycopg.Connection[tuple[
     with psycopg.connect(store_url, autocommit=True) as connection:
         connection.execute(
             "insert into dreams.cycles (as_of, stages, state, parameters, code_version, published_at) values"
-            ' (now(), \'{long_term}\', \'published\', \'{"forgetting_rate": 0.5, "timezone": "UTC", "night_hour": 3}\','
+            ' (now(), \'{long_term}\', \'published\', \'{"forgetting_rate": 0.5, "fsrs_decay": 0.1542, "timezone": "UTC", "night_hour": 3}\','
             " 'test', now())"
         )
         yield connection

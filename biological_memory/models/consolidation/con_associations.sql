@@ -24,9 +24,7 @@ final as (
     select
         item_id,
         association_night,
-        {{ exact_sum(
-            "weight * power(1 - " ~ var('forgetting_rate') ~ ", datediff('day', scaled_through, association_night))"
-        ) }} as association_sum
+        {{ exact_sum(waned('weight', "datediff('day', scaled_through, association_night)")) }} as association_sum
     from latest
     group by item_id, association_night
 )

@@ -61,8 +61,7 @@ folded as (
             'night': step.night,
             'learning': step.learning,
             'spared_nights': step.spared_nights,
-            'weight': state.weight
-                * power(1 - {{ var('forgetting_rate') }}, greatest(step.night - state.night - step.spared_nights, 0))
+            'weight': {{ waned('state.weight', 'greatest(step.night - state.night - step.spared_nights, 0)') }}
                 * (1 - step.learning) + step.learning
         }) as state
     from ordered

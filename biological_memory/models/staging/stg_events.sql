@@ -1,4 +1,4 @@
--- One row per event that had happened, and was known, at as_of.
+-- One row per event that had happened, and was known, at as_of. Before the year 1 there is no date: it counts as then.
 with events as (
     select * from {{ source('dreams', 'recall_events') }}
 ),
@@ -11,7 +11,7 @@ known as (
         grade,
         query_id,
         rank,
-        occurred_at
+        greatest(occurred_at, timestamptz '0001-01-01 00:00:00+00') as occurred_at
     from events
     where occurred_at <= {{ as_of() }} and recorded_at <= {{ as_of() }}
 )
