@@ -250,3 +250,5 @@ begin
     end loop;
 end
 $$;
+
+comment on function dreams.on_cycle_written is 'Notes the zone of a cycle''s clock.';
