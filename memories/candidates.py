@@ -16,6 +16,7 @@ from psycopg.rows import args_row
 
 from memories.database import Connection
 from memories.instant import read_in_utc
+from memories.limits import INDEXED_PEOPLE_CHARACTERS
 
 # A search reads few rows of many tables, by their indexes; the planner's defaults are for slow disks and for reports.
 # The vector index keeps the nearest sixty in sight (Malkov & Yashunin 2018: ef).
@@ -49,7 +50,10 @@ select
     ),
     m.asking,
     case when {with_people}
-        then concat_ws(' ', m.metadata ->> 'speaker', m.metadata ->> 'author', m.metadata ->> 'people') end,
+        then left(
+            concat_ws(' ', m.metadata ->> 'speaker', m.metadata ->> 'author', m.metadata ->> 'people'),
+            {most_people_characters}
+        ) end,
     case when {with_vector} and m.embedding_model = %(model)s
         then 1 - (m.embedding_vector <=> %(vector)s::vector(768)) end,
     case when {with_tags} and m.embedding_model = %(model)s
@@ -205,6 +209,7 @@ def _rows(connection: Connection, source: sql.Composable, question: Asked, value
         source=source,
         condition=question.condition,
         with_people=sql.Literal(question.with_people),
+        most_people_characters=sql.Literal(INDEXED_PEOPLE_CHARACTERS),
         with_vector=sql.Literal(question.vector is not None),
         with_tags=sql.Literal(question.with_tags and question.vector is not None),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from memories.database import Connection
+from memories.limits import INDEXED_CONTENT_CHARACTERS, INDEXED_PART_CHARACTERS, INDEXED_PEOPLE_CHARACTERS
 
 STREAMED_ROWS = 500
 Row = tuple[UUID, str | None]
@@ -17,10 +18,14 @@ Row = tuple[UUID, str | None]
 
 # Who takes part stands apart from the words (`memories.words.SEPARATOR`). Among the words are the title, other names of
 # it and the day as people write it.
-PEOPLE = "concat_ws(' ', metadata ->> 'speaker', metadata ->> 'author', metadata ->> 'people')"
+PEOPLE = (
+    "left(concat_ws(' ', metadata ->> 'speaker', metadata ->> 'author', metadata ->> 'people'),"
+    f" {INDEXED_PEOPLE_CHARACTERS})"
+)
+PARTS = ("array_to_string(tags, ' ')", "summary", "context", "metadata ->> 'title'", "metadata ->> 'aliases'")
 WORDS = (
-    f"concat({PEOPLE}, chr(31), concat_ws(' ', content, array_to_string(tags, ' '), summary, context,"
-    " metadata ->> 'title', metadata ->> 'aliases',"
+    f"concat({PEOPLE}, chr(31), concat_ws(' ', left(content, {INDEXED_CONTENT_CHARACTERS}),"
+    f" {', '.join(f'left({part}, {INDEXED_PART_CHARACTERS})' for part in PARTS)},"
     " to_char(created_at at time zone 'UTC', 'FMDD FMMonth YYYY')))"
 )
 

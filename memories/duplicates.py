@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from memories.candidates import Key
+from memories.limits import INDEXED_CONTENT_CHARACTERS
 from memories.words import names
 
 # Jaccard similarity of the words from which two texts say the same (Broder 1997).
@@ -17,7 +18,7 @@ def folded(texts: Sequence[tuple[Key, str]]) -> Mapping[Key, Sequence[Key]]:
     kept: dict[Key, list[Key]] = {}
     seen: list[tuple[Key, frozenset[str]]] = []
     for memory_id, text in texts:
-        found = frozenset(names(text))
+        found = frozenset(names(text[:INDEXED_CONTENT_CHARACTERS]))
         first = next((earlier for earlier, known in seen if _nearly_same(known, found)), None)
         if first is None:
             kept[memory_id] = []

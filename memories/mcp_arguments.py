@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from memories.limits import LONGEST_QUERY_CHARACTERS
+
 LONGEST_SUMMARY_WORDS = 120
 MOST_RESULTS = 100
-LONGEST_QUERY_CHARACTERS = 10_000
 
 
 def _few_words(summary: str) -> str:

@@ -31,6 +31,7 @@ from memories.fusion import Familiarity
 from memories.handed_out import with_citations
 from memories.instant import in_utc
 from memories.lexical import LexicalIndex
+from memories.limits import check_memory, check_query
 from memories.memoir import memoir
 from memories.migrate import migrate, pending
 from memories.models_client import Embedder
@@ -143,6 +144,7 @@ class Memory:
         Raises InputError when there is nothing to store, or what Postgres cannot keep.
         """
         check_text(content)
+        check_memory(content, context, summary, tags, metadata)
         document = Document(
             source=str((metadata or {}).get("source", SOURCE)),
             native_id=content_hash(content),
@@ -186,6 +188,7 @@ class Memory:
 
         Raises NotFound, ContentTaken when another memory says exactly that, and InputError for what cannot be kept.
         """
+        check_memory(content, context, summary, tags, metadata)
         with self._connection() as connection:
             memory_id = find(connection, reference)
             edited = edit(connection, memory_id, Changes(content, context, summary, tags, metadata))
@@ -408,6 +411,7 @@ def _in_zone(filters: Filters) -> Filters:
 def _check_search(query: str, k: int, filters: Filters, without: Collection[Term], tag_weight: float) -> None:
     if not query.strip():
         raise InputError("there is nothing to search for: give some words, or a question")
+    check_query(query, filters)
     check_text(query, filters.agent or "", *filters.tags)
     check_metadata(filters.metadata)
     if not 1 <= k <= MOST_RESULTS:

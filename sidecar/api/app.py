@@ -2,8 +2,8 @@
 
 from fastapi import Depends, FastAPI
 
-from sidecar.api import errors, memories, ollama, openai, operation
-from sidecar.api.limits import BYTES_PER_MEGABYTE, BodyLimit, KeyDemanded, ThisMachineOnly, bearer
+from sidecar.api import docs, errors, memories, ollama, openai, operation
+from sidecar.api.limits import BYTES_PER_MEGABYTE, BodyLimit, JsonAssumed, KeyDemanded, ThisMachineOnly, bearer
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
 from sidecar.store import Store
@@ -14,13 +14,14 @@ def create_app(registry: Registry, settings: SidecarSettings, store: Store | Non
     app = FastAPI(
         title="Codex Dreams sidecar",
         description="Memories, and models behind Ollama's and OpenAI's protocols.",
-        # A client may send JSON without saying that it is.
-        strict_content_type=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.registry = registry
     app.state.settings = settings
     app.state.store = store
     app.state.metrics = operation.Metrics(registry)
+    app.add_middleware(JsonAssumed)
     app.add_middleware(BodyLimit, limit_bytes=settings.request_megabytes * BYTES_PER_MEGABYTE)
     if settings.api_key is None:
         app.add_middleware(ThisMachineOnly)
@@ -28,6 +29,7 @@ def create_app(registry: Registry, settings: SidecarSettings, store: Store | Non
         app.add_middleware(KeyDemanded, key=settings.api_key.get_secret_value())
     app.middleware("http")(operation.measure)
     app.include_router(operation.health)
+    app.include_router(docs.router)
     keyed = [] if settings.api_key is None else [Depends(bearer)]
     for router in (operation.router, ollama.router, openai.router, *([] if store is None else [memories.router])):
         app.include_router(router, dependencies=keyed)

@@ -6,17 +6,22 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from memories.explanation import Edge, Episode, Happening, Insight, State
+from memories.limits import (
+    LONGEST_AGENT_CHARACTERS,
+    LONGEST_NOTE_CHARACTERS,
+    LONGEST_QUERY_CHARACTERS,
+    LONGEST_TAG_CHARACTERS,
+    MOST_TAGS,
+)
 from memories.records import Filters, Term
 from sidecar.api.text import Instant, InUtc, JsonObject, Kept, Whole, Words
 
-LONGEST_QUERY_CHARACTERS = 10_000
 MOST_RESULTS = 1000
-MOST_TAGS = 200
-TagText = Annotated[Kept, Field(min_length=1, max_length=200)]
+TagText = Annotated[Kept, Field(min_length=1, max_length=LONGEST_TAG_CHARACTERS)]
 Tags = Annotated[list[TagText], Field(max_length=MOST_TAGS)]
 Content = Annotated[Words, Field(description="What to remember, kept verbatim; a long one is stored in chunks.")]
-Context = Annotated[Kept, Field(description="Where or why it was noted.")]
-Summary = Annotated[Kept, Field(description="A gist.")]
+Context = Annotated[Kept, Field(max_length=LONGEST_NOTE_CHARACTERS, description="Where or why it was noted.")]
+Summary = Annotated[Kept, Field(max_length=LONGEST_NOTE_CHARACTERS, description="A gist.")]
 Metadata = Annotated[JsonObject, Field(description="Anything else that is known of it: agent, project, people, place.")]
 
 
@@ -49,7 +54,11 @@ class Narrowing(Given):
     """Which memories a search may find: each field that is given narrows it."""
 
     tags: Tags = Field(default=[], description="The memory has all of these.")
-    agent: Kept | None = Field(default=None, description='Whose memory it is; "default" for those that name none.')
+    agent: Kept | None = Field(
+        default=None,
+        max_length=LONGEST_AGENT_CHARACTERS,
+        description='Whose memory it is; "default" for those that name none.',
+    )
     created_from: Instant | None = Field(default=None, description="Made at this instant or later.")
     created_until: Instant | None = Field(default=None, description="Made before this instant.")
     metadata: JsonObject = Field(default={}, description="The memory's metadata contains this.")

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from memories.explanation import Explanation
+from memories.limits import LONGEST_QUERY_CHARACTERS
 from memories.records import Answer, Memoir
 from memories.write import Stored
 from sidecar.api import bodies
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/v1/memories", tags=["Memories"])
 MemoryId = Annotated[UUID, Path(alias="id", description="Of the memory, or of any chunk of it.")]
 SearchedFor = Annotated[
     Words | None,
-    Query(max_length=bodies.LONGEST_QUERY_CHARACTERS, description="A search to find the memory's place in."),
+    Query(max_length=LONGEST_QUERY_CHARACTERS, description="A search to find the memory's place in."),
 ]
 
 

@@ -14,6 +14,8 @@ from sidecar.registry import ServedModel
 
 # The release of Ollama whose protocol is spoken; clients compare it with the features they want.
 PROTOCOL_VERSION = "0.12.0"
+# As Ollama writes it of a model that is kept.
+NEVER = "9999-12-31T23:59:59Z"
 router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=Sentence))
 
 
@@ -54,6 +56,17 @@ async def version() -> dict[str, str]:
 async def tags(request: Request) -> dict[str, list[dict[str, object]]]:
     """The models that are served."""
     return {"models": [_described(model) for model in registry(request).models]}
+
+
+@router.get("/ps")
+async def running(request: Request) -> dict[str, list[dict[str, object]]]:
+    """The models that are loaded: all that are served, for as long as the sidecar runs."""
+    return {
+        "models": [
+            {**_described(model), "expires_at": NEVER, "size_vram": 0, "context_length": model.embedder.context_tokens}
+            for model in registry(request).models
+        ]
+    }
 
 
 @router.post("/show")

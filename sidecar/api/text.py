@@ -1,14 +1,14 @@
 """What texts, instants and JSON of a request may be: what Postgres can keep. OpenAPI says the same of each."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Discriminator, Field, JsonValue, StrictBool, Tag
 from typing_extensions import TypeAliasType
 
-DEEPEST_JSON_LEVELS = 64
+from memories.limits import DEEPEST_METADATA_LEVELS, inside
+
 DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 WITHOUT_NUL = {"pattern": "^[^\\u0000]*$"}
 # What Python strips is blank; `\s` of JSON Schema leaves out the separators and U+0085.
@@ -59,21 +59,11 @@ def in_utc(instant: datetime) -> datetime:
 def not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """An answer nests a memory's JSON deeper still, and must be possible to write."""
     level: list[object] = [value]
-    for _ in range(DEEPEST_JSON_LEVELS):
+    for _ in range(DEEPEST_METADATA_LEVELS):
         level = [inner for outer in level for inner in inside(outer)]
     if level:
-        raise ValueError(f"it nests deeper than {DEEPEST_JSON_LEVELS} levels")
+        raise ValueError(f"it nests deeper than {DEEPEST_METADATA_LEVELS} levels")
     return value
-
-
-def inside(value: object) -> Iterable[object]:
-    match value:
-        case dict():
-            return value.values()
-        case list():
-            return value
-        case _:
-            return ()
 
 
 def kind(value: object) -> str | None:

@@ -98,6 +98,8 @@ def test_the_model_describes_itself(url: str) -> None:
     (listed,) = client.list().models
     assert listed.model == "all-minilm:latest"
     assert listed.digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    (loaded,) = client.ps().models
+    assert (loaded.model, loaded.digest) == (listed.model, listed.digest)
     shown = client.show("all-minilm")
     assert shown.modelinfo is not None
     assert shown.modelinfo["bert.embedding_length"] == 384

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -361,10 +362,56 @@ def test_a_name_that_a_web_page_gave_this_machine_is_not_answered(storeless: htt
         assert ("code" in answer.json()["error"]) == path.startswith("/v1/")
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example.org", "null", "http://127.0.0.1.evil.org"])
-def test_a_page_of_another_site_is_not_answered(storeless: httpx.Client, origin: str) -> None:
-    answer = storeless.post("/v1/memories", headers={"Origin": origin}, content=b'{"content": "planted"}')
-    problem(answer, 403)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example.org"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://127.0.0.1.evil.org"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://[::1]:11435"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_page_of_another_site_or_port_is_not_answered(storeless: httpx.Client, headers: dict[str, str]) -> None:
+    for content_type in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+        given = {**headers, "Content-Type": content_type}
+        problem(storeless.post("/v1/memories", headers=given, content=b'{"content": "planted"}'), 403)
+    problem(storeless.get(f"/v1/memories/{NOBODY}", headers=headers), 403)
+
+
+def test_a_page_of_this_server_is_answered(storeless: httpx.Client) -> None:
+    headers = {"Origin": str(storeless.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+    answer = storeless.post("/v1/embeddings", headers=headers, json={"model": "all-minilm", "input": "tea"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", "application/xml", ""])
+def test_json_is_taken_whatever_it_is_called(shared: httpx.Client, content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    answer = shared.post("/v1/memories/search", headers=headers, content=b'{"query": "tea"}')
+    assert answer.status_code == 200
+    answer = shared.post("/api/embed", headers=headers, content=b'{"model": "all-minilm", "input": "tea"}')
+    assert answer.status_code == 200
+    assert "Correct body" in problem(shared.post("/v1/memories", headers=headers, content=b"content=tea"), 400)
+
+
+def test_the_page_that_describes_it_comes_from_here_alone(storeless: httpx.Client) -> None:
+    page = storeless.get("/docs", headers={"Sec-Fetch-Site": "cross-site"})
+    assert page.status_code == 200
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert "//" not in page.text.replace("<!DOCTYPE", "")
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(named) == 4
+    for path in named:
+        assert storeless.get(path).status_code == 200, path
+    assert "SwaggerUIBundle" in storeless.get("/docs/swagger-ui-bundle.js").text
+    assert storeless.get("/docs/nothing.js").status_code == 404
+    assert storeless.get("/redoc").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:11435", "[::1]", "[::1]:11435"])
