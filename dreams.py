@@ -562,9 +562,12 @@ def health(
     biology: Annotated[
         bool, typer.Option(help="What was dreamt in figures, beside the ranges of docs/biology.md.")
     ] = False,
+    as_report: Annotated[
+        bool, typer.Option("--report", help="Print what to send with a report; no memory is in it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    from ingest.health import checks
+    from ingest.health import checks, report
     from memories.database import connect
     from memories.monitor import readings
 
@@ -575,6 +578,10 @@ def health(
         show_table(["figure", "value", "from", "to", "ok"], rows, as_json)
         if not all(each.is_within for each in found):
             raise typer.Exit(1)
+        return
+    if as_report:
+        for line in report():
+            say(line)
         return
     results = list(checks())
     show_table(["part", "ok", "detail"], [[check.part, check.ok, check.detail] for check in results], as_json)

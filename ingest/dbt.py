@@ -19,7 +19,7 @@ from ingest import dbt_process, parsed_projects
 from ingest.parameters import Parameters, check
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
-from memories.errors import CacheLocked, CycleFailed
+from memories.errors import CacheLocked, CacheUnwritable, CycleFailed
 from memories.home import close, close_all, home
 from memories.settings import PROJECT_ROOT
 from memories.settings import settings as store_settings
@@ -194,10 +194,13 @@ def check_free(cache: Path) -> None:
     close(cache)
     try:
         duckdb.connect(str(cache)).close()
-    except duckdb.IOException as error:
-        raise CacheLocked(
-            f"another program has {cache} open: close it and run again (Postgres has the same tables, in schema dreams)"
-        ) from error
+    except duckdb.Error as error:
+        if "lock" in str(error):
+            raise CacheLocked(
+                f"another program has {cache} open: close it and run again (Postgres has the same tables, in schema"
+                " dreams)"
+            ) from error
+        raise CacheUnwritable(f"DuckDB cannot use {cache}: remove it, the next run computes it anew") from error
 
 
 def copy_cache(cache: Path, target: Path) -> None:

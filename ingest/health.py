@@ -1,8 +1,13 @@
-"""Looks at every part and says what to mend. Called by `dreams health`."""
+"""Looks at every part, and says what would stop the next command and how to mend it."""
 
+import os
+import platform
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import psycopg
 
@@ -10,11 +15,26 @@ from ingest import dbt
 from ingest.embed import count_waiting
 from ingest.settings import settings
 from memories.database import Connection, connect, url, without_password
-from memories.errors import DreamsError
-from memories.migrate import pending
+from memories.errors import DreamsError, HomeUnsuitable, InputError
+from memories.faults import kept, tell
+from memories.home import close_to_others
+from memories.migrate import check_suitable, pending
+from memories.models_client import running
 from memories.settings import settings as store_settings
 
 LEAST_FREE_BYTES = 1_000_000_000
+REPORTED_FAULTS = 3
+LONGEST_CYCLE_HOURS = 12
+
+
+# A lock of one number is listed by its halves; the number is that of ingest.cycle.CYCLE_LOCK.
+LOCK_HOLDER = """
+select activity.pid, round(extract(epoch from clock_timestamp() - activity.backend_start) / 3600)
+from pg_locks as locks
+inner join pg_stat_activity as activity using (pid)
+where locks.locktype = 'advisory' and locks.granted and activity.datname = current_database()
+    and (locks.classid::bigint << 32 | locks.objid::bigint) = hashtextextended('codex-dreams cycle', 0)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +48,84 @@ class Check:
 
 def checks() -> Iterator[Check]:
     """Each part in turn; where Postgres does not answer, what lives in it is left out."""
+    yield _checked("home", _home)
     yield _disk()
-    yield _cache()
+    yield _checked("cache", _cache)
+    yield _checked("extension", _extension)
+    yield _checked("port", _port)
     try:
         with connect() as connection:
             yield Check("postgres", True, f"{connection.info.server_version // 10000} at {without_password(url())}")
             yield from _store(connection)
-    except (DreamsError, psycopg.Error) as error:
-        yield Check("postgres", False, str(error).splitlines()[0])
+    except (DreamsError, OSError, psycopg.Error) as error:
+        yield Check("postgres", False, tell(error).sentence)
+
+
+def report() -> Iterator[str]:
+    """What to send with a report: versions, checks, and where unexpected errors came from. No memory is in it."""
+    yield f"codex-dreams {version('codex-dreams')}, Python {platform.python_version()}, {platform.platform()}"
+    for check in checks():
+        yield f"{check.part}: {'ok' if check.ok else 'NOT OK'}: {check.detail}"
+    for file in kept()[:REPORTED_FAULTS]:
+        yield f"\n{file.name}\n{file.read_text(encoding='utf-8')}"
+
+
+def _checked(part: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(part, True, look())
+    except (DreamsError, OSError) as error:
+        return Check(part, False, tell(error).sentence)
+
+
+def _home() -> str:
+    folder = store_settings().dreams_home
+    close_to_others(folder)
+    made = folder if folder.is_dir() else next(each for each in folder.parents if each.is_dir())
+    if not os.access(made, os.R_OK | os.W_OK | os.X_OK):
+        raise HomeUnsuitable(f"this user may not write to {made}: run `chmod u+rwx` on it, or set DREAMS_HOME")
+    return f"{folder} is for its owner alone"
 
 
 def _disk() -> Check:
     home = store_settings().dreams_home
-    home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
-    return Check("disk", free >= LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB free at {home}")
+    made = next(folder for folder in (home, *home.parents) if folder.is_dir())
+    free = shutil.disk_usage(made).free
+    told = f"{free / 1e9:.1f} GB free at {made}"
+    is_enough = free >= LEAST_FREE_BYTES
+    return Check(
+        "disk", is_enough, told if is_enough else f"{told}: make room for at least {LEAST_FREE_BYTES / 1e9:.0f}"
+    )
 
 
-def _cache() -> Check:
-    try:
-        dbt.check_free(settings().duckdb_file)
-    except DreamsError as error:
-        return Check("cache", False, str(error))
-    return Check("cache", True, f"{settings().duckdb_file} is free to use")
+def _cache() -> str:
+    dbt.check_free(settings().duckdb_file)
+    return f"{settings().duckdb_file} is free to use"
+
+
+def _extension() -> str:
+    return f"DuckDB's postgres extension is in {dbt.install_extension()}"
+
+
+def _port() -> str:
+    """Whether `dreams serve` could listen, or does."""
+    store = store_settings()
+    port = int(store.sidecar_port)
+    with closing(socket.socket(socket.AF_INET6 if ":" in store.sidecar_host else socket.AF_INET)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((store.sidecar_host, port))
+        except OSError as error:
+            if running(store) is not None:
+                return f"the sidecar serves at port {port}"
+            raise InputError(
+                f"port {port} of {store.sidecar_host} cannot be listened on ({error.strerror}): end what listens there,"
+                " or set SIDECAR_PORT to another"
+            ) from error
+    return f"port {port} is free for `dreams serve`"
 
 
 def _store(connection: Connection) -> Iterator[Check]:
+    check_suitable(connection)
     waiting = pending()
     if waiting:
         yield Check("schema", False, f"{len(waiting)} migrations are waiting: run `dreams db migrate`")
@@ -67,6 +139,7 @@ def _store(connection: Connection) -> Iterator[Check]:
     yield Check("annotations", True, f"{quarantined} answers in quarantine; the rules' annotations stand")
     yield _last_cycle(connection)
     yield _clock(connection)
+    yield _lock(connection)
 
 
 def _last_cycle(connection: Connection) -> Check:
@@ -95,3 +168,17 @@ def _clock(connection: Connection) -> Check:
 def _count(connection: Connection, query: str) -> int:
     row = connection.execute(query).fetchone()
     return int(str(row[0])) if row else 0
+
+
+def _lock(connection: Connection) -> Check:
+    """Whether a session holds the lock of cycles longer than any cycle takes."""
+    holder = connection.execute(LOCK_HOLDER).fetchone()
+    if holder is None:
+        return Check("lock", True, "no cycle runs")
+    process, hours = holder
+    if float(str(hours)) < LONGEST_CYCLE_HOURS:
+        return Check("lock", True, "a cycle runs")
+    remedy = f"end its program, or run `select pg_terminate_backend({process})`"
+    return Check(
+        "lock", False, f"process {process} of Postgres has held the lock of cycles for {hours} hours: {remedy}"
+    )

@@ -1,12 +1,15 @@
 """The settings of what moves data, read once from the environment and `.env`."""
 
 from functools import lru_cache
-from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from memories.settings import PROJECT_ROOT
+from memories.settings import PROJECT_ROOT, WholePath, from_environment
 from memories.settings import settings as store_settings
+
+AMOUNT = r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]i?)?[bB]$|^[0-9]+%$"
 
 
 class IngestSettings(BaseSettings):
@@ -20,14 +23,14 @@ class IngestSettings(BaseSettings):
     )
 
     annotation_model: str | None = None
-    duckdb_path: Path | None = None
-    duckdb_memory_limit: str = "4GB"
+    duckdb_path: WholePath | None = None
+    duckdb_memory_limit: Annotated[str, Field(pattern=AMOUNT)] = "4GB"
 
     @property
-    def duckdb_file(self) -> Path:
+    def duckdb_file(self) -> WholePath:
         return self.duckdb_path or store_settings().dreams_home / "memory.duckdb"
 
 
 @lru_cache(maxsize=1)
 def settings() -> IngestSettings:
-    return IngestSettings()
+    return from_environment(IngestSettings)

@@ -50,6 +50,7 @@ def connect(database_url: str | None = None, *, autocommit: bool = False) -> Ite
     try:
         connection = psycopg.connect(target, autocommit=True, connect_timeout=10, application_name="dreams")
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        _check_zone(error)
         raise StoreUnreachable(
             f"Postgres does not answer at {without_password(target)}: start it, or correct POSTGRES_DB_URL "
             f"({_first_line(error)})"
@@ -149,11 +150,18 @@ def _answers(data: Path) -> bool:
     try:
         with psycopg.connect(_url_of(data, "postgres"), connect_timeout=3) as connection:
             row = connection.execute("show data_directory").fetchone()
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        _check_zone(error)
         return False
     if row is None or not data.samefile(str(row[0])):
         raise StoreError(f"another Postgres answers in place of the one of {data}: stop it, then run this again")
     return True
+
+
+def _check_zone(error: psycopg.Error) -> None:
+    """Raises StoreUnreachable when what Postgres refused is the time zone that this session asked for."""
+    if 'parameter "TimeZone"' in str(error):
+        raise StoreUnreachable(f"Postgres knows no such time zone ({_first_line(error)}): correct PGTZ") from error
 
 
 def _url_of(data: Path, database: str = DATABASE) -> str:

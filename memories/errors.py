@@ -11,7 +11,7 @@ DreamsError
 │   ├── StoreUnsuitable   too old, no pgvector, or not a table of Codex 2.1 or later
 │   └── CycleInProgress   another process holds the cycle lock
 ├── CacheLocked           another process holds the DuckDB file, or writes the lexical index
-├── CacheUnwritable       the folder of the lexical index cannot be written
+├── CacheUnwritable       the lexical index or the DuckDB file cannot be written
 ├── ModelError            the sidecar or Ollama
 │   └── ModelUnreachable  no connection
 ├── ScheduleError         the schedules cannot be served

@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock, Thread
 
 import anyio
-import psycopg
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
@@ -29,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memories.bearer import is_given
 from memories.errors import DreamsError, InputError
+from memories.faults import tell
 from memories.http_server import http_server
 from memories.mcp_arguments import complaint
 from memories.mcp_key import own_key
@@ -107,10 +107,8 @@ def answer(store: Store, tool: Tool, arguments: Mapping[str, object]) -> CallToo
         reply: Reply = tool.call(Desk(store.memory(), store.file_roots), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
-    except DreamsError as error:
-        return _refused(str(error))
-    except psycopg.Error as error:
-        return _refused(f"Postgres refused this ({str(error).splitlines()[0]}): try again, or ask the user to look")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the assistant is told in one sentence
+        return _refused(tell(error).sentence)
     return CallToolResult(content=[TextContent(type="text", text=reply.text)], structured_content=reply.data)
 
 

@@ -27,7 +27,7 @@ def migrate(database_url: str | None = None, *, until: str | None = None) -> Seq
     Codex 0.1.
     """
     with connect(database_url, autocommit=True) as connection:
-        _check(connection)
+        check_suitable(connection)
         _make_room(connection)
         wanted = [path for path in sorted(MIGRATIONS.glob("*.sql")) if until is None or path.name <= until]
         applied = [path.name for path in wanted if _apply(connection, path)]
@@ -96,7 +96,8 @@ def _apply(connection: Connection, path: Path) -> bool:
     return True
 
 
-def _check(connection: Connection) -> None:
+def check_suitable(connection: Connection) -> None:
+    """Raises StoreUnsuitable when this database cannot hold the store."""
     if connection.info.server_version < OLDEST_POSTGRES:
         raise StoreUnsuitable(
             f"this server is PostgreSQL {connection.info.server_version // 10000}: use version 15 or later"

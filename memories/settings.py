@@ -5,11 +5,11 @@ import os
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from memories.errors import InputError
 
@@ -27,6 +27,13 @@ def _known(zone: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known)]
+# A path as a person writes it, whole: what is relative is so to the working folder, and ~ is the user's own.
+WholePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def default_home() -> Path:
+    return PROJECT_ROOT / ".dreams" if IS_CHECKOUT else Path.home() / ".codex-dreams"
 
 
 class StoreSettings(BaseSettings):
@@ -45,7 +52,7 @@ class StoreSettings(BaseSettings):
     )
 
     postgres_db_url: str | None = None
-    dreams_home: Path = PROJECT_ROOT / ".dreams" if IS_CHECKOUT else Path.home() / ".codex-dreams"
+    dreams_home: WholePath = Field(default_factory=default_home)
     ollama_url: str | None = None
     embedding_model: str = "all-minilm"
     sidecar_host: str = "127.0.0.1"
@@ -74,11 +81,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=1)
-def settings() -> StoreSettings:
+def from_environment(kind: type[Settings]) -> Settings:
+    """Settings as the environment and `.env` have them. Raises InputError that says which of them to correct."""
     try:
-        return StoreSettings()
+        return kind()
     except ValidationError as error:
         first = error.errors()[0]
-        name, problem = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
-        raise InputError(f"correct {name} in the environment or in .env: {problem}") from error
+        name = kind.model_config.get("env_prefix", "") + "_".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"correct {name.upper()} in the environment or in .env: {problem}") from error
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        raise InputError(f"{PROJECT_ROOT / '.env'} cannot be read ({error}): mend it, or remove it") from error
+    except RuntimeError as error:
+        raise InputError(f"set DREAMS_HOME to a folder ({str(error).rstrip('.')})") from error
+
+
+@lru_cache(maxsize=1)
+def settings() -> StoreSettings:
+    return from_environment(StoreSettings)

@@ -3,11 +3,11 @@
 from functools import lru_cache
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memories.errors import InputError
-from memories.settings import PROJECT_ROOT, is_loopback
+from memories.settings import PROJECT_ROOT, from_environment, is_loopback
 
 
 class SidecarSettings(BaseSettings):
@@ -38,9 +38,4 @@ class SidecarSettings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> SidecarSettings:
-    try:
-        return SidecarSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "SIDECAR_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InputError(f"Correct {name} in the environment or in .env: {first['msg']}.") from error
+    return from_environment(SidecarSettings)

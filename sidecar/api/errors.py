@@ -24,6 +24,7 @@ from memories.errors import (
     NotFound,
     StoreError,
 )  # fmt: skip
+from memories.faults import tell
 from sidecar.registry import UnknownModelError
 
 Kind = Literal[
@@ -148,8 +149,8 @@ def allowed_methods(request: Request) -> list[str]:
 
 
 async def answer_fault(request: Request, error: Exception) -> JSONResponse:
-    """A fault of ours; the server logs it."""
-    return failure(request, 500, "Report this: the sidecar failed, and its log says where.")
+    """A fault of ours; it is kept to be reported."""
+    return failure(request, 500, f"{tell(error).sentence}.")
 
 
 def failure(

@@ -48,5 +48,5 @@ def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_value_is_named_as_the_user_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIDECAR_PORT", "eleven")
-    with pytest.raises(InputError, match=r"Correct SIDECAR_PORT .* integer"):
+    with pytest.raises(InputError, match=r"correct SIDECAR_PORT .* integer"):
         settings()
