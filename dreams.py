@@ -494,11 +494,30 @@ def stats(as_json: AsJson = False) -> None:
     show_table(["disk", "megabytes"], [[name, f"{size / 1e6:.1f}"] for name, size in use.items()])
 
 
-@app.command(help="Dream on schedule, with the Prefect UI." + EXAMPLE + "dreams schedule")
-def schedule() -> None:
+@app.command(help="Dream on schedule, with the Prefect UI." + EXAMPLE + "dreams schedule --open")
+def schedule(
+    open_ui: Annotated[
+        bool, typer.Option("--open", help="Open the UI in your browser, signed in; also while the schedules run.")
+    ] = False,
+) -> None:
+    from ingest.flows import HOME
+    from ingest.flows.schedules import is_served
     from ingest.flows.schedules import serve as serve_schedules
+    from ingest.flows.server import KEPT_IN
+    from ingest.flows.sign_in import FILE, open_browser
 
-    serve_schedules(on_ready=lambda address: say(f"The schedules run; their UI is {address} (Ctrl-C ends them)."))
+    if open_ui and is_served():
+        open_browser(HOME)
+        return
+
+    def on_ready(address: str) -> None:
+        say(f"The schedules run; their UI is {address} (Ctrl-C ends them).")
+        if (HOME / FILE).exists():
+            say(f"`dreams schedule --open` signs your browser in to it; the password is in {HOME / KEPT_IN}.")
+        if open_ui:
+            open_browser(HOME)
+
+    serve_schedules(complain, on_ready)
 
 
 @app.command(

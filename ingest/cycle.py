@@ -15,6 +15,7 @@ from psycopg.pq import TransactionStatus
 from ingest import dbt, dbt_process, forgetting, parameters, published
 from ingest.annotate import annotate_chat, annotate_rules
 from ingest.cycle_record import STAGES, Cycle, begin, fail, finish
+from ingest.dbt_events import OnModel
 from ingest.embed import count_waiting, embed
 from ingest.embed_tags import embed_tags
 from ingest.fitted import fitted_parameters
@@ -144,7 +145,7 @@ def enrich(opened: OpenCycle) -> None:
         cycle.quarantined = answered.quarantined
 
 
-def dream(opened: OpenCycle) -> None:
+def dream(opened: OpenCycle, on_model: OnModel = lambda _: None) -> None:
     """Fixes the instant, and has dbt compute everything for it in the DuckDB file."""
     cycle = opened.cycle
     if opened.for_now:
@@ -161,6 +162,7 @@ def dream(opened: OpenCycle) -> None:
             select=[*(f"+{name}" for name in STAGES[cycle.stage]), "dream"],
             full_refresh=opened.full_refresh or not opened.publishes,
             settings=ingest_settings(),
+            on_model=on_model,
         )
     if cycle.gone or opened.full_refresh:
         published.drop(opened.cache)

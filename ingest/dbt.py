@@ -16,6 +16,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from ingest import dbt_process, parsed_projects
+from ingest.dbt_events import OnModel
 from ingest.parameters import Parameters, check
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
@@ -98,6 +99,7 @@ def run(
     select: Sequence[str] = (),
     full_refresh: bool = False,
     settings: IngestSettings,
+    on_model: OnModel = lambda _: None,
 ) -> Sequence[ModelRun]:
     """`dbt run` for the instant `as_of` of the variables; returns what each model took.
 
@@ -111,7 +113,7 @@ def run(
         if (PARSED / PARSED_FILE).exists() and not (target / PARSED_FILE).exists():
             shutil.copyfile(PARSED / PARSED_FILE, target / PARSED_FILE)
         parsed_projects.remove_unused(target.parent)
-        took = _invoke(asked, database_url, cache, variables, target, settings)
+        took = _invoke(asked, database_url, cache, variables, target, settings, on_model)
     _version_file(cache).write_text(code_version())
     for path in (*cache.parent.glob(f"{cache.name}*"), target.parent):
         close_all(path)
@@ -133,6 +135,7 @@ def _invoke(
     variables: Mapping[str, object],
     target: Path,
     settings: IngestSettings,
+    on_model: OnModel = lambda _: None,
 ) -> Took:
     said, took = target / "said.txt", target / "took.json"
     arguments = [
@@ -150,7 +153,7 @@ def _invoke(
         "OPENBLAS_NUM_THREADS": "1",
     }
     folder = home().absolute()
-    if not dbt_process.run(arguments, environment, folder, said, took):
+    if not dbt_process.run(arguments, environment, folder, said, took, on_model):
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
     return Took(**json.loads(took.read_text()))

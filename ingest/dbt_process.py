@@ -12,9 +12,11 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ingest.child import end_with_starter
+from ingest.dbt_events import OnModel, receive, sender
 from memories.home import keep_to_owner
 
 # The unit in which the system counts the memory of a process.
@@ -35,15 +37,25 @@ def get_ready() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, took: Path) -> bool:
-    """Whether dbt did what it was asked, in that folder.
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    said: Path,
+    took: Path,
+    on_model: OnModel,
+) -> bool:
+    """Whether dbt did what it was asked, in that folder; `on_model` is told of each model as it runs.
 
     What it says goes to one file; to the other, as JSON, the seconds of each model and the most memory, in bytes.
     """
     get_ready()
-    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, took))
+    receiver, events = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, took, events))
     process.start()
+    events.close()
     try:
+        receive(receiver, on_model)
         process.join()
         return process.exitcode == 0
     finally:
@@ -51,7 +63,14 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, 
         process.join()
 
 
-def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, said: Path, took: Path) -> None:
+def _invoke(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    said: Path,
+    took: Path,
+    events: Connection,
+) -> None:
     end_with_starter()
     keep_to_owner()
     with said.open("w") as file:
@@ -63,7 +82,7 @@ def _invoke(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner().invoke(list(arguments))
+    outcome = dbtRunner(callbacks=[sender(events)]).invoke(list(arguments))
     if outcome.exception is not None:
         sys.exit(f"{type(outcome.exception).__name__}: {outcome.exception}")
     if not outcome.success:

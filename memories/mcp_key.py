@@ -1,5 +1,5 @@
 """Keys that are made at the first need and kept in a folder for their owner alone: that of `dreams mcp --http` where
-MCP_API_KEY sets none, and that by which the sidecar is recognised.
+MCP_API_KEY sets none, that by which the sidecar is recognised, and the password of Prefect's server.
 """
 
 import os
@@ -15,25 +15,25 @@ KEY_BYTES = 32
 LONGEST_KEY_BYTES = 4096
 
 
-def own_key(home: Path, name: str = NAME) -> str:
-    """The key kept in a folder, made where there is none yet.
+def own_key(home: Path, name: str = NAME, user: str = "") -> str:
+    """The key kept in a folder, made where there is none yet; where a user goes with it, `user:` comes before it.
 
     Raises InputError when the file is not this user's, or when others may read it.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = home / name
     with suppress(FileExistsError):
-        _make(file)
+        _make(file, user)
     return _read(file)
 
 
-def _make(file: Path) -> None:
+def _make(file: Path, user: str) -> None:
     """Writes a new key, whole or not at all: two servers that start at once agree on one."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.{token_urlsafe(8)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w") as opened:
-            opened.write(token_urlsafe(KEY_BYTES))
+            opened.write(f"{user}:" * bool(user) + token_urlsafe(KEY_BYTES))
         os.link(unfinished, file)
     finally:
         unfinished.unlink()

@@ -1,6 +1,6 @@
 """The flows that Prefect runs: `ingest`, `dream` and `rebuild`. Their tasks call the plain functions of `ingest`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +8,14 @@ from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
+from pydantic import JsonValue
 
 from ingest import cycle, sources
+from ingest.cycle_record import Cycle
+from ingest.flows.dbt_models import shown_as_tasks
+from ingest.flows.names import current_run_name
+from ingest.flows.report import leave_report
+from ingest.flows.served import refuse_foreign_settings
 from ingest.load import Loaded, load
 from ingest.rebuild import compare_with_rebuild
 from memories.database import connect
@@ -18,6 +24,22 @@ from memories.migrate import migrate
 
 Stage = Literal["working_memory", "short_term", "consolidation", "long_term"]
 RETRY_DELAYS_SECONDS = [2.0, 15.0, 60.0]
+# The steps of a cycle and of the weekly comparison, as a run's log tells them.
+STEPS = {
+    "wait": "Waiting: another cycle runs on this store",
+    "annotate": "Annotating by rule what has no annotation yet",
+    "embed": "Embedding what has no vector yet",
+    "ask": "Asking the chat model about what it has not annotated yet",
+    "dbt": "Computing the stage's models with dbt",
+    "write_back": "Publishing what differs from what was published before",
+    "carry on": "Computing the last cycle again, over what is carried on",
+    "rebuild": "Computing the last cycle again, from nothing",
+    "compare": "Comparing the two, row for row",
+}
+
+
+def _log_step(step: str) -> None:
+    get_run_logger().info(STEPS[step])
 
 
 def _may_answer_later(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -41,38 +63,81 @@ def load_source(source: str, path: Path, since: datetime | None, redact: bool) -
 def enrich(opened: cycle.OpenCycle) -> None:
     """Embeds and annotates."""
     cycle.enrich(opened)
+    done = opened.cycle
+    get_run_logger().info(
+        "%s memories annotated, %s embedded; %s could not be embedded",
+        done.annotated,
+        done.embedded,
+        done.embedding_failures,
+    )
 
 
 @task(cache_policy=NO_CACHE)
 def run_dbt(opened: cycle.OpenCycle) -> None:
-    cycle.dream(opened)
+    with shown_as_tasks() as on_model:
+        cycle.dream(opened, on_model)
+    done = opened.cycle
+    get_run_logger().info(
+        "dbt computed %s models in %s s, as of %s", len(done.model_runs), done.seconds["dbt"], done.as_of
+    )
 
 
 @task(cache_policy=NO_CACHE)
 def write_back(opened: cycle.OpenCycle) -> None:
     cycle.write_back(opened)
+    get_run_logger().info(_told(opened.cycle))
+
+
+@task(cache_policy=NO_CACHE)
+def report(opened: cycle.OpenCycle) -> None:
+    leave_report(opened)
 
 
 @task(cache_policy=NO_CACHE)
 def compare() -> int:
     """Fails where a full rebuild differs from the DuckDB file; returns the number of marts compared."""
-    return len(compare_with_rebuild(wait=True, on_step=get_run_logger().info))
+    return len(compare_with_rebuild(wait=True, on_step=_log_step))
 
 
-@flow(name="ingest", flow_run_name="ingest-{source}")
+@flow(name="ingest", flow_run_name=current_run_name)
 def ingest(source: str, path: Path, since: datetime | None = None, redact: bool = False) -> State[None]:
     """Loads a file or folder: `source` names its kind, as in `dreams ingest`; the next dream takes in what is new."""
+    refuse_foreign_settings()
     reach_store()
     loaded = load_source(source, path, since, redact)
     told = f"{loaded.new} new, {loaded.edited} edited, {loaded.unchanged} unchanged, {len(loaded.rejected)} rejected"
     return Completed(message=told)
 
 
-@flow(name="dream", flow_run_name="dream-{stage}")
-def dream(stage: Stage = "long_term") -> State[None]:
-    """One dream cycle up to a stage; while another cycle runs, it waits."""
+@flow(name="dream", flow_run_name=current_run_name)
+def dream(
+    stage: Stage = "long_term",
+    as_of: datetime | None = None,
+    full_refresh: bool = False,
+    set: dict[str, JsonValue] | None = None,
+    dry_run: bool = False,
+) -> State[None]:
+    """One dream cycle up to a stage; while another cycle runs, it waits.
+
+    Args:
+        stage: How far it goes.
+        as_of: Computes for another instant (UTC where it names no zone), and publishes nothing.
+        full_refresh: Computes everything anew.
+        set: Parameters in the place of those in biological_memory/dbt_project.yml, by name.
+        dry_run: Counts the rows that would change, and publishes nothing.
+    """
+    refuse_foreign_settings()
     reach_store()
-    with cycle.open_cycle(stage, wait=True, on_step=get_run_logger().info) as opened:
+    instant = as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
+    with cycle.open_cycle(
+        stage,
+        as_of=instant,
+        full_refresh=full_refresh,
+        dry_run=dry_run,
+        overrides=set,
+        wait=True,
+        on_step=_log_step,
+    ) as opened:
         try:
             enrich(opened)
         except ModelUnreachable as error:
@@ -81,14 +146,21 @@ def dream(stage: Stage = "long_term") -> State[None]:
             get_run_logger().warning("%s; this cycle dreams without", error)
         run_dbt(opened)
         write_back(opened)
-    told = f"{sum(opened.cycle.rows_changed.values())} rows changed"
-    return Completed(
-        message=told if opened.cycle.problem is None else f"{told}, without a model: {opened.cycle.problem}"
-    )
+        # A cycle is what it is, whether or not it could be reported; the task shows where it could not.
+        report(opened, return_state=True)
+    return Completed(message=_told(opened.cycle))
 
 
-@flow(name="rebuild", flow_run_name="rebuild")
+def _told(done: Cycle) -> str:
+    changed = {table: count for table, count in done.rows_changed.items() if count}
+    total = f"{sum(changed.values())} rows {'changed' if done.published else 'would change'}"
+    each = f" ({', '.join(f'{table} {count}' for table, count in changed.items())})" if changed else ""
+    return total + each + (f", without a model: {done.problem}" if done.problem is not None else "")
+
+
+@flow(name="rebuild", flow_run_name=current_run_name)
 def rebuild() -> State[None]:
     """Checks that a full rebuild gives what many small cycles have led to, row for row."""
+    refuse_foreign_settings()
     reach_store()
     return Completed(message=f"{compare()} marts are equal, row for row")

@@ -1,31 +1,27 @@
-"""When each flow runs, and the process that runs them then. Called by `dreams schedule`."""
+"""When each flow runs, and the process that runs them then."""
 
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import Flow
-from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
 from prefect.server.schemas.schedules import CronSchedule
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_RUNNER_SERVER_ENABLE, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from ingest import dbt
+from ingest.flows import HOME
 from ingest.flows.dream_cycle import dream, ingest, rebuild
+from ingest.flows.runner import FlowRunner
 from ingest.flows.server import server
 from memories.errors import ScheduleError
 from memories.home import FILE_MODE
-from memories.settings import settings as store_settings
-
-# Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
-MOST_PROCESSES = 4
 
 
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
@@ -58,28 +54,29 @@ def due(deployment: RunnerDeployment, start: datetime, end: datetime) -> Sequenc
     return sorted(instants)
 
 
-class _Runner(Runner):
-    def handle_sigterm(self, *_args: object, **_kwargs: object) -> None:
-        """Being terminated ends it as Ctrl-C does."""
-        signal.raise_signal(signal.SIGINT)
-
-
-def serve(on_ready: Callable[[str], None] = lambda _: None) -> None:
+def serve(on_step: Callable[[str], None] = lambda _: None, on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Runs the flows when they are due, until interrupted or terminated; `on_ready` is told the address of the UI.
 
     The server at PREFECT_API_URL keeps the runs, or else one that is started here and ends with this. Raises
     ScheduleError when the schedules are served already, or the server does not start.
     """
-    home = store_settings().dreams_home / "prefect"
-    with _only_one(home), server(home) as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
-        runner = _Runner(name="dreams", limit=MOST_PROCESSES)
-        for deployment in deployments():
-            runner.add_deployment(deployment)
+    with _only_one(), server(HOME, on_step) as address, temporary_settings({PREFECT_RUNNER_SERVER_ENABLE: False}):
+        runner = FlowRunner(HOME)
+        asyncio.run(runner.add(deployments(), {flow.name: flow for flow in (dream, ingest, rebuild)}))
         # Whoever a shell started in the background was told to ignore it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         on_ready(address)
         with suppress(KeyboardInterrupt):
-            asyncio.run(runner.start())
+            asyncio.run(runner.run())
+
+
+def is_served() -> bool:
+    """Whether a process serves the schedules of this store."""
+    try:
+        with _only_one():
+            return False
+    except ScheduleError:
+        return True
 
 
 def _deployment(flow: Flow[..., Any], name: str, schedule: Schedule | None, **parameters: str) -> RunnerDeployment:
@@ -88,14 +85,15 @@ def _deployment(flow: Flow[..., Any], name: str, schedule: Schedule | None, **pa
         name,
         schedule=schedule,
         parameters=parameters,
+        tags=["codex-dreams", flow.name, *parameters.values()],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
+def _only_one() -> Iterator[None]:
     try:
-        with FileLock(home / "schedule.lock", timeout=0, mode=FILE_MODE):
+        with FileLock(HOME / "schedule.lock", timeout=0, mode=FILE_MODE):
             yield
     except Timeout as error:
         raise ScheduleError(

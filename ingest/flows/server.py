@@ -1,47 +1,96 @@
-"""Prefect's server as a child process: on this machine only, and gone when its parent is. Started by the schedules."""
+"""Prefect's server as a child process: for its owner on this machine alone, and gone when its parent is."""
 
+import base64
+import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import uvicorn
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, get_current_settings, temporary_settings
 from prefect.states import Crashed
 
 from ingest.child import end_with_parent
+from ingest.flows.gate import Gate
+from ingest.flows.sign_in import sign_in_file
+from ingest.flows.start import OnStep, wait_until_ready
 from memories.errors import ScheduleError
-from memories.home import keep_to_owner
+from memories.home import FILE_MODE, keep_to_owner
+from memories.mcp_key import own_key
 from memories.settings import PROJECT_ROOT
 
 LOOPBACK = "127.0.0.1"
-START_TIMEOUT_SECONDS = 90
+LOG = "server.log"
+KEPT_IN = "password"
+USER = "dreams"
+ANSWER_SECONDS = 3
 SHUTDOWN_TIMEOUT_SECONDS = 5
 STOP_TIMEOUT_SECONDS = 15
-POLL_SECONDS = 0.2
 
 
 @contextmanager
-def server(home: Path) -> Iterator[str]:
-    """The address of Prefect's server: the one the settings name, or one that runs as long as the block."""
+def server(home: Path, on_step: OnStep) -> Iterator[str]:
+    """The address of Prefect's server: the one the settings name, or one that runs as long as the block.
+
+    Within the block, Prefect's settings have its address and its password.
+    """
     settings = get_current_settings()
     if settings.api.url is not None:
         yield settings.api.url.removesuffix("/").removesuffix("/api")
         return
-    port = settings.server.api.port
-    _check_free(port)
-    log = home / "server.log"
+    given = settings.server.api.auth_string
+    secret = (given and given.get_secret_value()) or own_key(home, KEPT_IN, USER)
+    address = f"http://{LOOPBACK}:{settings.server.api.port}"
+    with (
+        _listener(settings.server.api.port) as listener,
+        _process(listener, address, secret, home / LOG) as process,
+        temporary_settings({PREFECT_API_URL: f"{address}/api", PREFECT_API_AUTH_STRING: secret}),
+    ):
+        wait_until_ready(process, lambda: _answers(address, secret), home / LOG, on_step)
+        _close_interrupted_runs()
+        with sign_in_file(home, address, secret):
+            yield address
+
+
+@contextmanager
+def _listener(port: int) -> Iterator[socket.socket]:
+    """Held by both processes: as long as either lives, nobody else can answer there and be told the password."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+            listener.listen()
+        except OSError as error:
+            raise ScheduleError(
+                f"port {port} cannot be used ({error.strerror}): set PREFECT_SERVER_API_PORT to one that is free"
+            ) from error
+        yield listener
+
+
+@contextmanager
+def _process(listener: socket.socket, address: str, secret: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "PREFECT_SERVER_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
+        # Under each of its names, the interface asks the server that it came from.
+        "PREFECT_UI_API_URL": "/api",
+    }
+    log.unlink(missing_ok=True)
+    log.touch(FILE_MODE)
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ingest.flows.server", str(port)],
+            [sys.executable, "-m", "ingest.flows.server", str(listener.fileno())],
             cwd=PROJECT_ROOT,
+            env=environment,
+            pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -49,36 +98,25 @@ def server(home: Path) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        _wait_until_ready(process, f"http://{LOOPBACK}:{port}", log)
-        _close_interrupted_runs(f"http://{LOOPBACK}:{port}/api")
-        yield f"http://{LOOPBACK}:{port}"
+        yield process
     finally:
         _stop(process)
 
 
-def _check_free(port: int) -> None:
-    with closing(socket.socket()) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((LOOPBACK, port))
-        except OSError as error:
-            raise ScheduleError(f"port {port} is taken: set PREFECT_SERVER_API_PORT to one that is free") from error
+def _answers(address: str, secret: str) -> bool:
+    authorization = f"Basic {base64.b64encode(secret.encode()).decode()}"
+    with suppress(httpx.TransportError):
+        answer = httpx.get(
+            f"{address}/api/health", headers={"Authorization": authorization}, timeout=ANSWER_SECONDS, trust_env=False
+        )
+        return answer.is_success
+    return False
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{address}/api/health").is_success:
-                return
-        time.sleep(POLL_SECONDS)
-    raise ScheduleError(f"Prefect's server did not start: {log} says why")
-
-
-def _close_interrupted_runs(api_url: str) -> None:
+def _close_interrupted_runs() -> None:
     """Marks the runs in which an earlier scheduler was stopped: they would be shown as running for ever."""
     begun = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
-    with SyncPrefectClient(api_url) as client:
+    with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=begun))):
             client.set_flow_run_state(run.id, Crashed(message="the scheduler was stopped"), force=True)
 
@@ -94,16 +132,24 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
+    """The server itself, on the socket that its parent listens on."""
     end_with_parent()
     keep_to_owner()
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True,
-        host=LOOPBACK,
-        port=int(sys.argv[1]),
-        log_level="warning",
+    # This takes seconds, and is the server's alone.
+    from prefect.server.api.server import create_app
+
+    secret = get_current_settings().server.api.auth_string
+    assert secret is not None, "the parent gives the password"  # noqa: S101
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    config = uvicorn.Config(
+        Gate(create_app(), listener.getsockname()[1], secret.get_secret_value()),
+        access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
+    running = uvicorn.Server(config)
+    running.run(sockets=[listener])
+    sys.exit(0 if running.started else "the server could not start")
 
 
 if __name__ == "__main__":

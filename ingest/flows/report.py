@@ -1,0 +1,93 @@
+"""What a cycle leaves in Prefect's interface: what it found, to read, and a table of the rows it changed."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from ingest.cycle import OpenCycle
+from ingest.cycle_record import STAGES, Cycle
+from memories.database import Connection
+from memories.overview import insights, statistics, strongest_associations
+from memories.reasons import one_line
+
+TEXT_CHARACTERS = 300
+MARKUP = re.compile(r"""[!-/:-@\[-`{-~]""")
+REPORTS = {stage: f"dreams-found-{stage.replace('_', '-')}" for stage in STAGES}
+
+
+def leave_report(opened: OpenCycle) -> None:
+    """Leaves both. Where memories were forgotten since an earlier report, no such report stays: it may cite them."""
+    cycle, key = opened.cycle, REPORTS[opened.cycle.stage]
+    with get_client(sync_client=True) as client:
+        _withdraw_reports_on_forgotten(opened.connection, client)
+    create_markdown_artifact("\n".join(report(opened.connection, cycle)), key, "What the cycle found")
+    create_table_artifact(
+        rows(cycle), key.replace("found", "rows"), "Rows of each table, and how many of them the cycle changed"
+    )
+
+
+def report(connection: Connection, cycle: Cycle) -> Iterator[str]:
+    """What is to be seen now, as Markdown."""
+    counts = statistics(connection)
+    yield f"## Dreamt as of {cycle.as_of:%Y-%m-%d %H:%M %Z}, up to {cycle.stage.replace('_', ' ')}\n"
+    if not cycle.published:
+        yield "Nothing was published; below is what the last published cycle shows.\n"
+    if cycle.problem is not None:
+        yield f"Without a model: {as_text(cycle.problem)}\n"
+    told = (
+        "total_memories",
+        "embedded",
+        "episodes",
+        "consolidated",
+        "retained",
+        "fading",
+        "dormant",
+        "edges",
+        "insights",
+    )
+    yield "| " + " | ".join(name.replace("_", " ") for name in told) + " |"
+    yield "|" + " --: |" * len(told)
+    yield "| " + " | ".join(as_text(counts.get(name, "")) for name in told) + " |"
+    yield "\n### Strongest associations\n"
+    for edge in strongest_associations(connection):
+        yield f"- {as_text(edge['from_gist'])} — {as_text(edge['to_gist'])} ({float(str(edge['weight'])):.2f})"
+    yield "\n### Insights\n"
+    for insight in insights(connection):
+        yield f"- **{as_text(insight.insight_type)}** ({insight.confidence:.2f}): {as_text(insight.description)}"
+        yield from (f"    - {as_text(memory)}" for memory in insight.memories)
+
+
+def rows(cycle: Cycle) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": table,
+            "rows": count,
+            "changed" if cycle.published else "would change": cycle.rows_changed.get(table, 0),
+        }
+        for table, count in cycle.row_counts.items()
+    ]
+
+
+def as_text(value: object) -> str:
+    """What somebody wrote, in one line that Markdown shows as it is: no markup, HTML, link or image comes of it."""
+    return MARKUP.sub(r"\\\g<0>", one_line(str(value), TEXT_CHARACTERS))
+
+
+def _withdraw_reports_on_forgotten(connection: Connection, client: SyncPrefectClient) -> None:
+    row = connection.execute("select max(forgotten_at) from dreams.tombstones").fetchone()
+    forgotten_at = row[0] if row else None
+    if not isinstance(forgotten_at, datetime):
+        return
+    ours = ArtifactFilter(key=ArtifactFilterKey(any_=list(REPORTS.values())))
+    while outdated := [
+        report.id
+        for report in client.read_artifacts(artifact_filter=ours)
+        if report.created is not None and report.created < forgotten_at
+    ]:
+        for identity in outdated:
+            client.delete_artifact(identity)

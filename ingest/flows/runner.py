@@ -1,0 +1,82 @@
+"""Runs our flows when the server says they are due, and nothing else that a server may name."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import anyio
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import Flow
+from prefect.runner import Runner
+from prefect.types.entrypoint import EntrypointType
+from prefect.utilities.services import critical_service_loop
+
+from ingest.flows.names import run_name
+from ingest.flows.served import NEVER_SET
+
+# Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
+MOST_PROCESSES = 4
+
+
+class FlowRunner(Runner):
+    """Prefect's runner, for flows that it is given as objects.
+
+    So it never reads where a server says that the code of a deployment lies, how to fetch it, or in what environment to
+    run it. `ingest.flows.served` has a run fail where a server says any such thing.
+    """
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(name="dreams", limit=MOST_PROCESSES)
+        # Prefect would take a folder of a foreseeable name where everybody may write.
+        self._tmp_dir = home / "runner"
+        self._flows: dict[UUID, str] = {}
+
+    def handle_sigterm(self, *_args: object, **_kwargs: object) -> None:
+        """Being terminated ends it as Ctrl-C does."""
+        signal.raise_signal(signal.SIGINT)
+
+    async def add(self, deployments: Sequence[RunnerDeployment], flows: Mapping[str, Flow[..., Any]]) -> None:
+        """Writes them to the server, as they are here: what somebody has made of them there goes."""
+        async with get_client() as client:
+            for deployment in deployments:
+                flow = flows[str(deployment.flow_name)]
+                identity = await self.aadd_flow(
+                    flow,
+                    deployment.name,
+                    schedules=cast(Sequence[DeploymentScheduleCreate], deployment.schedules),
+                    parameters=deployment.parameters,
+                    tags=deployment.tags,
+                    entrypoint_type=EntrypointType.MODULE_PATH,
+                )
+                await client.update_deployment(identity, DeploymentUpdate.model_validate(NEVER_SET))
+                self._flows[identity] = flow.name
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(critical_service_loop, self._name_runs, self.query_seconds))
+            await self.start()
+            tasks.cancel_scope.cancel()
+
+    async def _name_runs(self) -> None:
+        """Names the runs to come for what they will do: the server gives them names at random."""
+        to_come = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=list(self._flows)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        )
+        async with get_client() as client:
+            for run in await client.read_flow_runs(flow_run_filter=to_come):
+                name = run_name(self._flows[run.deployment_id], run.parameters) if run.deployment_id else run.name
+                if name != run.name:
+                    await client.update_flow_run(run.id, name=name)

@@ -1,0 +1,56 @@
+"""Signs the owner's browser in to Prefect's interface, which keeps the password in the browser's storage.
+
+The password must be on no command line, where others could read it. So the browser is given a file that only the owner
+can read; it leads to a page of the server, with the password behind the `#`, which no browser sends.
+"""
+
+import base64
+import hashlib
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+
+from starlette.responses import HTMLResponse
+
+from memories.errors import ScheduleError
+from memories.home import FILE_MODE
+
+PATH = "/sign-in"
+# It keeps only a password that is right: a link of somebody else's signs nobody out.
+SCRIPT = """
+const given = location.hash.slice(1)
+history.replaceState(null, "", location.pathname)
+fetch("/api/admin/version", {headers: {Authorization: "Basic " + given}}).then(answer => {
+  if (answer.ok) localStorage.setItem("prefect-password", given)
+  location.replace("/")
+})
+"""
+SCRIPT_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'"
+PAGE = HTMLResponse(
+    f"<!doctype html><meta charset=utf-8><title>Codex Dreams</title><p>Signing in</p><script>{SCRIPT}</script>"
+)
+FILE = "sign-in.html"
+
+
+@contextmanager
+def sign_in_file(home: Path, address: str, password: str) -> Iterator[None]:
+    """While the block runs, a file lies there that leads the owner's browser to the interface, signed in."""
+    target = escape(f"{address}{PATH}#{base64.b64encode(password.encode()).decode()}")
+    file = home / FILE
+    file.touch(FILE_MODE, exist_ok=False)
+    file.write_text(f'<!doctype html><meta charset=utf-8><meta http-equiv=refresh content="0; url={target}">\n')
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def open_browser(home: Path) -> None:
+    """Raises ScheduleError where there is no browser, or no server of ours to sign in to."""
+    file = home / FILE
+    if not file.exists():
+        raise ScheduleError("no server of our own runs here: open the interface of the one at PREFECT_API_URL")
+    if not webbrowser.open(file.resolve().as_uri()):
+        raise ScheduleError(f"no browser was found: open {file} in one, or sign in with the password beside it")
