@@ -5,10 +5,15 @@ more is found: masking what was masked before changes nothing.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from ingest.credential_forms import FORMS, table_cells
+from ingest.named_secrets import KEY, PASSWORD_LABEL, Found, kind_of, named_secrets, names_a_secret, value_is_secret
+from ingest.token_formats import LONG_RUN, TOKEN
+from ingest.token_formats import kind_of as kind_of_token
 from memories.records import Document, Event
 
 
@@ -19,117 +24,41 @@ class Rule(NamedTuple):
     masked: Callable[[re.Match[str]], str]
 
 
-TOKENS = {
-    "aws-key": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
-    "github-token": r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})",
-    "gitlab-token": r"gl(?:pat|dt|rt|ptt|cbt|soat|ft|imt|agent|oas)-[A-Za-z0-9_.-]{19,254}[A-Za-z0-9_-]",
-    "slack-token": r"(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,255}",
-    "google-key": r"(?:AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,2000}|GOCSPX-[A-Za-z0-9_-]{28})",
-    "stripe-key": r"(?:(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,255}|whsec_[A-Za-z0-9+/=]{20,255})",
-    "anthropic-key": r"sk-ant-[A-Za-z0-9_-]{16,255}",
-    "openai-key": r"sk-(?:(?:proj|svcacct|admin|or)-[A-Za-z0-9_-]{16,255}"
-    r"|(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{20,255})",
-    "api-key": r"(?:hf_[A-Za-z]{34}|npm_[A-Za-z0-9]{36}|gsk_[A-Za-z0-9]{40,64}|xai-[A-Za-z0-9]{40,120}"
-    r"|pypi-[A-Za-z0-9_-]{40,400}|SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}|do[por]_v1_[a-f0-9]{64}"
-    r"|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33})",
-    "jwt": r"eyJ[A-Za-z0-9_-]{8,16384}\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{0,16384}",
-}
-TOKEN = re.compile(
-    "(?<![A-Za-z0-9_-])(?:"
-    + "|".join(f"(?P<{kind.replace('-', '_')}>{pattern})" for kind, pattern in TOKENS.items())
-    + ")(?![A-Za-z0-9_-])"
-)
-SLACK_HOOK = re.compile(r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{20,255}")
-
 PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}+(?:(?<=PRIVATE KEY)|(?<=PRIVATE KEY BLOCK))-----"
     r"(?:[^-]{0,65536}+(?>(?:-(?!----)[^-]{0,65536}+){0,64})-----END [A-Z0-9 ]{1,40}-----"
     r"|(?>(?:(?>(?:\s|\\[nr])+)[A-Za-z0-9+/=]{16,128}+){0,1024})(?:(?:\s|\\[nr])[A-Za-z0-9+/]{1,127}={1,2})?)"
 )
 
-BEARER = re.compile(r"(?i)\b(?P<scheme>bearer|basic)[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{12,16384})")
+AUTHORIZATION = re.compile(
+    r"(?i)(?P<header>authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)?\b(?P<scheme>bearer|basic|token)[ \t]{1,4}"
+    r"(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
+)
 
 # the last @ before the path ends the password, for people do not always encode one within
 URL_PASSWORD = re.compile(
     r"(?P<before>[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s:/?#@\"'<>]{0,256}+:)(?!\[redacted:)[^\s/?#\"'<>]{1,256}(?=@)"
 )
 
-PASSWORD_WORDS = (
-    *("password", "passwd", "passphrase", "passwort", "kennwort", "wachtwoord", "adgangskode", "kodeord", "passord"),
-    *(
-        "lösenord",
-        "salasana",
-        "senha",
-        "contraseña",
-        "contrasena",
-        "mot de passe",
-        "parola",
-        "parolă",
-        "hasło",
-        "haslo",
-    ),
-    *(
-        "heslo",
-        "jelszó",
-        "şifre",
-        "sifre",
-        "пароль",
-        "пароля",
-        "κωδικός πρόσβασης",
-        "κωδικός",
-        "kata sandi",
-        "mật khẩu",
-    ),
-    *("密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "암호", "كلمة المرور", "كلمة السر", "رمز عبور"),
-    *("סיסמה", "סיסמא", "पासवर्ड", "รหัสผ่าน"),
-)
-SHORT_PASSWORD_WORDS = ("pass", "pwd", "psw", "mdp")
-SECRET_WORDS = (
-    *("secret access key", "secret key", "secret", "token", "api key", "access key", "private key", "encryption key"),
-    *("signing key", "auth key", "credentials", "credential"),
-)
 
-
-def alternatives(words: tuple[str, ...]) -> str:
-    return "|".join("[ _-]?".join(map(re.escape, word.split())) for word in words)
-
-
-# a text without any of these has no assignment: looking for them first is ten times faster
-STEMS = {max(word.split(), key=len) for word in PASSWORD_WORDS + SHORT_PASSWORD_WORDS + SECRET_WORDS}
-PASSWORD_NAME = rf"(?P<password>{alternatives(PASSWORD_WORDS)}|(?<![a-z])(?:{alternatives(SHORT_PASSWORD_WORDS)}))"
-SECRET_NAME = rf"(?P<secret>{alternatives(SECRET_WORDS)})"
-# what closes the name and announces the value in JSON, YAML, shells, Python, PHP, Markdown: `"]  = `, `\": \"`, `**: `
-SEPARATOR = (
-    r"""(?:_?(?:hash|confirmation|value|key|[0-9]{1,3}))?\\?["'`]?\]?[*_]{0,2}[ \t]{0,4}"""
-    r"(?P<sign>:=|=>|={1,3}|[:：])[*_]{0,2}(?P<gap>[ \t\u3000]{0,8})"
-)
-QUOTED = r"""(?P<quote>\\?["'`])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,1024})(?=(?P=quote))"""
-BARE = r"""\\?["'`]?(?P<bare>[^\s"'`,;&<>\\。、，；！？]{1,1024}+)(?P<rest>[ \t]{0,8}[^\n]?)"""
-ASSIGNMENT = re.compile(rf"(?i)(?P<before>(?:{PASSWORD_NAME}|{SECRET_NAME}){SEPARATOR})(?:{QUOTED}|{BARE})")
-NAME = re.compile(rf"(?i)(?:{PASSWORD_NAME}|{SECRET_NAME})[_-]?(?:value|key)?$")
 PLAIN_NAME = r"(?P<name>password|passwd|passphrase|token|secret|api[_-]?key)"
 FLAG = re.compile(rf"(?i)(?P<before>(?<![\w-])--?{PLAIN_NAME}[ \t]+['\"]?)(?P<value>[^\s\"'\[$<{{-][^\s\"']{{2,255}})")
 ELEMENT = re.compile(rf"(?i)(?P<before><(?:\w{{1,32}}:)?{PLAIN_NAME}>)(?P<value>[^<]{{1,1024}})(?=</)")
-# what stands for a value in code and documentation
-PLACEHOLDER = re.compile(
-    r"(?i)(?:str|string|bytes|int|integer|varchar|text|any|none|null|nil|true|false|undefined|required|optional"
-    r"|(?:self|this|os|env|process|config|settings|request|args|options)\..*|[*•x.]+|<.*|%\(.*|%s|\{\{.*|\$[({].*"
-    r"|(?-i:\$[A-Z][A-Z_]*))[?!.]*$"
-)
-CALL = re.compile(r"[A-Za-z_][\w.]*[(\[]")
-COLONS = (":", "：")
-CHOSEN = re.compile(r"[0-9@#$%^&*_+=~]")
-FIRST_SCRIPT_WITHOUT_SPACES = "\u0e00"
-SHORTEST_PASSWORD = 3
-SHORTEST_SECRET = 8
+SHORTEST_BEARER = 20
 
 CARD = re.compile(
-    r"(?<![A-Za-z0-9_.+-])"
-    r"(?:(?:[3-6][0-9]{12,18}|2[2-7][0-9]{14})"
-    r"|(?<![0-9]{4} )(?<![A-Z]{2}[0-9]{2} )"
-    r"[2-6][0-9]{3}(?P<sign>[ -])[0-9]{4}(?P=sign)[0-9]{4}(?P=sign)[0-9]{4}(?:(?P=sign)[0-9]{1,3})?"
-    r"|3[0-9]{3}(?P<sign3>[ -])[0-9]{6}(?P=sign3)[0-9]{4,5})"
+    r"(?<![A-Za-z0-9_.+-])(?<![0-9]{4} )(?<![A-Z]{2}[0-9]{2} )"
+    r"(?:[2-6][0-9]{12,18}"
+    r"|[2-6][0-9]{3}(?P<sign>[ .\-\u00a0\u2009-\u2013\u202f])[0-9]{4}(?P=sign)[0-9]{4}(?P=sign)[0-9]{4}"
+    r"(?:(?P=sign)[0-9]{1,3})?"
+    r"|3[0-9]{3}(?P<sign3>[ .\-\u00a0\u2009-\u2013\u202f])[0-9]{6}(?P=sign3)[0-9]{4,5})"
     r"(?![A-Za-z0-9_]|[ -][0-9]|\.[0-9])"
+)
+# First digits and lengths of the networks: Visa, Mastercard, Amex, Diners, JCB, Discover, UnionPay, Maestro, Mir.
+NETWORK = re.compile(
+    r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
+    r"|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}|35(?:2[89]|[3-8][0-9])[0-9]{12,15}|(?:5[06-8]|6[0-9])[0-9]{14,17}"
+    r"|220[0-4][0-9]{12}"
 )
 
 
@@ -137,13 +66,23 @@ def redact(text: str) -> tuple[str, int]:
     """The text with its secrets masked, and how many they were."""
     total = 0
     while True:
-        count = 0
-        for rule in RULES if names_a_secret(text) else RULES_WITHOUT_NAMES:
-            text, found = applied(rule, text)
-            count += found
+        text, count = redact_once(text)
         if not count:
             return text, total
         total += count
+
+
+def redact_once(text: str) -> tuple[str, int]:
+    is_named, lowered = names_a_secret(text), text.lower()
+    by_place = (Rule(form.pattern, masked_group(form.kind)) for form in FORMS if form.may_be_in(lowered))
+    total = 0
+    for rule in (*RULES, *by_place, *(RULES_BY_NAME if is_named else ())):
+        text, count = applied(rule, text)
+        total += count
+    for find in (named_secrets, in_tables) if is_named else ():
+        text, count = masked_there(text, find(text))
+        total += count
+    return text, total
 
 
 def redact_document(document: Document) -> Document:
@@ -178,15 +117,10 @@ def redact_value(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     masked = redact(value)[0]
-    match = NAME.search(name)
+    match = KEY.search(name)
     if match and value_is_secret(masked, match["password"] is not None, strict=False):
-        return mask("password" if match["password"] else "secret")
+        return mask(kind_of(match))
     return masked
-
-
-def names_a_secret(text: str) -> bool:
-    lowered = text.lower()
-    return any(stem in lowered for stem in STEMS)
 
 
 def applied(rule: Rule, text: str) -> tuple[str, int]:
@@ -205,48 +139,56 @@ def mask(kind: str) -> str:
     return f"[redacted:{kind}]"
 
 
-def masked_token(match: re.Match[str]) -> str:
-    return mask((match.lastgroup or "token").replace("_", "-"))
+def masked_run(match: re.Match[str]) -> str:
+    return TOKEN.sub(lambda token: mask(kind_of_token(token)), match[0])
 
 
-def masked_bearer(match: re.Match[str]) -> str:
-    has_digit = any(character.isdigit() for character in match["value"])
-    return f"{match['scheme']} {mask('token')}" if has_digit else match[0]
+def masked_group(kind: str) -> Callable[[re.Match[str]], str]:
+    """Masks the group `secret` of a match, and leaves what is around it."""
+
+    def masked(match: re.Match[str]) -> str:
+        start, end = (place - match.start() for place in match.span("secret"))
+        return match[0][:start] + mask(kind) + match[0][end:]
+
+    return masked
 
 
-def masked_assignment(match: re.Match[str]) -> str:
-    is_password = match["password"] is not None
-    kind = mask("password" if is_password else "secret")
-    if match["quoted"] is not None:
-        is_secret = value_is_secret(match["quoted"], is_password, strict=False)
-        return f"{match['before']}{match['quote']}{kind}" if is_secret else match[0]
-    value = match["bare"].rstrip(".:)]}|")
-    if CALL.match(value) or not value_is_secret(
-        value, is_password, strict=match["sign"] in COLONS or bool(match["gap"])
-    ):
-        return match[0]
-    if is_password and is_prose(match, value):
-        return match[0]
-    start = match.start("bare") - match.start()
-    return match[0][:start] + kind + match[0][start + len(value) :]
+def masked_authorization(match: re.Match[str]) -> str:
+    is_told = match["header"] is not None
+    value, scheme = match["value"], match["scheme"].lower()
+    is_secret = any(character.isdigit() for character in value) and (is_told or len(value) >= SHORTEST_BEARER)
+    if scheme == "basic":
+        is_secret = is_name_and_password(value)
+    if scheme == "token":
+        is_secret = is_secret and is_told
+    return f"{match['header'] or ''}{match['scheme']} {mask('token')}" if is_secret else match[0]
 
 
-def is_prose(match: re.Match[str], value: str) -> bool:
-    """Whether `password: value` may be a sentence: a word without digit or sign, and not the only one on the line."""
-    without_spaces = max(value) >= FIRST_SCRIPT_WITHOUT_SPACES
-    if match["sign"] not in COLONS or not (match["gap"] or without_spaces):
+def is_name_and_password(value: str) -> bool:
+    """Whether this is what HTTP's basic scheme sends: base64 of `name:password`."""
+    try:
+        return b":" in b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except ValueError:
         return False
-    return not CHOSEN.search(value) and (without_spaces or bool(match["rest"].strip()))
 
 
-def value_is_secret(value: str, is_password: bool, strict: bool) -> bool:
-    """Whether a value after such a name is a secret: a password may be any word, but a token in prose has digits."""
-    if value.startswith("[redacted:") or PLACEHOLDER.match(value):
-        return False
-    if is_password:
-        return len(value) >= SHORTEST_PASSWORD
-    mixed = any(character.isalpha() for character in value) and any(character.isdigit() for character in value)
-    return len(value) >= SHORTEST_SECRET and " " not in value and (mixed or not strict)
+def in_tables(text: str) -> Iterator[Found]:
+    """Passwords in Markdown tables."""
+    for start, end in table_cells(text, PASSWORD_LABEL):
+        value = text[start:end].strip("`* ")
+        if value and value_is_secret(value, is_password=True, strict=False):
+            begin = text.index(value, start)
+            yield Found(begin, begin + len(value), "password")
+
+
+def masked_there(text: str, secrets: Iterable[Found]) -> tuple[str, int]:
+    """The text with what was found in it masked, in its order, and how many they were."""
+    kept, end, count = [], 0, 0
+    for found in secrets:
+        if found.start >= end:
+            kept += [text[end : found.start], mask(found.kind)]
+            end, count = found.end, count + 1
+    return "".join([*kept, text[end:]]), count
 
 
 def masked_named(match: re.Match[str]) -> str:
@@ -256,8 +198,9 @@ def masked_named(match: re.Match[str]) -> str:
 
 
 def masked_card(match: re.Match[str]) -> str:
-    digits = [int(character) for character in match[0] if character.isdigit()]
-    return mask("card") if passes_luhn(digits) else match[0]
+    digits = "".join(character for character in match[0] if character.isdigit())
+    is_card = NETWORK.fullmatch(digits) and passes_luhn([int(digit) for digit in digits])
+    return mask("card") if is_card else match[0]
 
 
 def passes_luhn(digits: list[int]) -> bool:
@@ -265,17 +208,11 @@ def passes_luhn(digits: list[int]) -> bool:
     return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
-RULES_WITHOUT_NAMES = (
+RULES = (
     Rule(PRIVATE_KEY, lambda match: mask("private-key")),
-    Rule(TOKEN, masked_token),
-    Rule(SLACK_HOOK, lambda match: mask("slack-token")),
+    Rule(LONG_RUN, masked_run),
     Rule(URL_PASSWORD, lambda match: match["before"] + mask("password")),
-    Rule(BEARER, masked_bearer),
+    Rule(AUTHORIZATION, masked_authorization),
     Rule(CARD, masked_card),
 )
-RULES = (
-    *RULES_WITHOUT_NAMES,
-    Rule(FLAG, masked_named),
-    Rule(ELEMENT, masked_named),
-    Rule(ASSIGNMENT, masked_assignment),
-)
+RULES_BY_NAME = (Rule(FLAG, masked_named), Rule(ELEMENT, masked_named))
