@@ -9,13 +9,13 @@ from memories.records import Document, identity
 # A citation names the first eight characters of an id; one that names two memories names none.
 CITED = """
 insert into dreams.recall_events (event_id, memory_id, kind, occurred_at)
-select c.event_id, min(m.id::text)::uuid, 'cited', c.occurred_at
+select c.event_id, min(m.memory_id::text)::uuid, 'cited', c.occurred_at
 from unnest(%s::uuid [], %s::text [], %s::timestamptz []) as c (event_id, beginning, occurred_at)
-inner join public.memories as m
+inner join dreams.memory_names as m
     on m.id between (c.beginning || '-0000-0000-0000-000000000000')::uuid
         and (c.beginning || '-ffff-ffff-ffff-ffffffffffff')::uuid
 group by c.event_id, c.occurred_at
-having count(*) = 1
+having count(distinct m.memory_id) = 1
 on conflict (event_id) do nothing
 """
 

@@ -1,19 +1,25 @@
-"""Loads what a source yields into Postgres in batches: new, edited, unchanged, known, forgotten, recalled."""
+"""Loads what a source yields into Postgres in batches: new, edited, unchanged, met again, forgotten, recalled."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from psycopg.types.json import Jsonb
+import psycopg
 
 from ingest.citations import record_citations
+from ingest.doubted import doubt, forget_doubted, take_doubted
 from ingest.recalled import RecalledTexts, cite_marked
 from ingest.redact import redact_document, redact_event
+from ingest.settling import settle
+from ingest.staging import prepare, stage
+from ingest.standing import classify, revive
 from memories.database import Connection
+from memories.errors import StoreError
 from memories.records import Document, Event, LeftOut, Rejected, Remark
-from memories.write import Row, rows_of
+from memories.write import ATTEMPTS, BUSY
 
 BATCH_RECORDS = 5_000
 BATCH_CHARACTERS = 32_000_000
@@ -21,104 +27,13 @@ RECALLS = frozenset({"listed", "opened", "cited"})
 Record = Document | Event | Rejected | LeftOut | Remark
 logger = logging.getLogger(__name__)
 
-STAGING = """
-create temporary table if not exists staged_memories (
-    id uuid, document_id uuid, content text, content_hash text, context text, summary text, tags text [],
-    metadata jsonb, chunk_index integer, total_chunks integer, parent_id uuid, created_at timestamptz,
-    updated_at timestamptz, outcome text
-);
-create temporary table if not exists staged_events (
-    event_id uuid, memory_id uuid, kind text, grade smallint, query_id uuid, rank integer, occurred_at timestamptz,
-    details jsonb
-);
-truncate staged_memories, staged_events
-"""
-
-REVIVE = """
-delete from dreams.tombstones as t using staged_memories as s
-where t.content_hash = s.content_hash or t.memory_id = s.document_id
-"""
-
-# An earlier version that the source still tells of (a log of edits, say) is not a new edit, unless it is dated later.
-CLASSIFY = """
-update staged_memories as s set outcome = case
-    when exists (
-        select 1 from dreams.tombstones as t where t.content_hash = s.content_hash or t.memory_id = s.document_id
-    ) then 'forgotten'
-    when m.id is null and exists (
-        select 1 from public.memories as o where o.content_hash = s.content_hash
-    ) then 'known'
-    when m.id is null then 'new'
-    when m.content_hash = s.content_hash then case
-        when m.context = s.context and m.summary = s.summary and m.tags = s.tags
-            and m.chunk_index is not distinct from s.chunk_index and m.total_chunks is not distinct from s.total_chunks
-            and coalesce(m.metadata, '{}') @> s.metadata
-        then 'unchanged'
-        when coalesce(s.updated_at, s.created_at) < m.updated_at then 'unchanged'
-        else 'edited'
-    end
-    when (s.updated_at is null or s.updated_at <= m.updated_at) and exists (
-        select 1 from dreams.memory_versions as v where v.memory_id = s.id and v.content_hash = s.content_hash
-    ) then 'unchanged'
-    when exists (select 1 from public.memories as o where o.content_hash = s.content_hash) then 'known'
-    else 'edited'
-end
-from staged_memories as self left join public.memories as m on m.id = self.id
-where self.id = s.id
-"""
-
-INSERT = """
-insert into public.memories (
-    id, content, content_hash, context, summary, tags, metadata, chunk_index, total_chunks, parent_id, created_at,
-    updated_at
-)
-select distinct on (content_hash)
-    id, content, content_hash, context, summary, tags, metadata, chunk_index, total_chunks, parent_id,
-    coalesce(created_at, clock_timestamp()), coalesce(updated_at, created_at, clock_timestamp())
-from staged_memories
-where outcome = 'new'
-on conflict do nothing
-"""
-
-EDIT = """
-update public.memories as m set
-    content = s.content, content_hash = s.content_hash, context = s.context, summary = s.summary, tags = s.tags,
-    metadata = s.metadata, chunk_index = s.chunk_index, total_chunks = s.total_chunks, parent_id = s.parent_id,
-    -- Metadata alone is no reason to remember: only a change of what a person wrote moves the date.
-    updated_at = case
-        when (m.content, m.context, m.summary, m.tags) is distinct from (s.content, s.context, s.summary, s.tags)
-            then greatest(coalesce(s.updated_at, clock_timestamp()), m.updated_at + interval '1 microsecond')
-        else m.updated_at
-    end
-from staged_memories as s
-where s.id = m.id and s.outcome = 'edited'
-"""
-
-# Chunks beyond the end of a document that became shorter; their last version is kept.
-SHRINK = """
-with shrunk as (
-    select distinct s.document_id, coalesce(s.total_chunks, 1) as total_chunks
-    from staged_memories as s where s.outcome = 'edited'
-),
-surplus as (
-    delete from public.memories as m using shrunk
-    where m.parent_id = shrunk.document_id and m.id <> shrunk.document_id
-        and coalesce(m.chunk_index, 1) > shrunk.total_chunks
-    returning m.*
-)
-insert into dreams.memory_versions
-    (memory_id, version, content, content_hash, context, summary, tags, metadata, valid_until)
-select
-    s.id, 1 + (select count(*) from dreams.memory_versions as v where v.memory_id = s.id), s.content, s.content_hash,
-    s.context, s.summary, s.tags, s.metadata, clock_timestamp()
-from surplus as s
-"""
-
 EVENTS = """
-insert into dreams.recall_events (event_id, memory_id, kind, grade, query_id, rank, occurred_at, details)
-select e.event_id, e.memory_id, e.kind, e.grade, e.query_id, e.rank, e.occurred_at, e.details
-from staged_events as e
-where exists (select 1 from public.memories as m where m.id = e.memory_id)
+insert into dreams.recall_events
+    (event_id, memory_id, document_id, kind, grade, query_id, rank, occurred_at, details)
+select
+    e.event_id, n.memory_id, nullif(e.memory_id, n.memory_id), e.kind, e.grade, e.query_id, e.rank, e.occurred_at,
+    e.details
+from staged_events as e inner join dreams.memory_names as n on n.id = e.memory_id
 on conflict (event_id) do nothing
 """
 
@@ -129,13 +44,14 @@ class Loaded:
 
     `remarks` are what the person should know besides; `left_out` counts by kind what no memory is made of.
 
+    `met_again` are documents that say what another one says already: one memory, found by the id of each.
     `recalled` are documents that only repeat what was recalled from this store: they are not stored again.
     """
 
     new: int = 0
     edited: int = 0
     unchanged: int = 0
-    known: int = 0
+    met_again: int = 0
     forgotten: int = 0
     recalled: int = 0
     events: int = 0
@@ -147,7 +63,12 @@ class Loaded:
 
     @property
     def rows_changed(self) -> int:
-        return self.new + self.edited + self.events
+        return self.new + self.edited + self.met_again + self.events
+
+    def add(self, batch: "Loaded") -> None:
+        """Counts a batch in."""
+        for name in ("new", "edited", "unchanged", "met_again", "forgotten", "events"):
+            setattr(self, name, getattr(self, name) + getattr(batch, name))
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -182,11 +103,18 @@ def load(
     Memory use does not depend on the size of the source.
     """
     loaded, recalled = Loaded(), RecalledTexts()
-    for batch in _batches(_prepared(connection, records, loaded, since, redact)):
-        with connection.transaction(force_rollback=dry_run):
-            _load_batch(connection, _without_recalled(connection, batch, loaded, recalled), loaded, revive)
-        recalled.is_current = not dry_run and not any(_is_recall(record) for record in batch)
-        on_batch(len(batch))
+    # A dry run sees its own earlier batches, as the real run does, until all is taken back.
+    with connection.transaction(force_rollback=True) if dry_run else nullcontext():
+        prepare(connection)
+        forget_doubted(connection)
+        for batch in _batches(_prepared(connection, records, loaded, since, redact)):
+            with connection.transaction():
+                sifted = _without_recalled(connection, batch, loaded, recalled)
+                loaded.add(_load_batch(connection, sifted, revive, is_last_word=False))
+            recalled.is_current = not any(_is_recall(record) for record in batch)
+            on_batch(len(batch))
+        while doubted := take_doubted(connection, BATCH_RECORDS):
+            loaded.add(_load_batch(connection, doubted, revive, is_last_word=True))
     return loaded
 
 
@@ -265,82 +193,30 @@ def _is_recall(record: Document | Event) -> bool:
     return isinstance(record, Event) and record.kind in RECALLS
 
 
-def _load_batch(connection: Connection, batch: list[Document | Event], loaded: Loaded, revive: bool) -> None:
-    for statement in STAGING.split(";"):
-        connection.execute(statement)
-    _copy(connection, batch)
-    if revive:
-        connection.execute(REVIVE)
-    connection.execute("analyze staged_memories")
-    connection.execute(CLASSIFY)
-    counted = connection.execute("select outcome, count(*) from staged_memories group by 1").fetchall()
-    outcomes = {str(outcome): int(str(count)) for outcome, count in counted}
-    loaded.forgotten += outcomes.get("forgotten", 0)
-    loaded.unchanged += outcomes.get("unchanged", 0)
-    inserted = connection.execute(INSERT).rowcount
-    loaded.new += inserted
-    loaded.known += outcomes.get("known", 0) + outcomes.get("new", 0) - inserted
-    if outcomes.get("edited"):
-        loaded.edited += connection.execute(EDIT).rowcount
-        connection.execute("select set_config('dreams.shrinking_document', 'on', true)")
-        connection.execute(SHRINK)
-        connection.execute("select set_config('dreams.shrinking_document', 'off', true)")
-    loaded.events += connection.execute(EVENTS).rowcount
-    loaded.events += record_citations(connection, (record for record in batch if isinstance(record, Document)))
+def _load_batch(connection: Connection, batch: Sequence[Document | Event], revives: bool, is_last_word: bool) -> Loaded:
+    """Writes one batch, once more where another writer was quicker with one of its texts; says what became of it."""
+    for _ in range(ATTEMPTS):
+        try:
+            with connection.transaction():
+                return _written(connection, batch, revives, is_last_word)
+        except psycopg.errors.UniqueViolation:
+            continue
+    raise StoreError(BUSY)
 
 
-def _copy(connection: Connection, batch: list[Document | Event]) -> None:
-    cursor = connection.cursor()
-    rows = list(_rows(connection, batch))
-    with cursor.copy(
-        "copy staged_memories (id, document_id, content, content_hash, context, summary, tags, metadata, chunk_index,"
-        " total_chunks, parent_id, created_at, updated_at) from stdin"
-    ) as copy:
-        for row in rows:
-            copy.write_row(
-                (
-                    row.id, row.document_id, row.content, row.content_hash, row.context, row.summary, row.tags,
-                    Jsonb(row.metadata), row.chunk_index, row.total_chunks, row.parent_id, row.created_at,
-                    row.updated_at,
-                )
-            )  # fmt: skip
-    with cursor.copy(
-        "copy staged_events (event_id, memory_id, kind, grade, query_id, rank, occurred_at, details) from stdin"
-    ) as copy:
-        for event in (record for record in batch if isinstance(record, Event)):
-            details = {
-                "query": event.query,
-                "given_context": event.context,
-                "given_tags": list(event.tags or ()) or None,
-            }
-            kept = {key: value for key, value in details.items() if value is not None}
-            copy.write_row(
-                (
-                    event.id, event.memory_id, event.kind, event.grade, event.query_id, event.rank, event.occurred_at,
-                    Jsonb(kept) if kept else None,
-                )
-            )  # fmt: skip
-
-
-def _rows(connection: Connection, batch: list[Document | Event]) -> Iterator[Row]:
-    """The rows of a batch. A hash is unique in the store: a chunk that another document has too is cut differently."""
-    given: set[str] = set()
-    for document in (record for record in batch if isinstance(record, Document)):
-        taken: frozenset[str] = frozenset()
-        rows = rows_of(document)
-        while len(rows) > 1 and (others := _of_others(connection, document, rows, given) - taken):
-            taken |= others
-            rows = rows_of(document, taken)
-        if len(rows) > 1:
-            given.update(row.content for row in rows)
-        yield from rows
-
-
-def _of_others(connection: Connection, document: Document, rows: Sequence[Row], given: set[str]) -> frozenset[str]:
-    """What of these rows another document says, in the store or earlier in the batch."""
-    stored = connection.execute(
-        "select content from public.memories where content_hash = any(%s)"
-        " and coalesce(parent_id, id) is distinct from %s",
-        ([row.content_hash for row in rows], document.id),
-    ).fetchall()
-    return frozenset(str(content) for (content,) in stored) | given.intersection(row.content for row in rows)
+def _written(connection: Connection, batch: Sequence[Document | Event], revives: bool, is_last_word: bool) -> Loaded:
+    documents = [record for record in batch if isinstance(record, Document)]
+    stage(connection, documents, [record for record in batch if isinstance(record, Event)])
+    if revives:
+        revive(connection)
+    counts = classify(connection, is_last_word=is_last_word)
+    doubt(connection, documents)
+    settled = settle(connection)
+    return Loaded(
+        new=settled.new,
+        met_again=settled.met_again,
+        edited=settled.edited,
+        unchanged=counts.get("unchanged", 0),
+        forgotten=counts.get("forgotten", 0),
+        events=connection.execute(EVENTS).rowcount + record_citations(connection, documents),
+    )

@@ -3,7 +3,7 @@
 Its id stays, and with it what was learnt of it; triggers keep the version before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -34,6 +34,13 @@ update public.memories set
 where id = %(id)s
 """
 
+# Of a memory that several documents say, the one that it is named after says what a person makes of it.
+SAY = """
+update dreams.occurrences set
+    context = %(context)s, summary = %(summary)s, tags = %(tags)s, metadata = %(metadata)s
+where document_id = %(id)s
+"""
+
 # What a document loses when it becomes shorter; the last version of each row is kept.
 SHRINK = """
 with surplus as (delete from public.memories where id = any(%s) returning *)
@@ -51,6 +58,8 @@ SET_RIGHT = """
 update dreams.memory_versions set content_hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')
 where memory_id = any(%s) and content_hash = 'edited ' || memory_id
 """
+
+DATE = "update public.memories set updated_at = %(updated_at)s where id = any(%(ids)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,19 @@ def edit(connection: Connection, memory_id: UUID, changes: Changes) -> Memoir:
     raise StoreError(BUSY)
 
 
+def cut_again(connection: Connection, memory_id: UUID, taken: Set[str]) -> None:
+    """Cuts a document so that no chunk is one of `taken`. That is no edit: no event and no version tells of it."""
+    rows = list(document_rows(connection, memory_id))
+    if len(rows) == 1:
+        return
+    connection.execute(LOCK, (rows,))
+    whole = memoir(connection, memory_id)
+    connection.execute("select set_config('dreams.cutting_again', 'on', true)")
+    _write(connection, rows, whole, taken)
+    connection.execute(DATE, {"ids": list(document_rows(connection, memory_id)), "updated_at": whole.updated_at})
+    connection.execute("select set_config('dreams.cutting_again', 'off', true)")
+
+
 def _check(changes: Changes) -> None:
     if changes.content is not None and not changes.content.strip():
         raise InputError("there is nothing left of the memory: give a content that is not empty, or forget it")
@@ -110,9 +132,9 @@ def _changed(before: Memoir, changes: Changes) -> Memoir | None:
     return None if after == before else after
 
 
-def _write(connection: Connection, rows: Sequence[UUID], after: Memoir) -> None:
+def _write(connection: Connection, rows: Sequence[UUID], after: Memoir, taken: Set[str] = frozenset()) -> None:
     """The first row stays the first; as many as there are now take the new chunks, in order."""
-    chunks = _chunks(connection, rows, after.content)
+    chunks = _chunks(connection, rows, after.content, taken)
     written = _rows(after, rows, chunks, _parent(connection, rows[0]))
     if len(rows) > len(written):
         connection.execute("select set_config('dreams.shrinking_document', 'on', true)")
@@ -126,6 +148,7 @@ def _write(connection: Connection, rows: Sequence[UUID], after: Memoir) -> None:
     if trading:
         connection.execute(SET_RIGHT, (kept,))
     connection.cursor().executemany(INSERT, [row.values() for row in written[len(rows) :]])
+    connection.execute(SAY, written[0].values())
 
 
 def _rows(after: Memoir, ids: Sequence[UUID], chunks: Sequence[Chunk], parent_id: UUID | None) -> Sequence[Row]:
@@ -156,9 +179,8 @@ def _parent(connection: Connection, memory_id: UUID) -> UUID | None:
     return UUID(str(found[0])) if found and found[0] else None
 
 
-def _chunks(connection: Connection, rows: Sequence[UUID], content: str) -> Sequence[Chunk]:
+def _chunks(connection: Connection, rows: Sequence[UUID], content: str, taken: Set[str]) -> Sequence[Chunk]:
     """A content stands once in the store: a chunk that another document has, too, is cut differently."""
-    taken: frozenset[str] = frozenset()
     while True:
         chunks = chunk(content, taken)
         found = connection.execute(
@@ -172,4 +194,4 @@ def _chunks(connection: Connection, rows: Sequence[UUID], content: str) -> Seque
         others = {str(text) for _, text in found}
         if others <= taken:
             raise StoreError(BUSY)
-        taken |= others
+        taken = taken | others

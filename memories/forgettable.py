@@ -15,9 +15,12 @@ hashes as (
     select content_hash from rows except select content_hash from public.memories where id <> all(%(rows)s)
 )
 select 'memory rows' as part, count(*) as rows from rows
+union all select 'other documents that say the same', count(*) from dreams.occurrences
+    where memory_id = any(%(rows)s) and document_id <> memory_id
 union all select 'vectors', count(embedding_vector) + count(tag_embedding) from rows
 union all select 'events', count(*) from dreams.recall_events where memory_id = any(%(rows)s)
-union all select 'earlier versions', count(*) from dreams.memory_versions where memory_id = any(%(rows)s)
+union all select 'earlier versions', count(*) from dreams.memory_versions
+    where memory_id = any(%(rows)s) or document_id = any(%(rows)s)
 union all select 'annotations', count(*) from dreams.annotations where content_hash in (select content_hash from hashes)
 union all select 'embedding failures', count(*) from dreams.embedding_failures where memory_id = any(%(rows)s)
 union all select 'states', count(*) from dreams.memory_states where memory_id = any(%(rows)s)

@@ -4,6 +4,7 @@ In: a `Document` is one thing remembered, an `Event` is something that happened 
 remembered as it stands, an `Answer` is what a search found, `Recalled` by `Recalled`, each with its reasons.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from typing import Literal, get_args
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f1f3c1e-5d0c-5c43-9b3a-0d6a5a6f4d52")
+# The native id of what a store exported: it keeps its id in any other.
+EXPORTED = re.compile(r"(?:^|:)dreams:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
 EventKind = Literal[
     "created", "upserted", "edited", "opened", "cited", "listed", "reviewed", "rehearsed", "pinned", "unpinned"
@@ -21,7 +24,8 @@ EventKind = Literal[
 class Document:
     """One thing to remember, as a source gives it; a long one becomes several rows of `public.memories`.
 
-    `native_id` names it within `source` for ever: the same pair is the same memory, edited or not.
+    `native_id` names it within `source` for ever: the same pair is the same memory, edited or not. What a store
+    exported besides says which ids its chunks have, and by `source_hash` what its source last said of it.
     """
 
     source: str
@@ -33,6 +37,8 @@ class Document:
     metadata: Mapping[str, object] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    chunk_ids: Sequence[UUID] = ()
+    source_hash: bytes | None = None
 
     @property
     def id(self) -> UUID:
@@ -97,7 +103,9 @@ class Remark:
 
 
 def identity(source: str, native_id: str) -> UUID:
-    """UUIDv5 of a native identifier: the same on every machine and in every run."""
+    """UUIDv5 of a native identifier, the same on every machine and in every run; `dreams:` and an id is that id."""
+    if exported := EXPORTED.search(native_id):
+        return UUID(exported[1])
     return uuid5(NAMESPACE, f"{source}\x1f{native_id}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import LiteralString, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -26,14 +26,19 @@ ATTEMPTS = 20
 BUSY = "other writers keep changing this very content: store it again"
 
 # Codex's upsert in one statement. No row comes back when another writer was quicker, or when the id is taken.
-# Metadata that is given again adds what is new and replaces nothing.
+# What is given again adds to what is known: tags and metadata unite, and nothing given empties nothing.
 STORE = """
 with known as (
     update public.memories set
-        context = %(context)s, summary = %(summary)s, tags = %(tags)s, updated_at = clock_timestamp(),
+        context = coalesce(nullif(%(context)s, ''), context), summary = coalesce(nullif(%(summary)s, ''), summary),
+        tags = dreams.united(coalesce(tags, '{}') || %(tags)s::text []), updated_at = clock_timestamp(),
         metadata = case when %(given)s = '{}' then metadata else %(given)s || coalesce(metadata, '{}') end
     where content_hash = %(content_hash)s
     returning id
+),
+tagged as (
+    update dreams.occurrences set tags = dreams.united(tags || %(tags)s::text [])
+    where document_id in (select id from known)
 ),
 made as (
     insert into public.memories
@@ -63,7 +68,8 @@ INSERT_UNLESS_THERE = INSERT + "on conflict do nothing"
 REACTIVATE = """
 with held as (select id from public.memories where id = any(%(ids)s) order by id for update)
 update public.memories as m set
-    context = %(context)s, summary = %(summary)s, tags = %(tags)s, updated_at = clock_timestamp(),
+    context = coalesce(nullif(%(context)s, ''), m.context), summary = coalesce(nullif(%(summary)s, ''), m.summary),
+    tags = dreams.united(coalesce(m.tags, '{}') || %(tags)s::text []), updated_at = clock_timestamp(),
     metadata = case when %(given)s = '{}' then m.metadata else %(given)s || coalesce(m.metadata, '{}') end
 from held where m.id = held.id
 """
@@ -123,7 +129,7 @@ def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence
     metadata = {**document.metadata, "source": document.source}
     return [
         Row(
-            id=document.id if number == 1 else identity(document.source, f"{document.native_id}#{number}"),
+            id=_row_id(document, number),
             document_id=document.id,
             content=part.text,
             content_hash=content_hash(part.text),
@@ -139,6 +145,15 @@ def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence
         )
         for number, part in enumerate(chunks, 1)
     ]
+
+
+def _row_id(document: Document, number: int) -> UUID:
+    if number == 1:
+        return document.id
+    if number <= len(document.chunk_ids):
+        return document.chunk_ids[number - 1]
+    by_number = identity(document.source, f"{document.native_id}#{number}")
+    return by_number if by_number not in document.chunk_ids else uuid5(by_number, "again")
 
 
 def content_hash(content: str) -> str:
@@ -186,7 +201,7 @@ def put(connection: Connection, document: Document) -> Stored:
 
 
 def find(connection: Connection, reference: str | UUID) -> UUID:
-    """The memory that an id, or its first six or more characters, names.
+    """The memory that an id, or its first six or more characters, names: its own, or that of a document that says it.
 
     Raises NotFound when there is none, and InputError when it is no id or names more than one.
     """
@@ -194,7 +209,7 @@ def find(connection: Connection, reference: str | UUID) -> UUID:
     if not SHORTEST_PREFIX <= len(digits) <= UUID_DIGITS or not HEXADECIMAL.issuperset(digits):
         raise InputError(f"{reference!r} is not an id: give the memory's id, or at least its first six characters")
     found = connection.execute(
-        "select id from public.memories where id between %s and %s limit 2",
+        "select distinct memory_id from dreams.memory_names where id between %s and %s limit 2",
         (UUID(digits.ljust(UUID_DIGITS, "0")), UUID(digits.ljust(UUID_DIGITS, "f"))),
     ).fetchall()
     if not found:

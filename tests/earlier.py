@@ -75,6 +75,8 @@ BESIDES = {
     "annotation_quarantine": "select content_hash, 'parrot', '1', 'no JSON', content from memories",
     "embedding_failures": "select id, 'parrot', 'too long: ' || content from memories",
     "snapshots": r"select gen_random_uuid(), null::uuid, 'zlib', 1, '\x00'::bytea, 'checksum'",
+    "occurrences": "select id, id, 'jsonl', '1', context, summary, '{}'::text[], '{}'::jsonb, created_at, created_at"
+    " from memories",
     "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
 }
 # The rules of before found other topics.

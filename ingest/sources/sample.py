@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.sources import jsonl
 from ingest.sources.source import OnBytes, Record, ignore
+from ingest.staging import said_hash
 from memories.records import Document, Event
 from memories.settings import PROJECT_ROOT
 
@@ -38,8 +39,10 @@ def moved(record: Record, shift: timedelta) -> Record:
         return replace(record, occurred_at=record.occurred_at + shift)
     if not isinstance(record, Document):
         return record
+    # The same lines on other dates say nothing else.
     return replace(
         record,
+        source_hash=said_hash(record),
         created_at=record.created_at and record.created_at + shift,
         updated_at=record.updated_at and record.updated_at + shift,
     )

@@ -34,7 +34,7 @@ def contents(connection: Connection) -> list[object]:
 def test_the_sample_loads_and_twice_changes_nothing(connection: Connection) -> None:
     until = datetime(2026, 12, 24, tzinfo=UTC)
     first = load(connection, sources.sample.read(until=until))
-    assert (first.rejected, first.forgotten, first.known) == ([], 0, 0)
+    assert (first.rejected, first.forgotten, first.met_again) == ([], 0, 0)
     assert first.new > 300
     before = connection.execute("select md5(string_agg(m::text, '' order by id)) from memories as m").fetchone()
     second = load(connection, sources.sample.read(until=until + timedelta(days=30)))
@@ -77,7 +77,7 @@ def test_metadata_alone_is_updated_without_an_event(connection: Connection) -> N
 
 def test_the_same_content_from_two_sources_is_one_memory(connection: Connection) -> None:
     loaded = load(connection, [document("1", "same"), document("2", "same"), Document("other", "1", "same")])
-    assert (loaded.new, loaded.known) == (1, 2)
+    assert (loaded.new, loaded.met_again) == (1, 2)
 
 
 def test_a_forgotten_memory_does_not_come_back_unless_asked(connection: Connection) -> None:

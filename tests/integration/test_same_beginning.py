@@ -27,9 +27,9 @@ def test_long_documents_that_begin_alike_are_loaded_whole(store_url: str, at_onc
     with connect(autocommit=True) as connection:
         for batch in [DOCUMENTS] if at_once else [[document] for document in DOCUMENTS]:
             loaded = load(connection, batch)
-            assert loaded.known == 0
+            assert loaded.met_again == 0
         again = load(connection, DOCUMENTS)
-        assert (again.rows_changed, again.known) == (0, 0)
+        assert (again.rows_changed, again.met_again) == (0, 0)
     with Memory(embed=embed) as memory:
         assert [memory.get(document.id).content for document in DOCUMENTS] == FILES
 

@@ -1,0 +1,120 @@
+-- One text is one memory, however many documents of the sources say it: each of them keeps what it says besides.
+create table if not exists dreams.occurrences (
+    document_id uuid primary key,
+    memory_id uuid not null,
+    source text,
+    native_id text,
+    context text not null,
+    summary text not null,
+    tags text[] not null,
+    metadata jsonb not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    source_hash bytea
+);
+create index if not exists occurrences_memory_idx on dreams.occurrences (memory_id);
+
+comment on table dreams.occurrences is
+'The documents that say the same text, where there are several: one row each. The memory has the tags of all of them, and the earliest date.';
+comment on column dreams.occurrences.document_id is 'The id that the document has by its source and native id; find, pin and forget take it.';
+comment on column dreams.occurrences.memory_id is 'The row of public.memories in which the text stands: that of the document with this id.';
+comment on column dreams.occurrences.native_id is 'Its name within the source, where the loader was told it.';
+comment on column dreams.occurrences.source_hash is 'As public.memories.source_hash.';
+
+alter table public.memories add column if not exists source_hash bytea;
+comment on column public.memories.source_hash is
+'Hash of what its source last said of it: as long as the source says the same, the loader leaves the memory alone.';
+
+alter table dreams.recall_events add column if not exists document_id uuid;
+create index if not exists recall_events_document_idx on dreams.recall_events (document_id)
+where document_id is not null;
+comment on column dreams.recall_events.document_id is
+'The document it happened to, where that shares its memory with the document that the memory is named after.';
+
+create or replace view dreams.memory_names as
+select
+    id,
+    id as memory_id
+from public.memories
+union all
+select
+    document_id as id,
+    memory_id
+from dreams.occurrences
+where document_id <> memory_id;
+comment on view dreams.memory_names is 'Every id by which a memory is found: its own, and those of the other documents that say the same.';
+
+create or replace function dreams.united(texts text[]) returns text[]
+language sql immutable parallel safe as $$
+    select coalesce(array_agg(t.text order by t.place), '{}')
+    from (select text, min(place) as place from unnest(texts) with ordinality as u (text, place) group by text) as t
+$$;
+comment on function dreams.united is 'Texts, each once, in the order in which they come first.';
+
+create or replace function dreams.shared(given uuid) returns table (tags text[], created_at timestamptz)
+language sql stable parallel safe as $$
+    select
+        dreams.united(
+            array_agg(u.tag order by o.document_id <> o.memory_id, o.created_at, o.document_id, u.place)
+            filter (where u.tag is not null)
+        ),
+        min(o.created_at)
+    from dreams.occurrences as o left join unnest(o.tags) with ordinality as u (tag, place) on true
+    where o.memory_id = given
+    having count(*) > 0
+$$;
+comment on function dreams.shared is
+'What the documents that say a memory give it together: their tags, those of its own document first, and the earliest date. No row where there is one document only.';
+
+-- Forgetting a memory forgets what every one of its documents said, and reading one of them again does not bring it back.
+create or replace function dreams.on_shared_memory_deleted() returns trigger language plpgsql as $$
+declare
+    others uuid[];
+begin
+    with ended as (
+        delete from dreams.occurrences using deleted where occurrences.memory_id = deleted.id
+        returning occurrences.document_id
+    )
+    select array_agg(document_id) into others from ended
+    where not exists (select from deleted where deleted.id = ended.document_id);
+    if others is not null then
+        perform dreams.forget_versions(others, '{}');
+        insert into dreams.tombstones (content_hash, memory_id)
+        select id::text, id from unnest(others) as id
+        on conflict (content_hash) do update set forgotten_at = excluded.forgotten_at;
+    end if;
+    return null;
+end
+$$;
+comment on function dreams.on_shared_memory_deleted is 'Forgets the other documents that said what a deleted memory says.';
+comment on column dreams.tombstones.content_hash is
+'Hash of the forgotten text; of a document that shared its memory with another, the document''s id.';
+
+create or replace trigger memory_shared_deleted after delete on public.memories
+referencing old table as deleted for each statement
+when (current_setting('dreams.shrinking_document', true) is distinct from 'on')
+execute function dreams.on_shared_memory_deleted();
+
+-- The loader moves the events of a document along when its text goes to another memory, or its date is corrected.
+create or replace trigger events_kept before update or delete on dreams.recall_events
+for each row when (current_setting('dreams.moving_events', true) is distinct from 'on')
+execute function dreams.keep_events();
+
+-- A document that is cut at other places, because another says exactly what one of its chunks said, is not edited.
+create or replace trigger memory_updated after update on public.memories
+for each row when (
+    (old.updated_at is distinct from new.updated_at or old.content is distinct from new.content)
+    and current_setting('dreams.cutting_again', true) is distinct from 'on'
+)
+execute function dreams.on_memory_updated();
+
+-- The planner's statistics quote what stands in a table, long after it was deleted.
+do $$
+declare
+    name text;
+begin
+    foreach name in array '{native_id,context,summary,tags,metadata}'::text[] loop
+        execute format('alter table dreams.occurrences alter column %I set statistics 0', name);
+    end loop;
+end
+$$;
