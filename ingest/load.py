@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import psycopg
@@ -16,15 +16,17 @@ from ingest.redact import redact_document, redact_event
 from ingest.settling import settle
 from ingest.staging import prepare, stage
 from ingest.standing import classify, revive
+from ingest.versions import record_versions
 from memories.database import Connection
 from memories.errors import StoreError
-from memories.records import Document, Event, LeftOut, Rejected, Remark
+from memories.records import Document, Event, LeftOut, Rejected, Remark, Version
 from memories.write import ATTEMPTS, BUSY
 
 BATCH_RECORDS = 5_000
 BATCH_CHARACTERS = 32_000_000
 RECALLS = frozenset({"listed", "opened", "cited"})
-Record = Document | Event | Rejected | LeftOut | Remark
+Loadable = Document | Event | Version
+Record = Loadable | Rejected | LeftOut | Remark
 logger = logging.getLogger(__name__)
 
 EVENTS = """
@@ -120,7 +122,7 @@ def load(
 
 def _prepared(
     connection: Connection, records: Iterable[Record], loaded: Loaded, since: datetime | None, redact: bool
-) -> Iterator[Document | Event]:
+) -> Iterator[Loadable]:
     for record in records:
         if isinstance(record, Rejected):
             loaded.rejected.append(record)
@@ -143,21 +145,29 @@ def _prepared(
                 continue
             record = document
         if redact:
-            masked = redact_document(record) if isinstance(record, Document) else redact_event(record)
+            masked = _redacted(record)
             loaded.redacted += masked != record
             record = masked
         yield record
 
 
-def _time_of(record: Document | Event) -> datetime:
+def _redacted(record: Loadable) -> Loadable:
+    if isinstance(record, Version):
+        return replace(record, document=redact_document(record.document))
+    return redact_document(record) if isinstance(record, Document) else redact_event(record)
+
+
+def _time_of(record: Loadable) -> datetime:
     if isinstance(record, Event):
         return record.occurred_at
+    if isinstance(record, Version):
+        return record.valid_until
     return record.updated_at or record.created_at or datetime.now(UTC)
 
 
-def _batches(records: Iterator[Document | Event]) -> Iterator[list[Document | Event]]:
+def _batches(records: Iterator[Loadable]) -> Iterator[list[Loadable]]:
     """Batches bounded in number and size, in which each document stands once: an edit follows in the next."""
-    batch: list[Document | Event] = []
+    batch: list[Loadable] = []
     documents: set[object] = set()
     characters = 0
     for record in records:
@@ -176,8 +186,8 @@ def _batches(records: Iterator[Document | Event]) -> Iterator[list[Document | Ev
 
 
 def _without_recalled(
-    connection: Connection, batch: list[Document | Event], loaded: Loaded, recalled: RecalledTexts
-) -> list[Document | Event]:
+    connection: Connection, batch: list[Loadable], loaded: Loaded, recalled: RecalledTexts
+) -> list[Loadable]:
     """The batch with citations in place of what it repeats of recalled texts."""
     if not recalled.is_current:
         recalled.catch_up(connection)
@@ -189,11 +199,11 @@ def _without_recalled(
     return [record for record in kept if record is not None]
 
 
-def _is_recall(record: Document | Event) -> bool:
+def _is_recall(record: Loadable) -> bool:
     return isinstance(record, Event) and record.kind in RECALLS
 
 
-def _load_batch(connection: Connection, batch: Sequence[Document | Event], revives: bool, is_last_word: bool) -> Loaded:
+def _load_batch(connection: Connection, batch: Sequence[Loadable], revives: bool, is_last_word: bool) -> Loaded:
     """Writes one batch, once more where another writer was quicker with one of its texts; says what became of it."""
     for _ in range(ATTEMPTS):
         try:
@@ -204,7 +214,7 @@ def _load_batch(connection: Connection, batch: Sequence[Document | Event], reviv
     raise StoreError(BUSY)
 
 
-def _written(connection: Connection, batch: Sequence[Document | Event], revives: bool, is_last_word: bool) -> Loaded:
+def _written(connection: Connection, batch: Sequence[Loadable], revives: bool, is_last_word: bool) -> Loaded:
     documents = [record for record in batch if isinstance(record, Document)]
     stage(connection, documents, [record for record in batch if isinstance(record, Event)])
     if revives:
@@ -212,6 +222,7 @@ def _written(connection: Connection, batch: Sequence[Document | Event], revives:
     counts = classify(connection, is_last_word=is_last_word)
     doubt(connection, documents)
     settled = settle(connection)
+    record_versions(connection, [record for record in batch if isinstance(record, Version)])
     return Loaded(
         new=settled.new,
         met_again=settled.met_again,

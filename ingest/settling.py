@@ -267,7 +267,7 @@ with met as (
         s.*,
         case when s.outcome = 'new' then coalesce(s.created_at, s.updated_at) else s.updated_at end as met_at
     from staged_memories as s
-    where s.memory_id <> s.id and s.outcome in ('new', 'edited') and s.native_id not like 'dreams:%'
+    where s.memory_id <> s.id and s.outcome in ('new', 'edited') and not s.is_exported
 )
 insert into dreams.recall_events (event_id, memory_id, document_id, kind, occurred_at, details)
 select

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from memories.database import Connection
-from memories.records import Document, Event
+from memories.records import EXPORTED, Document, Event
 from memories.write import Row, rows_of, with_zone
 
 TABLES = (
@@ -19,7 +19,7 @@ TABLES = (
         place integer, id uuid, document_id uuid, source text, native_id text, content text, content_hash text,
         context text, summary text, tags text [], metadata jsonb, chunk_index integer, total_chunks integer,
         parent_id uuid, created_at timestamptz, updated_at timestamptz, source_hash bytea, memory_id uuid,
-        was_created_at timestamptz, outcome text
+        is_exported boolean, was_created_at timestamptz, outcome text
     )
     """,
     "create index if not exists staged_memories_id_idx on staged_memories (id)",
@@ -38,7 +38,8 @@ EMPTY = "truncate staged_memories, retired_memories, touched_memories, staged_ev
 COPY_MEMORIES = """
 copy staged_memories (
     place, id, document_id, source, native_id, content, content_hash, context, summary, tags, metadata, chunk_index,
-    total_chunks, parent_id, created_at, updated_at, source_hash, memory_id
+    total_chunks, parent_id, created_at, updated_at, source_hash, memory_id,
+    is_exported
 ) from stdin
 """
 COPY_EVENTS = """
@@ -90,10 +91,12 @@ def said_hash(document: Document) -> bytes:
 
 
 def _memory(place: int, document: Document, row: Row) -> Sequence[object]:
+    native_id = EXPORTED.sub("", document.native_id)
     return (
-        place, row.id, row.document_id, document.source, document.native_id, row.content, row.content_hash,
+        place, row.id, row.document_id, document.source, native_id or None, row.content, row.content_hash,
         row.context, row.summary, row.tags, Jsonb(row.metadata), row.chunk_index, row.total_chunks, row.parent_id,
         row.created_at, row.updated_at, said_hash(document) if row.id == document.id else None, row.id,
+        native_id != document.native_id,
     )  # fmt: skip
 
 

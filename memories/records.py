@@ -46,6 +46,16 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What a memory said until `valid_until`; `belongs_to` is the memory with which it is forgotten, if not its own."""
+
+    document: Document
+    number: int
+    valid_until: datetime
+    belongs_to: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to a memory: a store, a recall, a review, a pin.
 

@@ -50,6 +50,14 @@ def moment_or_none(fields: Fields, key: str) -> datetime | None:
     return None if fields.get(key) is None else moment(fields, key)
 
 
+def number_or_none(fields: Fields, key: str) -> int | None:
+    """A whole number that may be missing."""
+    value = fields.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValueError(f'"{key}" is {shown(value)}: write a whole number')
+    return value
+
+
 def as_fields(value: object) -> Fields:
     """The value where it is an object, else an empty one: for exports, where any part may be missing."""
     return cast(Fields, value) if isinstance(value, Mapping) else {}

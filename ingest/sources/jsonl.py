@@ -3,9 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
+from uuid import UUID
 
 from ingest.sources import fields
 from ingest.sources.fields import Fields
@@ -23,7 +25,7 @@ from ingest.sources.stream import (
 )
 from ingest.sources.value import counts, merged, storable
 from memories.errors import SourceError
-from memories.records import Document, Event, EventKind, Rejected
+from memories.records import EXPORTED, Document, Event, EventKind, Rejected, Version, identity
 
 SOURCE = "jsonl"
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -90,7 +92,7 @@ def read_line(line: Line, name: str, source: str) -> list[Record]:
     return [Rejected(f"{name}:{line.number}", f"{reason}.")]
 
 
-def parse(line: Line, source: str) -> Iterator[Document | Event]:
+def parse(line: Line, source: str) -> Iterator[Document | Event | Version]:
     if line.data is None:
         raise ValueError(f"the line is longer than {LINE_LIMIT_BYTES // 1024**2} MiB: split it")
     text = decoded(line)
@@ -123,9 +125,10 @@ def memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Docum
     content = fields.text(entry, "content")
     if not content.strip():
         raise ValueError('"content" is missing or blank: there is nothing to remember')
-    metadata = {} if entry.get("metadata") is None else entry["metadata"]
-    if not isinstance(metadata, dict):
-        raise ValueError('"metadata" is not an object: write {…}')
+    if is_exported(entry, "id"):
+        yield exported(entry, source, content)
+        return
+    metadata = metadata_of(entry)
     unknown = {key: value for key, value in entry.items() if key not in MEMORY_KEYS}
     yield Document(
         source=source,
@@ -140,13 +143,61 @@ def memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Docum
     )
 
 
+def metadata_of(entry: Fields) -> dict[str, object]:
+    metadata = {} if entry.get("metadata") is None else entry["metadata"]
+    if not isinstance(metadata, dict):
+        raise ValueError('"metadata" is not an object: write {…}')
+    return metadata
+
+
+def is_exported(entry: Fields, key: str) -> bool:
+    """Whether a store exported this: `dreams:` and an id stand there, and it keeps that id."""
+    return isinstance(name := entry.get(key), str) and EXPORTED.fullmatch(name) is not None
+
+
+def exported(entry: Fields, source: str, content: str) -> Document:
+    """A document as it stood in another store, with all that was known of it there."""
+    name, metadata = fields.identifier(entry, "id"), metadata_of(entry)
+    native_id = fields.text(entry, "native_id")
+    given = metadata.get("source")
+    return Document(
+        source=given if isinstance(given, str) else source,
+        native_id=f"{native_id}:{name}" if native_id else name,
+        content=content,
+        context=fields.text(entry, "context"),
+        summary=fields.text(entry, "summary"),
+        tags=fields.tags(entry),
+        metadata=metadata,
+        created_at=fields.moment_or_none(entry, "created_at"),
+        updated_at=fields.moment_or_none(entry, "updated_at"),
+        chunk_ids=[UUID(str(each)) for each in fields.as_items(entry.get("chunk_ids"))],
+        source_hash=bytes.fromhex(fields.text(entry, "source_hash")) or None,
+    )
+
+
+def version(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Version]:
+    if not is_exported(entry, "memory"):
+        raise ValueError('"memory" is no id of an export: write an earlier version as a line of the memory before it')
+    number = entry.get("version")
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError('"version" is not a whole number: write 1 for the first')
+    owner = fields.text(entry, "document")
+    yield Version(
+        document=exported({**entry, "id": entry["memory"]}, source, fields.text(entry, "content")),
+        number=number,
+        valid_until=fields.moment(entry, "valid_until"),
+        belongs_to=identity(source, owner) if owner else None,
+    )
+
+
 def store(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield Event(
-        source=source,
-        event_native_id=f"store:{fields.identifier(entry, 'id')}",
-        memory_native_id=fields.identifier(entry, "memory"),
-        kind="upserted",
-        occurred_at=fields.moment(entry, "occurred_at"),
+    yield telling(entry, simple_event(entry, source, "upserted", "store"))
+
+
+def telling(entry: Fields, event: Event) -> Event:
+    """The event with what it was told of the memory's context and tags."""
+    return replace(
+        event,
         context=None if entry.get("context") is None else fields.text(entry, "context"),
         tags=None if entry.get("tags") is None else fields.tags(entry),
     )
@@ -156,21 +207,24 @@ def recall(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event
     results = entry.get("results")
     if not isinstance(results, list):
         raise ValueError('"results" is not a list: write [{"memory": …, "action": …}]')
-    identifier, occurred_at = fields.identifier(entry, "id"), fields.moment(entry, "occurred_at")
+    occurred_at = fields.moment(entry, "occurred_at")
+    is_named = entry.get("id") is not None or not all(is_exported(fields.as_fields(each), "id") for each in results)
+    identifier = fields.identifier(entry, "id") if is_named else None
     for rank, result in enumerate(results, start=1):
         fields_of_result = fields.as_fields(result)
+        known = is_exported(fields_of_result, "id")
         action = fields_of_result.get("action")
         if not isinstance(action, str) or action not in ACTIONS:
             raise ValueError(f'result {rank} has an unknown "action": write one of {", ".join(map(str, ACTIONS))}')
         yield Event(
             source=source,
-            event_native_id=f"recall:{identifier}:{rank}",
+            event_native_id=f"recall:{fields_of_result['id'] if known else f'{identifier}:{rank}'}",
             memory_native_id=fields.identifier(fields_of_result, "memory"),
             kind=ACTIONS[action],
-            occurred_at=occurred_at,
+            occurred_at=fields.moment(fields_of_result, "occurred_at") if known else occurred_at,
             query_native_id=identifier,
             query=fields.text(entry, "query"),
-            rank=rank,
+            rank=fields.number_or_none(fields_of_result, "rank") if known else rank,
         )
 
 
@@ -183,6 +237,14 @@ def review(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event
 
 def pin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
     yield simple_event(entry, source, "pinned", "pin")
+
+
+def create(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield telling(entry, simple_event(entry, source, "created", "create"))
+
+
+def edit(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield simple_event(entry, source, "edited", "edit")
 
 
 def unpin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
@@ -200,7 +262,7 @@ def simple_event(entry: Fields, source: str, kind: EventKind, line_type: str, gr
     )
 
 
-LineReader = Callable[[Fields, str, Counter[str]], Iterator[Document | Event]]
+LineReader = Callable[[Fields, str, Counter[str]], Iterator[Document | Event] | Iterator[Version]]
 READERS: dict[str, LineReader] = {
     "memory": memory,
     "store": store,
@@ -208,4 +270,7 @@ READERS: dict[str, LineReader] = {
     "review": review,
     "pin": pin,
     "unpin": unpin,
+    "create": create,
+    "edit": edit,
+    "version": version,
 }

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from memories.records import Document, Event, LeftOut, Rejected, Remark
+from memories.records import Document, Event, LeftOut, Rejected, Remark, Version
 
-Record = Document | Event | Rejected | LeftOut | Remark
+Record = Document | Event | Version | Rejected | LeftOut | Remark
 OnBytes = Callable[[int], None]
 
 

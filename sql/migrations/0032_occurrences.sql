@@ -19,6 +19,13 @@ comment on table dreams.occurrences is
 comment on column dreams.occurrences.document_id is 'The id that the document has by its source and native id; find, pin and forget take it.';
 comment on column dreams.occurrences.memory_id is 'The row of public.memories in which the text stands: that of the document with this id.';
 comment on column dreams.occurrences.native_id is 'Its name within the source, where the loader was told it.';
+comment on column dreams.occurrences.source is 'The source that it was read from.';
+comment on column dreams.occurrences.context is 'Where or why it was noted, as this document says.';
+comment on column dreams.occurrences.summary is 'A short gist, as this document gives it.';
+comment on column dreams.occurrences.tags is 'The tags that this document gives.';
+comment on column dreams.occurrences.metadata is 'The metadata that this document gives.';
+comment on column dreams.occurrences.created_at is 'When this document was made.';
+comment on column dreams.occurrences.updated_at is 'When this document was changed last.';
 comment on column dreams.occurrences.source_hash is 'As public.memories.source_hash.';
 
 alter table public.memories add column if not exists source_hash bytea;
@@ -42,6 +49,8 @@ select
     memory_id
 from dreams.occurrences
 where document_id <> memory_id;
+comment on column dreams.memory_names.id is 'An id of a memory, or of a document that says it.';
+comment on column dreams.memory_names.memory_id is 'The row of public.memories.';
 comment on view dreams.memory_names is 'Every id by which a memory is found: its own, and those of the other documents that say the same.';
 
 create or replace function dreams.united(texts text[]) returns text[]
