@@ -9,7 +9,9 @@ import pytest
 
 from ingest import sources
 from ingest.load import BATCH_RECORDS, load
+from memories.chunk import Chunk, chunk, reassemble
 from memories.database import Connection, connect
+from memories.memory import Memory
 from memories.records import Document, Event, LeftOut, Rejected, Remark
 from memories.write import forget
 
@@ -80,6 +82,63 @@ def test_the_same_content_from_two_sources_is_one_memory(connection: Connection)
     assert (loaded.new, loaded.met_again) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["Draft one.", "Draft two."], ["Moved to Notion.", "Moved to Notion."]),
+        (["Draft one.", "Draft two."], ["Draft two.", "Draft one."]),
+        (["one", "two", "three"], ["two", "three", "one"]),
+        (["Draft one."], ["Edited.", "Draft one."]),
+        (["One page.", LONG[:300]], [LONG, LONG[:300]]),
+        ([LONG, "A page."], [LONG[:9000], chunk(LONG)[0].text]),
+    ],
+    ids=["meet", "swap", "rotate", "a new note has the old text", "grows", "a chunk that a note says"],
+)
+def test_texts_change_places_between_two_imports(connection: Connection, before: list[str], after: list[str]) -> None:
+    load(connection, [document(str(number), text) for number, text in enumerate(before)])
+    load(connection, [document(str(number), text) for number, text in enumerate(after)])
+    with Memory() as memory:
+        assert [memory.get(document(str(number), "").id).content for number in range(len(after))] == after
+
+
+def test_a_document_that_says_a_known_text_is_an_event_with_its_own_date(connection: Connection) -> None:
+    early, late = WHEN - timedelta(days=9), WHEN + timedelta(days=9)
+    load(connection, [document("1", "Continue.", tags=["a"]), Event("test", "p", "2", "pinned", WHEN)])
+    further = [
+        replace(document("2", "Continue.", tags=["b"], context="another chat"), created_at=late),
+        replace(document("3", "Continue."), created_at=early),
+    ]
+    dry = load(connection, further, dry_run=True)
+    loaded = load(connection, further)
+    assert (loaded.new, loaded.met_again) == (dry.new, dry.met_again) == (0, 2)
+    assert load(connection, [*further, Event("test", "p", "2", "pinned", WHEN)]).events == 1
+    assert connection.execute("select id, tags, created_at from memories").fetchall() == [
+        (document("1", "").id, ["a", "b"], early)
+    ]
+    events = connection.execute(
+        "select kind, occurred_at, document_id, details ->> 'native_id', details ->> 'given_context'"
+        " from dreams.recall_events order by occurred_at, kind"
+    ).fetchall()
+    two, three = document("2", "").id, document("3", "").id
+    assert events == [
+        ("created", early, three, "3", None),
+        ("created", WHEN, None, None, None),
+        ("pinned", WHEN, two, None, None),
+        ("upserted", late, two, "2", "another chat"),
+    ]
+
+
+def test_what_a_person_changed_stays_while_the_source_says_the_same(connection: Connection) -> None:
+    load(connection, [document("1", "tea")])
+    with Memory() as memory:
+        memory.edit(document("1", "").id, content="green tea", tags=["hot"])
+    assert load(connection, [document("1", "tea")]).rows_changed == 0
+    assert contents(connection) == ["green tea"]
+    assert load(connection, [document("1", "coffee")]).edited == 1
+    assert load(connection, [document("1", "tea")]).edited == 1
+    assert contents(connection) == ["tea"]
+
+
 def test_a_forgotten_memory_does_not_come_back_unless_asked(connection: Connection) -> None:
     load(connection, [document("1", "the affair"), document("2", LONG)])
     for native_id in ("1", "2"):
@@ -107,8 +166,6 @@ def test_a_document_comes_back_whole_and_shrinks_without_being_forgotten(connect
 
 
 def test_two_documents_that_share_a_chunk_both_come_back_whole(connection: Connection) -> None:
-    from memories.chunk import Chunk, reassemble
-
     texts = {"1": LONG + "One ends so.", "2": LONG + "The other so."}
     for native_id, text in texts.items():
         load(connection, [document(native_id, text)])
