@@ -3,15 +3,15 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from hashlib import sha256
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from memories.database import Connection
+from memories.instant import in_utc
 from memories.records import EXPORTED, Document, Event
-from memories.write import Row, rows_of, with_zone
+from memories.write import Row, rows_of
 
 TABLES = (
     """
@@ -82,10 +82,9 @@ def said_hash(document: Document) -> bytes:
     """What tells whether a source says something else of a document than the last time."""
     if document.source_hash is not None:
         return document.source_hash
-    created_at = with_zone(document.created_at)
     said = (
         document.content, document.context, document.summary, list(document.tags), document.metadata,
-        None if created_at is None else created_at.astimezone(UTC).isoformat(),
+        document.created_at and in_utc(document.created_at).isoformat(),
     )  # fmt: skip
     return sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
