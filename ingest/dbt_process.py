@@ -10,7 +10,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 from ingest.child import end_with_starter
 from ingest.dbt_events import OnModel, receive, sender
 from memories.home import keep_to_owner
+from memories.sockets import temporary_parent
 
 # The unit in which the system counts the memory of a process.
 MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -32,9 +35,21 @@ def get_ready() -> None:
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        with _room_for_a_socket():
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _room_for_a_socket() -> Iterator[None]:
+    """The fork server listens in the temporary folder, whose path may be too long for a socket's name."""
+    before = tempfile.tempdir
+    tempfile.tempdir = temporary_parent()
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def run(

@@ -32,7 +32,7 @@ def made(data: Path) -> Path:
     """Where its server is to listen; made where no place is known. Raises StoreError when it cannot be."""
     folder = known(data)
     if folder is None:
-        folder = _temporary()
+        folder = Path(tempfile.mkdtemp(prefix="codex-dreams-", dir=temporary_parent()))
         _memo(data).unlink(missing_ok=True)
         descriptor = os.open(_memo(data), os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as memo:
@@ -49,11 +49,12 @@ def _memo(data: Path) -> Path:
     return data.parent / "sockets"
 
 
-def _temporary() -> Path:
+def temporary_parent() -> str:
+    """A folder below which a temporary one can hold sockets. Raises StoreError when there is none."""
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - the name below it is secret
         if is_plain(Path(parent, "codex-dreams-12345678")):
-            return Path(tempfile.mkdtemp(prefix="codex-dreams-", dir=parent))
-    raise StoreError("there is no temporary folder for Postgres' socket: set TMPDIR to one with a short, plain path")
+            return parent
+    raise StoreError("there is no temporary folder for sockets: set TMPDIR to one with a short, plain path")
 
 
 def _is_ours(folder: Path) -> bool:
