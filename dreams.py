@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -201,12 +202,35 @@ def search(
         for result in answer.results:
             for line in result_lines(result, fates.get(result.memory.id)):
                 say(line)
-        if not answer.results:
+        if answer.results:
+            say(f"\nTo read one and have that learnt: dreams open ID --query-id {answer.query_id}")
+        else:
             say("Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`.")
         for word, near in answer.respelled.items():
             complain(f"No memory has the word {word!r}; {near!r} was searched for as well.")
         if answer.note:
             complain(answer.note)
+
+
+@app.command(
+    "open",
+    help="Show a memory whole; what is opened together after a search is learnt together."
+    + EXAMPLE
+    + "dreams open 3f2a91c0 --query-id 5b0c6a51-8f5e-4f0e-9d51-0f6f6f1f7c11",
+)
+def open_memory(
+    memory: Reference,
+    query_id: Annotated[UUID | None, typer.Option(help="The search that listed it, as that search says.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from memories.memory import Memory
+    from memories.reasons import memoir_lines
+
+    with Memory() as opened:
+        found = opened.get(memory, query_id=query_id)
+    show(asdict(found), as_json, "\n".join(memoir_lines(found)))
 
 
 @app.command(
@@ -262,13 +286,10 @@ def pin(
     memory: Reference,
     undo: Annotated[bool, typer.Option(help="Let it fade again.")] = False,
 ) -> None:
-    from memories.database import connect
-    from memories.write import find
-    from memories.write import pin as pin_memory
+    from memories.memory import Memory
 
-    with connect() as connection:
-        memory_id = find(connection, memory)
-        pin_memory(connection, memory_id, pinned=not undo)
+    with Memory() as opened:
+        memory_id = opened.pin(memory, pinned=not undo)
     say(f"{memory_id} {'may fade again' if undo else 'will not fade'} from the next cycle on.")
 
 

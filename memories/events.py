@@ -47,6 +47,11 @@ where g.memory_id not in (select id from held)
 """
 
 
+WAS_LISTED = """
+select 1 from dreams.recall_events where kind = 'listed' and memory_id = any(%s) and query_id = %s limit 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Recall:
     """A memory that was listed by a search, opened, or cited in an answer."""
@@ -164,6 +169,16 @@ class EventWriter:
                     self._closed.append(self._open)
                     self._open = None
             self._closed = [spool for spool in self._closed if not _bring(connection, spool)]
+
+    def was_listed(self, connection: Connection, rows: Sequence[UUID], query_id: UUID) -> bool:
+        """Whether a search listed one of a document's rows, as Postgres knows or will know soon."""
+        self.flush(connection)
+        if connection.execute(WAS_LISTED, (list(rows), query_id)).fetchone():
+            return True
+        given = {str(row) for row in rows}
+        with self._flushing:
+            waiting = (event for spool in self._closed for event in spool.events())
+            return any(each["query_id"] == str(query_id) and each["memory_id"] in given for each in waiting)
 
     def close(self) -> None:
         """Lets go of the files; what is in them still is brought by the next process."""

@@ -1,14 +1,22 @@
-"""What the MCP tools take: Codex's parameters, checked strictly, each with a description that also serves as advice."""
+"""What the MCP tools take: Codex's parameters, each with a description that also serves as advice.
+
+Assistants and the programs around them write a number, a truth or a list as a text, leave texts empty, and add
+arguments of their own. What can mean nothing else is taken; the rest is refused in a sentence.
+"""
 
 import json
-from typing import Annotated, Literal
+import re
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from memories.limits import LONGEST_QUERY_CHARACTERS
 
 LONGEST_SUMMARY_WORDS = 120
 MOST_RESULTS = 100
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+CITED = re.compile(r"\s*(?:\[?memory\s+)?([^\[\]]*?)\]?\s*", re.IGNORECASE)
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def _few_words(summary: str) -> str:
@@ -17,14 +25,51 @@ def _few_words(summary: str) -> str:
     return summary
 
 
+def _short(query: str) -> str:
+    # A maxLength in the schema would be a repetition that grammars of local models do not take.
+    if len(query) > LONGEST_QUERY_CHARACTERS:
+        raise ValueError(f"it has {len(query)} characters")
+    return query
+
+
+def _number(value: object) -> object:
+    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value
+
+
+def _whole(value: object) -> object:
+    value = _number(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _truth(value: object) -> object:
+    if isinstance(value, str):
+        return TRUTHS.get(value.strip().lower(), value)
+    return bool(value) if isinstance(value, int | float) and value in (0, 1) else value
+
+
 def _listed(value: object) -> object:
-    """Some assistants write a list as JSON within a text."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+    """A list written as JSON, or with commas between its items; empty items are none."""
+    if isinstance(value, str):
+        if value.lstrip().startswith(("[", "{")):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                return value
+        else:
+            value = [item.strip() for item in value.split(",")]
+    if isinstance(value, list):
+        return [item for item in value if not isinstance(item, str) or item.strip()]
     return value
+
+
+def _chosen(value: object) -> object:
+    return re.sub(r"[\s_]+", "-", value.strip().lower()) if isinstance(value, str) else value
+
+
+def _referred(value: object) -> object:
+    """An id, also as it stands in a citation: [memory 1a2b3c4d]."""
+    found = CITED.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else value
 
 
 def _text(value: str) -> str:
@@ -34,9 +79,13 @@ def _text(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Query = Annotated[Text, AfterValidator(_short)]
 Tags = Annotated[list[str], BeforeValidator(_listed)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Reference = Annotated[Text, Field(description="The memory's id, or at least its first six characters.")]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
+Reference = Annotated[
+    Text, BeforeValidator(_referred), Field(description="The memory's id, or at least its first six characters.")
+]
 Context = Annotated[str, Field(description="A text: where, when or why this was said.")]
 Summary = Annotated[
     str,
@@ -47,9 +96,23 @@ Labels = Annotated[Tags, Field(description='A list of texts, such as ["home", "k
 
 
 class Arguments(BaseModel):
-    """Of one tool; nothing else may be given, and no text is taken for a number."""
+    """Of one tool. What is unknown is ignored; what is null, or an empty text that says nothing, was not given."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    empty_says_something: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out_what_was_not_given(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if not cls._is_left_out(name, value)}
+
+    @classmethod
+    def _is_left_out(cls, name: str, value: object) -> bool:
+        field = cls.model_fields.get(name)
+        is_optional = field is not None and not field.is_required() and name not in cls.empty_says_something
+        return value is None or (is_optional and isinstance(value, str) and not value.strip())
 
 
 class Nothing(Arguments):
@@ -74,48 +137,56 @@ class OneMemory(Arguments):
     id: Reference
 
 
+class PinMemory(Arguments):
+    id: Reference
+    pinned: Truth = Field(default=True, description="true or false: whether it is kept from fading.")
+
+
 class WholeId(Arguments):
-    id: str = Field(
-        pattern="(?i)^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$",
+    # What JavaScript and the grammars of local models understand: no flags, no looking ahead.
+    id: Annotated[str, BeforeValidator(_referred)] = Field(
+        pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$",
         description="The memory's whole id, since deleting cannot be undone.",
     )
 
 
 class ExplainMemory(Arguments):
     id: Reference
-    query: Annotated[Text, Field(max_length=LONGEST_QUERY_CHARACTERS)] | None = Field(
+    query: Query | None = Field(
         default=None, description="A search, to see the memory's place in it and each term's share."
     )
 
 
 class RecallContext(Arguments):
+    empty_says_something = frozenset({"agent"})
+
     agent: str | None = Field(
         default=None, description='A text: whose memories; "default" for those that name no agent, left out for all.'
     )
 
 
 class SearchMemory(Arguments):
-    query: Annotated[Text, Field(max_length=LONGEST_QUERY_CHARACTERS)] = Field(
-        description=f"Words, or a question, of at most {LONGEST_QUERY_CHARACTERS} characters."
-    )
+    query: Query = Field(description=f"Words, or a question, of at most {LONGEST_QUERY_CHARACTERS} characters.")
     tag_filter: Tags = Field(
         default_factory=list, description='A list of texts, such as ["home"]: only memories that have all these tags.'
     )
-    use_tag_embedding: bool = Field(default=True, description="true or false: whether tags count by their meaning.")
-    use_content_embedding: bool = Field(
+    use_tag_embedding: Truth = Field(default=True, description="true or false: whether tags count by their meaning.")
+    use_content_embedding: Truth = Field(
         default=True, description="true or false: whether content counts by its meaning, besides its words."
     )
     similarity_threshold: Share = Field(
         default=0.7,
         description="A number from 0 to 1: the least combined_score. When nothing has it, less will do.",
     )
-    max_results: int = Field(default=10, ge=1, le=MOST_RESULTS, description=f"A whole number from 1 to {MOST_RESULTS}.")
-    search_strategy: Literal["hybrid", "tag-first", "content-first"] = Field(
+    max_results: Annotated[int, BeforeValidator(_whole)] = Field(
+        default=10, ge=1, le=MOST_RESULTS, description=f"A whole number from 1 to {MOST_RESULTS}."
+    )
+    search_strategy: Annotated[Literal["hybrid", "tag-first", "content-first"], BeforeValidator(_chosen)] = Field(
         default="hybrid",
         description="hybrid (all terms together), tag-first (the tags' similarity, then relevance) or content-first"
         " (relevance without tags, then tags).",
     )
-    boost_recent: bool = Field(
+    boost_recent: Truth = Field(
         default=False, description="true or false: whether newer memories go before others of like relevance."
     )
     tag_weight: Share = Field(default=0.4, description="A number from 0 to 1: how much tags count.")
@@ -126,9 +197,6 @@ def complaint(tool: str, arguments: type[Arguments], error: ValidationError) -> 
     """What is wrong first of all, in one sentence that says what to do."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "arguments"
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(arguments.model_fields) or "nothing"
-        return f"{tool} has no parameter {name!r}: it takes {known}"
     advice = (arguments.model_fields[name].description or "").rstrip(".") if name in arguments.model_fields else ""
     advice = advice or "look at the tool's schema"
     if first["type"] == "missing":

@@ -14,13 +14,30 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock, Thread
+from typing import Any, TypeVar
 
 import anyio
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptRequestParams,
+    GetPromptResult,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    TextContent,
+    ToolAnnotations,
+)
 from mcp_types import CallToolRequestParams as Call
-from mcp_types import CallToolResult, ListToolsResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 from starlette.responses import JSONResponse
@@ -30,13 +47,19 @@ from memories.bearer import is_given
 from memories.errors import DreamsError, InputError
 from memories.faults import tell
 from memories.http_server import http_server
+from memories.mcp_answers import schema_of
 from memories.mcp_arguments import complaint
 from memories.mcp_key import own_key
+from memories.mcp_reading import PROMPTS, RESOURCES, TEMPLATES, begin, read
 from memories.mcp_tools import TOOLS, Desk, Reply, Tool
 from memories.memory import Memory
+from memories.models_client import Embedder
 from memories.settings import StoreSettings, is_loopback
+from memories.shown import Sessions, Shown
 from memories.text_file import named_folders, working_folder
 
+Context = ServerRequestContext[dict[str, object], Any]
+Given = TypeVar("Given")
 PATH = "/mcp"
 CALLS_AT_ONCE = 8
 REQUEST_MEGABYTES = 32
@@ -53,18 +76,20 @@ INSTRUCTIONS = (
 class Store:
     """The store, opened at the first call and not before: an assistant learns by its answer why that fails.
 
-    `file_roots` are the folders below which an assistant may have files stored.
+    `file_roots` are the folders below which an assistant may have files stored, `sessions` what each was shown.
     """
 
     def __init__(self, file_roots: Sequence[Path] = ()) -> None:
         self.file_roots = file_roots
+        self.sessions = Sessions()
         self._opening = Lock()
         self._memory: Memory | None = None
 
     def memory(self) -> Memory:
         """Raises StoreUnreachable or StoreUnsuitable as `Memory` does; the next call tries again."""
         with self._opening:
-            self._memory = self._memory or Memory()
+            # An assistant is not kept waiting while the model starts: it is answered by words, and told so.
+            self._memory = self._memory or Memory(embed=Embedder(waits=False))
             return self._memory
 
     def close(self) -> None:
@@ -82,13 +107,33 @@ def create_server(store: Store, tools: Mapping[str, Tool] = TOOLS) -> "Server[di
     async def list_tools(context: object, params: object) -> ListToolsResult:
         return listed
 
-    async def call_tool(context: object, params: Call) -> CallToolResult:
+    async def call_tool(context: Context, params: Call) -> CallToolResult:
         tool = tools.get(params.name)
         if tool is None:
             return _refused(f"there is no tool {params.name!r}: use one of {', '.join(tools)}")
         # What changes the store is finished even when nobody waits for the answer any more.
-        call = partial(answer, store, tool, params.arguments or {})
+        call = partial(answer, store, tool, params.arguments or {}, store.sessions.of(session_name(context)))
         return await anyio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=tool.is_read_only)
+
+    async def list_resources(context: Context, params: object) -> ListResourcesResult:
+        return RESOURCES
+
+    async def list_templates(context: Context, params: object) -> ListResourceTemplatesResult:
+        return TEMPLATES
+
+    async def list_prompts(context: Context, params: object) -> ListPromptsResult:
+        return PROMPTS
+
+    async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        return await at_desk(context, lambda desk: read(desk, params.uri))
+
+    async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPromptResult:
+        topic = (params.arguments or {}).get("topic")
+        return await at_desk(context, lambda desk: begin(desk, params.name, topic))
+
+    async def at_desk(context: Context, ask: Callable[[Desk], Given]) -> Given:
+        shown = store.sessions.of(session_name(context))
+        return await anyio.to_thread.run_sync(asked, store, shown, ask, limiter=limiter, abandon_on_cancel=True)
 
     return Server(
         "codex-dreams",
@@ -97,19 +142,41 @@ def create_server(store: Store, tools: Mapping[str, Tool] = TOOLS) -> "Server[di
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_templates,
+        on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
     )
 
 
-def answer(store: Store, tool: Tool, arguments: Mapping[str, object]) -> CallToolResult:
-    """A tool's answer to arguments from outside. A parameter that is null was not given."""
+def session_name(context: Context) -> str:
+    """Tells one session from another: by its id over HTTP or, where the protocol has none, by the client's name."""
+    session_id = None if context.request is None else context.request.headers.get("mcp-session-id")
+    client = context.session.client_params
+    return str(session_id or (client and client.client_info.name) or "")
+
+
+def answer(store: Store, tool: Tool, arguments: Mapping[str, object], shown: Shown) -> CallToolResult:
+    """A tool's answer to arguments from outside."""
     try:
-        given = tool.arguments.model_validate({name: value for name, value in arguments.items() if value is not None})
-        reply: Reply = tool.call(Desk(store.memory(), store.file_roots), given)
+        given = tool.arguments.model_validate(arguments)
+        reply: Reply = tool.call(Desk(store.memory(), store.file_roots, shown), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the assistant is told in one sentence
         return _refused(tell(error).sentence)
     return CallToolResult(content=[TextContent(type="text", text=reply.text)], structured_content=reply.data)
+
+
+def asked(store: Store, shown: Shown, ask: Callable[[Desk], Given]) -> Given:
+    """What is read without a tool. Raises MCPError with one sentence when that fails."""
+    try:
+        return ask(Desk(store.memory(), store.file_roots, shown))
+    except ValidationError as error:
+        raise MCPError(INVALID_PARAMS, error.errors(include_url=False)[0]["msg"]) from error
+    except DreamsError as error:
+        raise MCPError(INVALID_PARAMS if isinstance(error, InputError) else INTERNAL_ERROR, str(error)) from error
 
 
 def serve_stdio(settings: StoreSettings) -> None:
@@ -197,10 +264,16 @@ def _security(host: str) -> TransportSecuritySettings:
 def _listed(tool: Tool) -> ListedTool:
     return ListedTool(
         name=tool.name,
+        title=tool.title,
         description=tool.description,
         input_schema=tool.arguments.model_json_schema(),
+        output_schema=schema_of(tool.answer),
         annotations=ToolAnnotations(
-            read_only_hint=tool.is_read_only, destructive_hint=tool.is_destructive, open_world_hint=False
+            title=tool.title,
+            read_only_hint=tool.is_read_only,
+            destructive_hint=tool.is_destructive,
+            idempotent_hint=tool.is_read_only or tool.is_idempotent,
+            open_world_hint=False,
         ),
     )
 

@@ -4,20 +4,33 @@ Each answers twice: as data, and as a text in which everything recalled stands b
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 
 from memories.codex_search import Found, search
 from memories.errors import InputError
+from memories.mcp_answers import (
+    ContextAnswer,
+    DeletedAnswer,
+    ExplanationAnswer,
+    FileAnswer,
+    MemoryAnswer,
+    PinnedAnswer,
+    SearchAnswer,
+    StatisticsAnswer,
+    StoredAnswer,
+)
 from memories.mcp_arguments import (
     LONGEST_SUMMARY_WORDS,
     Arguments,
     ExplainMemory,
     Nothing,
     OneMemory,
+    PinMemory,
     RecallContext,
     SearchMemory,
     StoreFile,
@@ -29,15 +42,17 @@ from memories.place import Place
 from memories.quotation import EXPLANATION, Quoter, says_something
 from memories.reasons import explanation_lines
 from memories.records import Memoir, Recalled
+from memories.shown import Shown
 from memories.text_file import read_text_file
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a tool works with: the opened store, and the folders from which it may read files."""
+    """What a tool works with: the opened store, the folders it may read files from, what this session was shown."""
 
     memory: Memory
     file_roots: Sequence[Path] = ()
+    shown: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +67,19 @@ class Reply:
 class Tool:
     """A tool: what it is for, what it takes, what it does, and what an assistant should know before calling it.
 
-    `is_read_only` tools change no memory. One that `reads_files` is for assistants on this machine alone.
+    `is_read_only` tools change no memory; an `is_idempotent` one changes nothing more when it is called again. One that
+    `reads_files` is for assistants on this machine alone.
     """
 
     name: str
+    title: str
     description: str
     arguments: type[Arguments]
     call: Callable[[Desk, Any], Reply]
+    answer: type[BaseModel]
     is_read_only: bool = True
     is_destructive: bool = False
+    is_idempotent: bool = False
     reads_files: bool = False
 
 
@@ -87,7 +106,8 @@ def store_file(desk: Desk, given: StoreFile) -> Reply:
 
 
 def get_memory(desk: Desk, given: OneMemory) -> Reply:
-    found = desk.memory.get(given.id)
+    found = desk.memory.get(given.id, record=False)
+    desk.memory.opened(found.id, desk.shown.query_id(found.id))
     quoter = desk.memory.quoter()
     text = f"{quoter.explanation}\n\n{quoter.memory(found)}"
     return Reply(text, {"memory": _as_data(found), "notice": EXPLANATION})
@@ -98,6 +118,12 @@ def delete_memory(desk: Desk, given: WholeId) -> Reply:
     return Reply(f"Deleted memory {given.id} and every copy of it.", {"id": given.id, "deleted": True, "rows": rows})
 
 
+def pin_memory(desk: Desk, given: PinMemory) -> Reply:
+    memory_id = desk.memory.pin(given.id, pinned=given.pinned)
+    sentence = f"Memory {memory_id} {'will not fade' if given.pinned else 'may fade again'} from the next cycle on."
+    return Reply(sentence, {"id": str(memory_id), "pinned": given.pinned})
+
+
 def get_statistics(desk: Desk, given: Nothing) -> Reply:
     counts = to_jsonable_python(desk.memory.statistics())
     return Reply(to_json(counts, indent=1).decode(), counts)
@@ -106,10 +132,11 @@ def get_statistics(desk: Desk, given: Nothing) -> Reply:
 def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     found = search(desk.memory, given)
     answer = found.answer
+    desk.shown.note(answer)
     quoter = desk.memory.quoter()
     blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
     said = [
-        _outcome(found, given),
+        f"{_outcome(found, given)} (query_id {answer.query_id})",
         *([answer.note] if answer.note else []),
         *([quoter.explanation] if blocks else []),
         *blocks,
@@ -215,52 +242,87 @@ TOOLS = {
     for tool in (
         Tool(
             "store_memory",
+            "Store a memory",
             "Remember a text for good. Give a context (where or why), a summary of at most"
             f" {LONGEST_SUMMARY_WORDS} words and tags where you can. The same content again keeps its id.",
             StoreMemory,
             store_memory,
+            StoredAnswer,
             is_read_only=False,
         ),
         Tool(
             "search_memory",
+            "Search memories",
             "Find memories by meaning, words, tags and associations, each with its reasons. When nothing reaches the"
             " similarity_threshold, a lower one counts, and then the nearest are given: `step` says which.",
             SearchMemory,
             search_memory,
+            SearchAnswer,
         ),
         Tool(
-            "get_memory", "Get one memory by its id: the whole text, of a long one all chunks.", OneMemory, get_memory
+            "get_memory",
+            "Read a memory",
+            "Get one memory by its id: the whole text, of a long one all chunks.",
+            OneMemory,
+            get_memory,
+            MemoryAnswer,
+        ),
+        Tool(
+            "pin_memory",
+            "Pin a memory",
+            "Keep a memory from fading, or with pinned false let it fade again. When the user says that it matters.",
+            PinMemory,
+            pin_memory,
+            PinnedAnswer,
+            is_read_only=False,
+            is_idempotent=True,
         ),
         Tool(
             "delete_memory",
+            "Delete a memory",
             "Delete a memory and every copy of it, for good. Only when the user asks for it.",
             WholeId,
             delete_memory,
+            DeletedAnswer,
             is_read_only=False,
             is_destructive=True,
+            is_idempotent=True,
         ),
-        Tool("get_statistics", "How many memories, vectors, episodes and edges there are.", Nothing, get_statistics),
+        Tool(
+            "get_statistics",
+            "Count memories",
+            "How many memories, vectors, episodes and edges there are.",
+            Nothing,
+            get_statistics,
+            StatisticsAnswer,
+        ),
         Tool(
             "store_file",
+            "Store a file",
             "Remember a UTF-8 text file of at most 10 MB, in chunks of 8192 bytes that overlap by 200.",
             StoreFile,
             store_file,
+            FileAnswer,
             is_read_only=False,
             reads_files=True,
         ),
         Tool(
             "recall_context",
+            "Recall what is in mind",
             "What is in mind now and what happened lately: working memory and recent episodes. Good at the beginning of"
             " a session.",
             RecallContext,
             recall_context,
+            ContextAnswer,
         ),
         Tool(
             "explain_memory",
+            "Explain a memory",
             "Why a memory stands as it does: its strength, events, associations and fate; with a query also its place"
             " in that search and what each term contributed.",
             ExplainMemory,
             explain_memory,
+            ExplanationAnswer,
         ),
     )
 }

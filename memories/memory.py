@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 import numpy
@@ -32,7 +32,7 @@ from memories.handed_out import with_citations
 from memories.instant import in_utc
 from memories.lexical import LexicalIndex
 from memories.limits import check_memory, check_query
-from memories.memoir import memoir
+from memories.memoir import document_rows, memoir
 from memories.migrate import migrate, pending
 from memories.models_client import Embedder
 from memories.newcomers import Newcomers
@@ -42,7 +42,7 @@ from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
 from memories.vectors import Embed, as_query
 from memories.worker import Worker
-from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, put
+from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, pin, put
 
 SOURCE = "dreams"
 MOST_CONNECTIONS = 12
@@ -163,16 +163,22 @@ class Memory:
     def get(self, reference: str | UUID, *, query_id: UUID | None = None, record: bool = True) -> Memoir:
         """The whole document that an id, of it or of any chunk, names; an id's first six characters will do.
 
-        `query_id` is the search that showed it: what is opened together is learnt together.
+        `query_id` is the search that listed it: what is opened together is learnt together.
 
-        Raises NotFound when there is none, and InputError when it is no id.
+        Raises NotFound when there is none, and InputError when it is no id, or when that search did not list it.
         """
         with self._connection() as connection:
             memory_id = find(connection, reference)
             found = memoir(connection, memory_id)
         if record:
-            self._record([Recall(memory_id, "opened", datetime.now(UTC), query_id)])
+            self._used("opened", memory_id, query_id)
         return found
+
+    def opened(self, reference: str | UUID, query_id: UUID | None = None) -> None:
+        """Records that a memory was read. Raises NotFound and InputError as `get` does."""
+        with self._connection() as connection:
+            memory_id = find(connection, reference)
+        self._used("opened", memory_id, query_id)
 
     def edit(
         self,
@@ -207,6 +213,16 @@ class Memory:
         """
         with self._connection() as connection:
             return forget(connection, find(connection, reference))
+
+    def pin(self, reference: str | UUID, *, pinned: bool = True) -> UUID:
+        """Keeps a memory from fading, or lets it fade again, from the next cycle on; returns its id.
+
+        Raises NotFound as `get` does.
+        """
+        with self._connection() as connection:
+            memory_id = find(connection, reference)
+            pin(connection, memory_id, pinned=pinned)
+        return memory_id
 
     def search(
         self,
@@ -292,10 +308,10 @@ class Memory:
             return with_citations(connection, text)[0]
 
     def cited(self, reference: str | UUID, query_id: UUID | None = None) -> None:
-        """Records that an answer rests on a memory. Raises NotFound as `get` does."""
+        """Records that an answer rests on a memory. Raises NotFound and InputError as `get` does."""
         with self._connection() as connection:
             memory_id = find(connection, reference)
-        self._record([Recall(memory_id, "cited", datetime.now(UTC), query_id)])
+        self._used("cited", memory_id, query_id)
 
     def fates(self, memory_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """What becomes of memories; one that no cycle has dreamt of yet is not in it."""
@@ -357,6 +373,14 @@ class Memory:
     def _changed(self, memory_id: UUID) -> None:
         self._newcomers.note(memory_id)
         self._worker.wake()
+
+    def _used(self, kind: Literal["opened", "cited"], memory_id: UUID, query_id: UUID | None) -> None:
+        """Records a use of a memory; only a search that listed it can have led to that."""
+        if query_id is not None:
+            with self._connection() as connection:
+                if not self._events.was_listed(connection, document_rows(connection, memory_id), query_id):
+                    raise InputError(f"no search {query_id} listed this memory: give that of one that did, or none")
+        self._record([Recall(memory_id, kind, datetime.now(UTC), query_id)])
 
     def _record(self, events: Iterable[Recall]) -> None:
         self._events.record(events)

@@ -37,6 +37,15 @@ def one_line(text: str, characters: int) -> str:
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
+def memoir_lines(memory: Memoir) -> Iterator[str]:
+    """A memory whole, below a line that says what it is. Nothing in it can steer a terminal."""
+    yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}"
+    about = {"context": memory.context, "tags": ", ".join(memory.tags), "summary": memory.summary}
+    yield from (f"{name}: {one_line(text, LINE_CHARACTERS)}" for name, text in about.items() if text)
+    yield ""
+    yield "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in memory.content)
+
+
 def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
     """A result of a search in two lines: what it is, and why it came."""
     memory = result.memory

@@ -81,6 +81,11 @@ class Forgotten(BaseModel):
     rows: int = Field(description="Rows of the memory that are gone; a long one has a row for each chunk.")
 
 
+class Pinned(BaseModel):
+    id: UUID
+    pinned: bool = Field(description="Whether the memory is kept from fading.")
+
+
 class Told(BaseModel):
     """What the store tells, as it gives it."""
 

@@ -26,6 +26,8 @@ SearchedFor = Annotated[
     Query(max_length=LONGEST_QUERY_CHARACTERS, description="A search to find the memory's place in."),
 ]
 
+Listing = Annotated[UUID | None, Query(description="The `query_id` of the search that listed the memory.")]
+
 
 async def opened(request: Request) -> Store:
     """The store, which now knows on which loop the models are."""
@@ -59,9 +61,9 @@ def search(store: Opened, body: Search) -> Answer:
 
 
 @router.get("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 503))
-def get(store: Opened, memory_id: MemoryId) -> Memoir:
-    """A memory. Reading it is an event: it was recalled."""
-    return store.memory().get(memory_id)
+def get(store: Opened, memory_id: MemoryId, query_id: Listing = None) -> Memoir:
+    """A memory. Reading it is an event; with the search that listed it, what is read together is learnt together."""
+    return store.memory().get(memory_id, query_id=query_id)
 
 
 @router.get("/{id:uuid}/why", response_model=bodies.ExplanationBody, responses=documented(404, 503))
@@ -74,6 +76,18 @@ def why(store: Opened, memory_id: MemoryId, query: SearchedFor = None) -> Explan
 def edit(store: Opened, memory_id: MemoryId, body: Changes) -> Memoir:
     """Changes a memory; what it said before is kept as a version."""
     return store.memory().edit(memory_id, **body.model_dump(exclude_none=True))
+
+
+@router.put("/{id:uuid}/pin", response_model=bodies.Pinned, responses=documented(404, 503))
+def pin(store: Opened, memory_id: MemoryId) -> bodies.Pinned:
+    """Keeps a memory from fading, from the next cycle on."""
+    return bodies.Pinned(id=store.memory().pin(memory_id), pinned=True)
+
+
+@router.delete("/{id:uuid}/pin", response_model=bodies.Pinned, responses=documented(404, 503))
+def unpin(store: Opened, memory_id: MemoryId) -> bodies.Pinned:
+    """Lets a memory fade again, from the next cycle on."""
+    return bodies.Pinned(id=store.memory().pin(memory_id, pinned=False), pinned=False)
 
 
 @router.delete("/{id:uuid}", responses=documented(404, 503))

@@ -93,7 +93,7 @@ async def every_tool(client: Client, folder: Path, word: str, database: str) -> 
 
 TOOL_NAMES = {
     "store_memory", "get_memory", "delete_memory", "get_statistics", "store_file", "search_memory", "recall_context",
-    "explain_memory",
+    "explain_memory", "pin_memory",
 }  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def test_codex_s_parameters_are_there_with_their_defaults(url: str) -> None:
             "similarity_threshold": 0.7, "max_results": 10, "search_strategy": "hybrid", "boost_recent": False,
             "tag_weight": 0.4, "content_weight": 0.6,
         }  # fmt: skip
-        assert all(schema["additionalProperties"] is False for schema in tools.values())
+        assert not any("additionalProperties" in schema for schema in tools.values())
 
     talk(url, conversation)
 
@@ -132,13 +132,9 @@ def test_codex_s_parameters_are_there_with_their_defaults(url: str) -> None:
 WRONG: list[tuple[str, dict[str, object], str]] = [
     ("store_memory", {}, "needs content"),
     ("store_memory", {"content": " "}, "it is empty"),
-    (
-        "store_memory",
-        {"content": "a", "sumary": "b"},
-        "no parameter 'sumary': it takes content, context, summary, tags",
-    ),
     ("store_memory", {"content": 5}, "A text|The text"),
-    ("store_memory", {"content": "a", "tags": "b, c"}, "A list of texts"),
+    ("store_memory", {"content": "a", "tags": '["b"'}, "A list of texts"),
+    ("store_memory", {"content": "a", "tags": '{"b": 1}'}, "A list of texts"),
     ("store_memory", {"content": "a", "tags": [1]}, "A list of texts"),
     ("store_memory", {"content": "a", "summary": "word " * 121}, "121 words.*at most 120 words"),
     ("store_memory", {"content": "nul \0 here"}, "NUL character.*remove it"),
@@ -147,11 +143,12 @@ WRONG: list[tuple[str, dict[str, object], str]] = [
     ("get_memory", {"id": "' or 1=1 --"}, "is not an id"),
     ("delete_memory", {"id": "12345678"}, "whole id"),
     ("delete_memory", {"id": str(uuid4())}, "names no memory"),
-    ("get_statistics", {"verbose": True}, "it takes nothing"),
     ("search_memory", {"query": ""}, "it is empty"),
     ("search_memory", {"query": "x", "max_results": 0}, "from 1 to 100"),
     ("search_memory", {"query": "x", "max_results": 101}, "from 1 to 100"),
     ("search_memory", {"query": "x", "max_results": "ten"}, "whole number"),
+    ("search_memory", {"query": "x", "max_results": 5.5}, "whole number"),
+    ("search_memory", {"query": "x", "max_results": "5.5"}, "whole number"),
     ("search_memory", {"query": "x", "max_results": True}, "whole number"),
     ("search_memory", {"query": "x", "similarity_threshold": 1.5}, "from 0 to 1"),
     ("search_memory", {"query": "x", "tag_weight": -0.1}, "from 0 to 1"),

@@ -34,7 +34,7 @@ def found(dreams: Dreams, *arguments: str) -> list[str]:
 
 
 def test_each_result_is_a_line_with_its_reasons_below(notes: dict[str, str], dreams: Dreams) -> None:
-    first, reasons = dreams("search", "spare key", "--words", "-k", "1").stdout.splitlines()
+    first, reasons, *_ = dreams("search", "spare key", "--words", "-k", "1").stdout.splitlines()
     rank, date, short_id, *gist = first.split()
     assert (rank, short_id, " ".join(gist)) == ("1", notes["The spare"][:8], "The spare key hangs behind the clock")
     assert time.strptime(date, "%Y-%m-%d")

@@ -1,0 +1,46 @@
+"""Remembers which search showed an assistant a memory, so that opening it is learnt as following from that search."""
+
+from collections import OrderedDict
+from threading import Lock
+from uuid import UUID
+
+from memories.records import Answer
+
+MOST_SESSIONS = 1_000
+MOST_MEMORIES = 5_000
+
+
+class Shown:
+    """The search that showed each memory last, in one session. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self._searches: OrderedDict[UUID, UUID] = OrderedDict()
+        self._changing = Lock()
+
+    def note(self, answer: Answer) -> None:
+        """Remembers what a search found."""
+        with self._changing:
+            for result in answer.results:
+                self._searches[result.memory.id] = answer.query_id
+                self._searches.move_to_end(result.memory.id)
+            while len(self._searches) > MOST_MEMORIES:
+                self._searches.popitem(last=False)
+
+    def query_id(self, memory_id: UUID) -> UUID | None:
+        """The search that showed a memory; None when none did."""
+        return self._searches.get(memory_id)
+
+
+class Sessions:
+    """What each session was shown, by its name; the one that was quiet longest is forgotten first."""
+
+    def __init__(self) -> None:
+        self._shown: OrderedDict[str, Shown] = OrderedDict()
+
+    def of(self, name: str) -> Shown:
+        """What this session was shown. To be called by one thread."""
+        shown = self._shown.setdefault(name, Shown())
+        self._shown.move_to_end(name)
+        if len(self._shown) > MOST_SESSIONS:
+            self._shown.popitem(last=False)
+        return shown
