@@ -173,7 +173,7 @@ def search(
 
     from memories.memory import Memory
     from memories.models_client import Embedder
-    from memories.reasons import result_lines
+    from memories.reasons import respellings, result_lines
     from memories.records import Filters, Term
 
     filters = Filters(
@@ -206,8 +206,8 @@ def search(
             say(f"\nTo read one and have that learnt: dreams open ID --query-id {answer.query_id}")
         else:
             say("Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`.")
-        for word, near in answer.respelled.items():
-            complain(f"No memory has the word {word!r}; {near!r} was searched for as well.")
+        for sentence in respellings(answer):
+            complain(sentence)
         if answer.note:
             complain(answer.note)
 

@@ -70,6 +70,7 @@ class ResultAnswer(BaseModel):
     terms: Mapping[str, float]
     document_id: UUID
     duplicates: Sequence[UUID]
+    superseded_by: UUID | None
     query_id: UUID
 
 
@@ -81,6 +82,7 @@ class SearchAnswer(Noticed):
     threshold: float | None
     method: str
     note: str | None
+    respelled: Mapping[str, str]
     results: Sequence[ResultAnswer]
 
 

@@ -40,7 +40,7 @@ from memories.mcp_arguments import (
 from memories.memory import Memory
 from memories.place import Place
 from memories.quotation import EXPLANATION, Quoter, says_something
-from memories.reasons import explanation_lines
+from memories.reasons import explanation_lines, respellings
 from memories.records import Memoir, Recalled
 from memories.shown import Shown
 from memories.text_file import read_text_file
@@ -137,6 +137,7 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
     said = [
         f"{_outcome(found, given)} (query_id {answer.query_id})",
+        *respellings(answer),
         *([answer.note] if answer.note else []),
         *([quoter.explanation] if blocks else []),
         *blocks,
@@ -149,6 +150,7 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
         "threshold": found.threshold,
         "method": answer.method,
         "note": answer.note,
+        "respelled": answer.respelled,
         "notice": EXPLANATION,
         "results": [_result(each, found) for each in answer.results],
     }
@@ -194,7 +196,8 @@ def _passage(quoter: Quoter, result: Recalled, score: float | None) -> str:
     shown = {"rank": result.rank, "relevance": f"{result.relevance:.2f}"}
     scored = {} if score is None else {"combined_score": f"{score:.2f}"}
     part = {"part_of": f"{chunks} chunks; get_memory gives all"} if chunks > 1 else {}
-    return quoter.memory(result.memory, result.passage, **shown, **scored, **part)
+    replaced = {} if result.superseded_by is None else {"superseded_by": str(result.superseded_by)}
+    return quoter.memory(result.memory, result.passage, **shown, **scored, **part, **replaced)
 
 
 def _result(result: Recalled, found: Found) -> dict[str, object]:
@@ -220,6 +223,7 @@ def _result(result: Recalled, found: Found) -> dict[str, object]:
         "terms": result.terms,
         "document_id": memoir.id,
         "duplicates": result.duplicates,
+        "superseded_by": result.superseded_by,
         "query_id": found.answer.query_id,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from memories.explanation import Explanation
-from memories.records import Memoir, Recalled, Term
+from memories.records import Answer, Memoir, Recalled, Term
 
 GIST_CHARACTERS = 100
 LINE_CHARACTERS = 400
@@ -60,6 +60,12 @@ def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
     if result.duplicates:
         reasons.append(f"stands for {len(result.duplicates)} more like it")
     yield f"     {' · '.join(filter(None, reasons))}"
+
+
+def respellings(answer: Answer) -> Iterator[str]:
+    """What was searched for in place of words that no memory has."""
+    for word, near in answer.respelled.items():
+        yield f"No memory has the word {word!r}; {near!r} was searched for as well."
 
 
 def terms(shares: Mapping[Term, float]) -> str:
