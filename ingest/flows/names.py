@@ -5,14 +5,18 @@ from datetime import datetime
 
 from prefect.runtime import flow_run
 
+from memories.reasons import one_line
+
+CHARACTERS = 200
+
 
 def run_name(flow: str, parameters: Mapping[str, object]) -> str:
-    """`dream-long_term, full refresh`, `ingest-markdown`, `rebuild`."""
+    """`dream-long_term, full refresh`, `ingest-markdown`, `rebuild`; also where a parameter is none that will do."""
     if flow == "ingest":
-        return f"ingest-{parameters.get('source', 'source')}"
+        return one_line(f"ingest-{parameters.get('source', 'source')}", CHARACTERS)
     if flow != "dream":
         return flow
-    return ", ".join([f"dream-{parameters.get('stage', 'long_term')}", *_options(parameters)])
+    return one_line(", ".join([f"dream-{parameters.get('stage', 'long_term')}", *_options(parameters)]), CHARACTERS)
 
 
 def current_run_name() -> str:
@@ -23,9 +27,16 @@ def current_run_name() -> str:
 def _options(parameters: Mapping[str, object]) -> list[str]:
     options = []
     if as_of := parameters.get("as_of"):
-        options.append(f"as of {datetime.fromisoformat(str(as_of)):%Y-%m-%d %H:%M}")
+        options.append(f"as of {_minutes(str(as_of))}")
     options += [name.replace("_", " ") for name in ("full_refresh", "dry_run") if parameters.get(name)]
     overrides = parameters.get("set")
     if isinstance(overrides, Mapping):
         options += [f"{name}={value}" for name, value in overrides.items()]
     return options
+
+
+def _minutes(as_of: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(as_of):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return as_of

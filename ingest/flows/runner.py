@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 import anyio
+from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.filters import (
@@ -18,10 +18,10 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
-from prefect.utilities.services import critical_service_loop
 
 from ingest.flows.names import run_name
 from ingest.flows.served import NEVER_SET
@@ -65,9 +65,18 @@ class FlowRunner(Runner):
 
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(critical_service_loop, self._name_runs, self.query_seconds))
+            tasks.start_soon(self._keep_named)
             await self.start()
             tasks.cancel_scope.cancel()
+
+    async def _keep_named(self) -> None:
+        """A name is worth no more than a warning: a run may be gone by now, or the server be busy."""
+        while True:
+            try:
+                await self._name_runs()
+            except (HTTPError, ObjectNotFound) as error:
+                self._logger.warning("The runs to come could not be named: %s", error)
+            await anyio.sleep(self.query_seconds)
 
     async def _name_runs(self) -> None:
         """Names the runs to come for what they will do: the server gives them names at random."""

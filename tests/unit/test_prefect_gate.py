@@ -23,6 +23,10 @@ from memories.errors import ScheduleError
 from memories.mcp_key import own_key
 from memories.reasons import one_line
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
 SECRET = "dreams:known"
 LISTED = [
     "bullet_list_open",
@@ -103,6 +107,14 @@ def test_the_password_has_the_user_that_basic_authentication_asks_for(tmp_path: 
 )
 def test_a_run_is_called_what_it_does(parameters: dict[str, Any], name: str) -> None:
     assert run_name("dream", parameters) == name
+
+
+@given(st.dictionaries(st.sampled_from(["stage", "as_of", "set", "dry_run", "source", "x"]), ANYTHING))
+def test_a_run_with_any_parameters_has_a_name(parameters: dict[str, Any]) -> None:
+    for flow in ("dream", "ingest", "rebuild"):
+        name = run_name(flow, parameters)
+        assert name.startswith(flow)
+        assert name.isprintable() and len(name) <= 200
 
 
 @given(st.text(st.characters() | st.sampled_from("<>&[]()!*_`#|~\\-+1.:/\n\t ="), max_size=400))
