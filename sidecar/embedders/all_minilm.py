@@ -43,6 +43,13 @@ class AllMiniLM:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
+    def text_of(self, token_ids: Sequence[int]) -> str | None:
+        """Tokens of another model are likely to have other numbers, and do not begin and end as ours do."""
+        if any(not 0 <= token_id < self._tokenizer.get_vocab_size() for token_id in token_ids):
+            return None
+        text = str(self._tokenizer.decode(list(token_ids)))
+        return text if self._tokenizer.encode(text).ids == list(token_ids) else None
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         sequences = self._sequences(list(distinct))

@@ -40,3 +40,6 @@ class Embedder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One row of norm 1 for each text; what else is in `texts` does not change a row. One thread at a time."""
+
+    def text_of(self, token_ids: Sequence[int]) -> str | None:
+        """The text of which the model's own tokenizer makes exactly these tokens; None where there is none."""

