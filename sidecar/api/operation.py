@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.base import RequestResponseEndpoint
@@ -21,7 +20,7 @@ from sidecar.store import Store
 
 health = APIRouter(tags=["Operation"])
 router = APIRouter(tags=["Operation"])
-METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+AS_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 class Metrics:
@@ -72,10 +71,11 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@health.get(recognition.PATH, response_class=PlainTextResponse, responses=documented(503, form=Sentence))
-def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> str:
+@health.get(recognition.PATH, response_class=Response, responses=AS_TEXT | documented(503, form=Sentence))
+def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:
     """Proves to a client of the same DREAMS_HOME that this is its sidecar."""
-    return recognition.proof(recognition.secret(settings().dreams_home), nonce, request.scope["server"])
+    key = recognition.secret(settings().dreams_home)
+    return Response(recognition.proof(key, nonce, request.scope["server"]), media_type="text/plain")
 
 
 @health.get("/readyz", responses=documented(503, form=Sentence))
@@ -94,7 +94,7 @@ async def readyz(request: Request) -> dict[str, object]:
     return {"status": "ready", "models": [model.embedder.name for model in request.app.state.registry.models]}
 
 
-@router.get("/metrics", response_class=Response, responses=METRICS | documented(form=Sentence))
+@router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
 async def metrics(request: Request) -> Response:
     """Prometheus text: what this sidecar did, and what the last cycle dreamt where a Postgres is in use."""
     store: Store | None = request.app.state.store
