@@ -1,6 +1,7 @@
 """Runs the dbt project as a process of its own, over the DuckDB file that is its cache. Called by the cycle."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -141,7 +142,7 @@ def _invoke(
     arguments = [
         *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", *asked),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
-        *("--target-path", str(target), "--log-path", str(target), "--vars", json.dumps(_parsed(variables))),
+        *("--target-path", str(target), "--log-path", str(target), "--vars", _as_yaml(_parsed(variables))),
     ]
     environment = {
         **os.environ,
@@ -157,6 +158,11 @@ def _invoke(
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
     return Took(**json.loads(took.read_text()))
+
+
+def _as_yaml(variables: Mapping[str, object]) -> str:
+    """The vars as dbt reads them: to YAML, JSON's 1e-09 is a text."""
+    return str(yaml.safe_dump(dict(variables), default_flow_style=True, width=math.inf, allow_unicode=True))
 
 
 def _parsed(variables: Mapping[str, object]) -> Mapping[str, object]:

@@ -64,7 +64,7 @@ async def every_tool(client: Client, folder: Path, word: str, database: str) -> 
     assert [result["id"] for result in found["results"]] == [memory_id]
     (result,) = found["results"]
     assert result["content"] == f"The {word} key hangs behind the clock."
-    assert (result["tags"], result["context"], result["parent_id"]) == (["keys", word], "", None)
+    assert (result["tags"], result["context"], result["parent_id"]) == (["keys", word], "kitchen", None)
     assert {
         "chunk_index", "total_chunks", "created_at", "updated_at", "summary", "tag_similarity", "content_similarity",
         "combined_score", "semantic_cluster", "rank", "relevance", "terms", "duplicates", "query_id",

@@ -216,7 +216,7 @@ def test_a_long_content_stored_again_is_a_reactivation(memory: Memory) -> None:
     first = memory.store(BOOK, tags=["draft"])
     assert memory.store(BOOK, tags=["final"]) == first
     found = memory.get(first)
-    assert (found.content, found.tags) == (BOOK, ["final"])
+    assert (found.content, found.tags) == (BOOK, ["draft", "final"])
     kinds = fetch("select kind, count(*) from dreams.recall_events where kind <> 'opened' group by 1 order by 1")
     assert kinds == [("created", found.total_chunks), ("upserted", found.total_chunks)]
 
