@@ -88,6 +88,32 @@ def db_restore(
     show(rows, as_json, f"{rows['public.memories']} memories restored.")
 
 
+@db.command(
+    "scrub",
+    help="Rewrite what the disk still holds of forgotten memories. Each table is closed while it is rewritten, and as"
+    " much free room is needed as the largest takes." + EXAMPLE + "dreams db scrub",
+)
+def db_scrub(
+    wait: Annotated[bool, typer.Option(help="Wait while a dream cycle runs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from ingest.scrub import scrub, size_bytes
+    from memories.migrate import migrate
+
+    migrate()
+    if not as_json:
+        complain(f"rewriting {size_bytes() / 1e6:.0f} MB of Postgres; searches wait while their table is rewritten")
+    with status("scrubbing") as on_step:
+        found = scrub(wait=wait, on_step=on_step)
+    show(asdict(found), as_json, f"{found.tables} tables, their statistics and the write-ahead log are written anew.")
+    if not as_json and found.remains:
+        show_table(["what remains", "until"], [[each.what, each.until] for each in found.remains])
+    if found.again:
+        raise typer.Exit(1)
+
+
 @app.command(
     help="Read memories from a source." + EXAMPLE + "dreams ingest markdown ~/notes --since 2026-01-01 --redact"
 )
@@ -256,29 +282,44 @@ def why(
 
 
 @app.command(
-    help="Delete a memory and every copy of it, for good: says what would go, and asks."
-    + EXAMPLE
-    + "dreams forget 3f2a91c0"
+    help="Delete a memory and every copy of it, for good: says what would go, and asks; with --now also what the disk"
+    " still holds of it, as `dreams db scrub` does." + EXAMPLE + "dreams forget 3f2a91c0 --now"
 )
 def forget(
     memory: Reference,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Scrub the disk, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
+    from dataclasses import asdict, replace
+
+    from ingest.scrub import scrub
     from memories.memory import Memory
     from memories.reasons import gist
+    from memories.receipt import FOR_GOOD
 
     with Memory() as opened:
         going = opened.forgettable(memory)
         if not as_json:
             say(f"{going.memory.id}  {going.memory.created_at:%Y-%m-%d}  {gist(going.memory)}")
             show_table(["what goes with it", "rows"], [[part, count] for part, count in going.rows.items()])
-        agreed = yes or typer.confirm("Delete all of this, for good?", err=as_json)
-        if agreed:
-            opened.forget(going.memory.id)
-    outcome = {"id": going.memory.id, "forgotten": agreed, "rows": going.rows}
+        outcome = {"id": going.memory.id, "forgotten": False, "rows": going.rows}
+        if not (yes or typer.confirm("Delete all of this, for good?", err=as_json)):
+            show(outcome, as_json, "Kept.")
+            return
+        receipt = opened.forget(going.memory.id)
+    is_left = False
+    if now:
+        with status("scrubbing") as on_step:
+            found = scrub(wait=True, on_step=on_step)
+        receipt, is_left = replace(receipt, remains=(*FOR_GOOD, *found.remains)), bool(found.again)
     done = "Forgotten. Reading its source again will not bring it back, unless you say --revive."
-    show(outcome, as_json, done if agreed else "Kept.")
+    show({**outcome, "forgotten": True, **asdict(receipt)}, as_json, done)
+    if not as_json:
+        show_table(["removed from", "rows"], [[name, count] for name, count in receipt.removed.items()])
+        show_table(["what remains", "until"], [[each.what, each.until] for each in receipt.remains])
+    if is_left:
+        raise typer.Exit(1)
 
 
 @app.command(help="Keep a memory from fading." + EXAMPLE + "dreams pin 3f2a91c0")

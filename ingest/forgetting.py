@@ -41,6 +41,7 @@ def forget(connection: Connection, gone: Sequence[UUID]) -> None:
 
     The planner's statistics, which quote what stands in tables, are taken anew.
     """
+    connection.execute("select dreams.forget_queries(%s)", (list(gone),))
     connection.execute("select dreams.forget_leftovers(%s)", (list(gone),))
     connection.execute(ANALYZE)
     folder = folder_of(connection)

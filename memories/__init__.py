@@ -21,6 +21,7 @@ from memories.records import Answer, Filters, Memoir, Term
 if TYPE_CHECKING:
     from memories.explanation import Explanation
     from memories.memory import Memory
+    from memories.receipt import Receipt
 
 __all__ = ["Answer", "Filters", "Memoir", "Term", "forget", "get", "search", "store", "why"]
 NO_FILTERS = Filters()
@@ -59,7 +60,7 @@ def get(reference: str | UUID) -> Memoir:
     return _opened().get(reference)
 
 
-def forget(reference: str | UUID) -> int:
+def forget(reference: str | UUID) -> "Receipt":
     """Deletes a memory and every copy of it, for good: `Memory.forget`."""
     return _opened().forget(reference)
 

@@ -1,7 +1,7 @@
 """Keeps the whole store in one file and brings it back byte for byte.
 
-The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. `dreams.content_changes` is not
-in it: it tells of the transactions of one server. Which tables there are, the migrations say; no file does.
+The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. What tells of one server's
+transactions and disk is not in it. Which tables there are, the migrations say; no file does.
 """
 
 import os
@@ -19,7 +19,7 @@ from memories.database import Connection, connect
 from memories.errors import InputError, StoreUnsuitable
 from memories.migrate import MIGRATIONS, migrate, tables_made_by
 
-LEFT_OUT = {"dreams.content_changes"}
+LEFT_OUT = {"dreams.content_changes", "dreams.unscrubbed"}
 FIRST = ["public.memories", "dreams.cycles"]
 
 

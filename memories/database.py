@@ -24,6 +24,9 @@ from memories.settings import ROOT_DATA_FOLDER, StoreSettings, settings
 SERVER_USER = "codex-dreams"
 DATABASE = "dreams"
 PORT = 5432
+# A log file that is done with goes instead of being used again, and the server's log quotes neither statements nor
+# rows: what was deleted is in neither.
+KEEPS_NO_COPY = "-c wal_recycle=off -c log_error_verbosity=terse -c log_min_error_statement=panic"
 # The server's user passes through root's folders; nobody else's files are in them.
 PASSABLE_MODE = 0o711
 START_TIMEOUT_SECONDS = 60
@@ -120,7 +123,7 @@ def _launch(data: Path) -> None:
     # These words go through a shell; the folder's name is plain.
     options = (
         f"-h '' -k '{sockets.made(data)}' -p {PORT} -c unix_socket_permissions=0700"
-        f" -c shared_buffers={_shared_megabytes()}MB"
+        f" -c shared_buffers={_shared_megabytes()}MB {KEEPS_NO_COPY}"
     )
     _run(data, "pg_ctl", "-l", "server.log", "-o", options, "-w", "start")
     with psycopg.connect(_url_of(data, "postgres"), autocommit=True) as connection:

@@ -26,7 +26,8 @@ INSERT_EVENTS = 5_000
 logger = logging.getLogger(__name__)
 
 # A memory that is being deleted takes its events along: whoever adds one holds the memory. One that another
-# transaction holds is returned, to be tried again; one that is gone is not.
+# transaction holds is returned, to be tried again with its search; one that is gone is not, and takes the words of its
+# search along.
 INSERT = """
 with given as (
     select * from jsonb_to_recordset(%(events)s) as g (
@@ -36,14 +37,24 @@ with given as (
 held as (
     select id from public.memories where id in (select memory_id from given) order by id for key share skip locked
 ),
+waiting as (
+    select g.memory_id, g.query_id from given as g inner join public.memories as m on m.id = g.memory_id
+    where g.memory_id not in (select id from held)
+),
+forgotten as (
+    select g.query_id from given as g
+    where g.query_id is not null and not exists (select from public.memories as m where m.id = g.memory_id)
+),
 added as (
     insert into dreams.recall_events (event_id, memory_id, kind, query_id, rank, occurred_at, details)
-    select g.event_id, g.memory_id, g.kind, g.query_id, g.rank, g.occurred_at, g.details
+    select
+        g.event_id, g.memory_id, g.kind, g.query_id, g.rank, g.occurred_at,
+        case when g.query_id in (select query_id from forgotten) then g.details - 'query' else g.details end
     from given as g inner join held on held.id = g.memory_id
+    where not exists (select from waiting as w where w.query_id = g.query_id)
     on conflict (event_id) do nothing
 )
-select distinct g.memory_id from given as g inner join public.memories as m on m.id = g.memory_id
-where g.memory_id not in (select id from held)
+select distinct memory_id from waiting
 """
 
 
@@ -191,11 +202,20 @@ class EventWriter:
 def _bring(connection: Connection, spool: Spool) -> bool:
     """Inserts a spool's events and removes it; False when one of its memories is being changed just now."""
     events = list(spool.events())
-    for start in range(0, len(events), INSERT_EVENTS):
-        if insert(connection, events[start : start + INSERT_EVENTS]):
-            return False
+    if any(insert(connection, batch) for batch in _batches(events)):
+        return False
     spool.remove()
     return True
+
+
+def _batches(events: Sequence[dict[str, object]]) -> Iterator[Sequence[dict[str, object]]]:
+    """Parts of the events, with those of one search together."""
+    start = 0
+    for end in range(1, len(events) + 1):
+        is_full = end - start >= INSERT_EVENTS
+        if end == len(events) or (is_full and events[end]["query_id"] != events[end - 1]["query_id"]):
+            yield events[start:end]
+            start = end
 
 
 def insert(connection: Connection, events: Sequence[dict[str, object]]) -> Sequence[UUID]:

@@ -114,8 +114,19 @@ def get_memory(desk: Desk, given: OneMemory) -> Reply:
 
 
 def delete_memory(desk: Desk, given: WholeId) -> Reply:
-    rows = desk.memory.forget(given.id)
-    return Reply(f"Deleted memory {given.id} and every copy of it.", {"id": given.id, "deleted": True, "rows": rows})
+    receipt = desk.memory.forget(given.id)
+    remains = "\n".join(f"- {each.what}: until {each.until}" for each in receipt.remains)
+    return Reply(
+        f"Deleted memory {given.id} from every table. What remains on the disk:\n{remains}",
+        {
+            "id": given.id,
+            "deleted": True,
+            "rows": receipt.rows,
+            "removed": receipt.removed,
+            "changed": receipt.changed,
+            "remains": [asdict(each) for each in receipt.remains],
+        },
+    )
 
 
 def pin_memory(desk: Desk, given: PinMemory) -> Reply:

@@ -38,11 +38,12 @@ from memories.models_client import Embedder
 from memories.newcomers import Newcomers
 from memories.place import Place, places
 from memories.quotation import Quoter, quotation_key
+from memories.receipt import Receipt, forget_with_receipt
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
 from memories.vectors import Embed, as_query
 from memories.worker import Worker
-from memories.write import Stored, check_metadata, check_text, content_hash, find, forget, pin, put
+from memories.write import Stored, check_metadata, check_text, content_hash, find, pin, put
 
 SOURCE = "dreams"
 MOST_CONNECTIONS = 12
@@ -206,13 +207,13 @@ class Memory:
         with self._connection() as connection:
             return forgettable(connection, find(connection, reference))
 
-    def forget(self, reference: str | UUID) -> int:
-        """Deletes a memory, all chunks of its document and every copy; returns the rows of public.memories deleted.
+    def forget(self, reference: str | UUID) -> Receipt:
+        """Deletes a memory, all chunks of its document and every copy; says what that removed, and what remains.
 
         Raises NotFound as `get` does.
         """
         with self._connection() as connection:
-            return forget(connection, find(connection, reference))
+            return forget_with_receipt(connection, find(connection, reference))
 
     def pin(self, reference: str | UUID, *, pinned: bool = True) -> UUID:
         """Keeps a memory from fading, or lets it fade again, from the next cycle on; returns its id.

@@ -11,6 +11,7 @@ from prefect.states import Completed
 from pydantic import JsonValue
 
 from ingest import cycle, sources
+from ingest import scrub as scrubbing
 from ingest.cycle_record import Cycle
 from ingest.flows.dbt_models import shown_as_tasks
 from ingest.flows.names import current_run_name
@@ -99,6 +100,14 @@ def compare() -> int:
     return len(compare_with_rebuild(wait=True, on_step=_log_step))
 
 
+@task(cache_policy=NO_CACHE)
+def scrub() -> None:
+    """Ends what the disk holds of deleted memories, where any were deleted since the last time."""
+    if scrubbing.is_due():
+        for each in scrubbing.scrub(wait=True).again:
+            get_run_logger().warning("%s: until %s", each.what, each.until)
+
+
 @flow(name="ingest", flow_run_name=current_run_name)
 def ingest(source: str, path: Path, since: datetime | None = None, redact: bool = False) -> State[None]:
     """Loads a file or folder: `source` names its kind, as in `dreams ingest`; the next dream takes in what is new."""
@@ -160,7 +169,9 @@ def _told(done: Cycle) -> str:
 
 @flow(name="rebuild", flow_run_name=current_run_name)
 def rebuild() -> State[None]:
-    """Checks that a full rebuild gives what many small cycles have led to, row for row."""
+    """Checks that a full rebuild gives what many small cycles have led to, row for row; then scrubs the disk."""
     refuse_foreign_settings()
     reach_store()
-    return Completed(message=f"{compare()} marts are equal, row for row")
+    compared = compare(return_state=True)
+    scrub()
+    return Completed(message=f"{compared.result()} marts are equal, row for row")

@@ -76,9 +76,19 @@ class Search(Given):
     words_only: StrictBool = Field(default=False, description="Search by words and what was dreamt, without a model.")
 
 
+class RemainingBody(BaseModel):
+    what: str
+    until: str
+
+
 class Forgotten(BaseModel):
+    """The receipt of a deletion."""
+
     id: UUID
     rows: int = Field(description="Rows of the memory that are gone; a long one has a row for each chunk.")
+    removed: dict[str, int] = Field(description="Rows that are gone, by table.")
+    changed: dict[str, int] = Field(description="Rows that no longer tell of it, by table.")
+    remains: list[RemainingBody] = Field(description="Where something of it still is, and until when.")
 
 
 class Pinned(BaseModel):

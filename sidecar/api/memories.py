@@ -4,6 +4,7 @@ They are plain functions, which FastAPI runs in worker threads: Postgres never k
 """
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -92,5 +93,6 @@ def unpin(store: Opened, memory_id: MemoryId) -> bodies.Pinned:
 
 @router.delete("/{id:uuid}", responses=documented(404, 503))
 def forget(store: Opened, memory_id: MemoryId) -> Forgotten:
-    """Deletes a memory and every copy of it, for good."""
-    return Forgotten(id=memory_id, rows=store.memory().forget(memory_id))
+    """Deletes a memory and every copy of it, for good; the receipt says what was removed and what remains."""
+    receipt = store.memory().forget(memory_id)
+    return Forgotten.model_validate({"id": memory_id, "rows": receipt.rows, **asdict(receipt)})

@@ -63,7 +63,8 @@ def test_a_memory_is_stored_pinned_and_forgotten(store_url: str, dreams: Dreams)
 
 def test_every_command_has_help_with_an_example() -> None:
     for command in (
-        ["db", "start"], ["db", "stop"], ["db", "url"], ["db", "migrate"], ["db", "backup"], ["db", "restore"], ["ingest"],
+        ["db", "start"], ["db", "stop"], ["db", "url"], ["db", "migrate"], ["db", "backup"], ["db", "restore"], ["db", "scrub"],
+        ["ingest"],
         ["store"], ["search"], ["why"], ["forget"], ["pin"], ["embed"], ["annotate"], ["run"], ["write-back"], ["query"], ["stats"], ["schedule"],
         ["serve"], ["export"], ["health"],
     ):  # fmt: skip

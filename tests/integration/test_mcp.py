@@ -87,7 +87,8 @@ async def every_tool(client: Client, folder: Path, word: str, database: str) -> 
         "results"
     ][0]
     assert part["parent_id"] == filed["id"] and "Paragraph 55" in part["content"] and part["chunk_index"] > 1
-    assert (await done(client, "delete_memory", id=memory_id))["deleted"]
+    receipt = await done(client, "delete_memory", id=memory_id)
+    assert receipt["deleted"] and receipt["removed"]["public.memories"] == receipt["rows"] == 1 and receipt["remains"]
     assert "names no memory" in await refused(client, "get_memory", id=memory_id)
 
 

@@ -166,7 +166,10 @@ def test_a_memory_is_stored_found_explained_edited_and_forgotten(client: httpx.C
     assert found(client, "blue box") == [memory_id]
 
     gone = client.delete(f"/v1/memories/{memory_id}")
-    assert (gone.status_code, gone.json()) == (200, {"id": memory_id, "rows": 1})
+    receipt = gone.json()
+    assert (gone.status_code, receipt["id"], receipt["rows"]) == (200, memory_id, 1)
+    assert receipt["removed"] == {"public.memories": 1} | receipt["removed"]
+    assert {"what", "until"} == receipt["remains"][0].keys()
     assert found(client, "blue box") == []
     for answer in (client.get(f"/v1/memories/{memory_id}"), client.delete(f"/v1/memories/{memory_id}")):
         problem(answer, 404)

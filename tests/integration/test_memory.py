@@ -332,7 +332,9 @@ def test_what_would_go_is_counted_and_goes(dreamt_url: str, embedder: WordEmbedd
         assert {"memory rows", "vectors", "events", "annotations", "edges", "places in episodes", "insights"} <= set(
             going.rows
         )
-        assert memory.forget(row[0]) == going.rows["memory rows"] == 1
+        removed = memory.forget(row[0]).removed
+        assert removed["public.memories"] == going.rows["memory rows"] == 1
+        assert removed["dreams.recall_events"] == going.rows["events"]
         with pytest.raises(NotFound):
             memory.forgettable(row[0])
         assert row[0] not in {result.memory.id for result in memory.search(going.memory.content, 50).results}

@@ -129,7 +129,8 @@ def test_forget_says_what_would_go_and_asks(notes: dict[str, str], dreams: Dream
     kept = json.loads(dreams("forget", notes["The spare"], "--json", input="n\n").stdout)
     assert kept == {"id": notes["The spare"], "forgotten": False, "rows": {"memory rows": 1, "events": 1}}
     gone = json.loads(dreams("forget", notes["The spare"], "--json", "--yes").stdout)
-    assert gone["forgotten"] is True
+    assert (gone["forgotten"], gone["removed"]["public.memories"]) == (True, 1)
+    assert "dreams db scrub" in gone["remains"][0]["until"]
     assert found(dreams, "spare key") == ["The key o"]
     with connect() as connection:
         assert connection.execute("select count(*) from memories").fetchone() == (2,)

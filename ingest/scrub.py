@@ -1,0 +1,77 @@
+"""Ends every copy of deleted memories that lies on the disk: of the cycle's history and caches, then of Postgres."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ingest import dbt, forgetting
+from ingest.cycle import cycle_lock
+from ingest.settings import settings as ingest_settings
+from memories import scrub as postgres
+from memories.database import Connection, connect, url
+from memories.events import EventWriter
+from memories.lexical import folder_of
+from memories.scrub import Scrubbed
+from memories.settings import settings
+
+# What interrupted runs left, and what dbt said, by their names in DREAMS_HOME.
+LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished.duckdb*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
+
+
+def is_due() -> bool:
+    """Whether anything was deleted since the last scrub."""
+    with connect() as connection:
+        return bool(_deletions(connection))
+
+
+def size_bytes() -> int:
+    """What a scrub of Postgres rewrites: it takes so much room besides while it lasts, at most."""
+    with connect() as connection:
+        return postgres.size_bytes(connection)
+
+
+def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None) -> Scrubbed:
+    """Scrubs the store, and says what remains. No cycle runs meanwhile.
+
+    What no whole cycle has been told of yet leaves the DuckDB file by deleting it: the next cycle computes all anew.
+    Raises CycleInProgress when a cycle runs (or waits for it, with `wait`), CacheLocked when another program has the
+    DuckDB file open, StoreError as `memories.scrub` does.
+    """
+    with cycle_lock(url(), wait, on_step) as connection:
+        deletions = _deletions(connection)
+        _bring_events(connection)
+        gone = forgetting.waiting(connection)
+        if gone:
+            on_step("forget")
+            _remove_cache(ingest_settings().duckdb_file)
+        forgetting.forget(connection, gone)
+        _remove_left_behind(settings().dreams_home)
+        found = postgres.scrub(connection, settings(), on_step)
+        if not found.again:
+            connection.execute("delete from dreams.unscrubbed where deletion_id = any(%s)", (list(deletions),))
+    return found
+
+
+def _deletions(connection: Connection) -> Sequence[int]:
+    return [int(str(number)) for (number,) in connection.execute("select deletion_id from dreams.unscrubbed")]
+
+
+def _bring_events(connection: Connection) -> None:
+    """What programs that ended had recalled: of a deleted memory nothing is brought, and the file goes."""
+    events = EventWriter(settings().dreams_home / "events" / folder_of(connection).name)
+    events.flush(connection)
+    events.close()
+
+
+def _remove_cache(cache: Path) -> None:
+    dbt.check_free(cache)
+    for path in cache.parent.glob(f"{cache.name}*"):
+        path.unlink(missing_ok=True)
+
+
+def _remove_left_behind(home: Path) -> None:
+    for path in (path for pattern in LEFT_BEHIND for path in home.glob(pattern)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""After `dreams forget --now` no file holds a word of the memory: not Postgres's pages, its log or its statistics."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest import scrub as scrubbing
+from ingest.cycle import dream, open_cycle, write_back
+from memories import database
+from memories.database import connect
+from memories.memory import Memory
+from memories.migrate import migrate
+from memories.receipt import MEMORIES
+from memories.scrub import scrub
+from memories.settings import StoreSettings, settings
+from tests.conftest import Dreams, forget_settings
+from tests.integration.test_forget_everywhere import embed, places, remember
+
+WORD = "zyxquorv"
+
+
+@pytest.fixture
+def own_home(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSettings]:
+    """A server that no other test writes to, and so whose files hold this test's words alone."""
+    home = Path(tempfile.mkdtemp(prefix="dreams-"))
+    monkeypatch.setenv("DREAMS_HOME", str(home))
+    for name in ("POSTGRES_DB_URL", "DUCKDB_PATH"):
+        monkeypatch.delenv(name)
+    forget_settings()
+    yield settings()
+    database.stop(settings())
+    shutil.rmtree(home, ignore_errors=True)
+    if settings().postgres_folder.parent != home:
+        shutil.rmtree(settings().postgres_folder.parent, ignore_errors=True)
+    forget_settings()
+
+
+def files_with(own: StoreSettings, word: str) -> list[str]:
+    """Files of the home and of Postgres that hold a word, by their names there."""
+    folders = {own.dreams_home, own.postgres_folder}
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return sorted({str(path) for path in files if word.encode() in path.read_bytes().lower()})
+
+
+def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings, dreams: Dreams) -> None:
+    migrate()
+    with Memory(embed=embed) as memory, connect(autocommit=True) as connection:
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+        kept = memory.store("The ladder stands behind the shed", tags=["ladder"])
+        about, long = remember(memory, WORD, memory.store("The ferry leaves at noon"))
+        with open_cycle() as opened:
+            dream(opened)
+            write_back(opened)
+        shown = memory.search(f"where does {WORD} keep the ladder", k=30)
+        assert kept in {each.memory.id for each in shown.results}
+        for memory_id in about:
+            if memory_id != long:
+                memory.forget(memory_id)
+    held = files_with(own_home, WORD)
+    assert any("pg_wal" in name for name in held) and any("memory.duckdb" in name for name in held)
+
+    told = dreams("forget", str(long), "--yes", "--now")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert files_with(own_home, WORD) == []
+    assert not scrubbing.is_due()
+    with connect() as connection:
+        assert places(connection, WORD) == set()
+        assert connection.execute("select id from memories").fetchall() == [(kept,)]
+
+
+def test_a_scrub_says_who_is_in_its_way(store_url: str) -> None:
+    """A table that others hold is left as it is, and so are rows that an open transaction can see."""
+    with connect(autocommit=True) as connection, connect() as other:
+        other.execute("select pg_current_xact_id()")
+        other.execute("lock table dreams.annotations in share mode")
+        found = scrub(connection, settings(), patience_seconds=0.1)
+        process = other.info.backend_pid
+    seen, held = (each.what for each in found.again)
+    assert f"process {process}, dreams" in seen
+    assert held == "old pages of dreams.annotations, which others are using"
+    with connect(autocommit=True) as connection:
+        assert scrub(connection, settings(), patience_seconds=0.1).again == []
+
+
+def test_a_scrub_says_what_the_rights_of_its_user_do_not_reach(store_url: str) -> None:
+    with connect(autocommit=True) as connection:
+        connection.execute("create role visitor")
+        connection.execute("grant usage on schema dreams to visitor")
+        connection.execute("set role visitor")
+        beyond = {each.what for each in scrub(connection, settings(), patience_seconds=0.1).beyond}
+        connection.execute("reset role")
+        connection.execute("drop owned by visitor")
+        connection.execute("drop role visitor")
+    assert beyond > {"old pages of public.memories", "old pages of pg_catalog.pg_statistic", "the write-ahead log"}
+
+
+def test_a_deletion_takes_the_words_of_searches_that_found_the_memory_along(store_url: str) -> None:
+    """Of those whose events are in a file still, too; what else happened to other memories stays as it was."""
+    with Memory(embed=embed) as memory:
+        gone, kept = (memory.store(f"{word} has the ladder") for word in (WORD, "nobody"))
+        for query in ("who has the ladder", "the ladder of nobody"):
+            assert {each.memory.id for each in memory.search(query, words_only=True).results} >= {kept}
+        memory.search("shed", words_only=True)
+        memory.listed(memory.search("nobody", 1, words_only=True, record=False))
+    with Memory(embed=embed) as memory, connect(autocommit=True) as connection:
+        memory.search("where is a ladder", words_only=True)
+        memory.forget(gone)
+    with connect(autocommit=True) as connection:
+        asked = connection.execute(
+            "select memory_id, details ->> 'query' from dreams.recall_events where kind = 'listed' order by 2"
+        ).fetchall()
+    assert asked == [(kept, "nobody"), (kept, None), (kept, None), (kept, None)]
+
+
+def test_a_receipt_says_what_was_removed_from_where_and_what_remains(store_url: str) -> None:
+    with Memory(embed=embed) as memory:
+        memory_id = memory.store("\n\n".join(f"Chapter {n} of the harbour wall. " * 300 for n in range(4)))
+        other = memory.store("Nobody wrote a chapter")
+        memory.search("chapter", words_only=True)
+    with Memory(embed=embed) as memory, connect(autocommit=True) as connection:
+        rows, events = connection.execute(
+            "select (select count(*) from memories where id <> %(other)s),"
+            " (select count(*) from dreams.recall_events where memory_id <> %(other)s)",
+            {"other": other},
+        ).fetchone()  # type: ignore[misc]
+        receipt = memory.forget(memory_id)
+        assert rows > 1
+        assert (receipt.rows, receipt.removed) == (rows, {MEMORIES: rows, "dreams.recall_events": events})
+        assert receipt.changed["dreams.recall_events"] == 1
+        assert any("write-ahead log" in each.what and "dreams db scrub" in each.until for each in receipt.remains)
