@@ -1,7 +1,9 @@
 """Ends every copy of deleted memories that lies on the disk: of the cycle's history and caches, then of Postgres."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from ingest import dbt, forgetting
@@ -11,9 +13,18 @@ from memories import scrub as postgres
 from memories.database import Connection, connect, url
 from memories.events import EventWriter
 from memories.lexical import folder_of
-from memories.scrub import Scrubbed
+from memories.receipt import Remaining
+from memories.scrub import AGAIN, Scrubbed
 from memories.settings import settings
 
+BUSY_SECONDS = 10
+# Reports of cycles quote memories.
+WITHOUT_REPORTS = (
+    "delete from artifact where key glob 'dreams-found-*'",
+    "delete from artifact_collection where key glob 'dreams-found-*'",
+    "vacuum",
+    "pragma wal_checkpoint(truncate)",
+)
 # What interrupted runs left, and what dbt said, by their names in DREAMS_HOME.
 LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished.duckdb*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
 
@@ -47,6 +58,7 @@ def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None
         forgetting.forget(connection, gone)
         _remove_left_behind(settings().dreams_home)
         found = postgres.scrub(connection, settings(), on_step)
+        found.again += _compact_runs(settings().dreams_home / "prefect" / "prefect.db")
         if not found.again:
             connection.execute("delete from dreams.unscrubbed where deletion_id = any(%s)", (list(deletions),))
     return found
@@ -75,3 +87,17 @@ def _remove_left_behind(home: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _compact_runs(database: Path) -> Sequence[Remaining]:
+    """Takes the reports out of Prefect's database, and writes it anew; the next cycle on schedule leaves another."""
+    if not database.exists():
+        return ()
+    try:
+        with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            for statement in WITHOUT_REPORTS:
+                connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        what = f"reports of earlier cycles in {database} ({error})"
+        return [Remaining(what, f"the scheduler lets go of it, and {AGAIN}")]
+    return ()

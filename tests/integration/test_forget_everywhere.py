@@ -113,20 +113,21 @@ def rows_on_disk(connection: Connection, *words: str) -> list[int]:
 def with_own_word(connection: Connection) -> dict[str, UUID]:
     """Memories of the sample by a word of their gist that stands in no other memory, and that nobody searched for."""
     rows = connection.execute(
-        "select m.id, lower(s.semantic_gist), lower(m::text) from memories as m"
+        "select m.id, lower(s.semantic_gist) from memories as m"
         " join dreams.memory_states as s on s.memory_id = m.id where m.parent_id is null order by m.created_at"
     ).fetchall()
-    asked = "\n".join(
-        str(query)
-        for (query,) in connection.execute(
-            "select lower(details ->> 'query') from dreams.recall_events where details ? 'query'"
+    texts = [
+        str(text)
+        for (text,) in connection.execute(
+            "select lower(m::text) from memories as m"
+            " union all select lower(details ->> 'query') from dreams.recall_events where details ? 'query'"
         )
-    )
+    ]
     return {
         word: memory_id
-        for memory_id, gist, _ in rows
+        for memory_id, gist in rows
         for word in re.findall(r"[a-z]{7,}", gist)
-        if word not in asked and sum(word in text for _, _, text in rows) == 1
+        if sum(word in text for text in texts) == 1
     }
 
 

@@ -4,8 +4,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy
+from sqlalchemy.schema import CreateTable
 
 from ingest import scrub as scrubbing
 from ingest.cycle import dream, open_cycle, write_back
@@ -45,6 +48,23 @@ def files_with(own: StoreSettings, word: str) -> list[str]:
     return sorted({str(path) for path in files if word.encode() in path.read_bytes().lower()})
 
 
+def leave_reports(home: Path, *reports: str) -> None:
+    """As cycles on schedule do: in the tables of Prefect's database."""
+    from prefect.server.database.orm_models import Artifact, ArtifactCollection, Base
+
+    database = home / "prefect" / "prefect.db"
+    database.parent.mkdir()
+    engine = sqlalchemy.create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        for each in (Artifact, ArtifactCollection):
+            connection.execute(CreateTable(Base.metadata.tables[each.__tablename__]))
+        for number, data in enumerate(reports):
+            key, mine = f"dreams-found-{number}", {"id": uuid4(), "data": data}
+            connection.execute(sqlalchemy.insert(Artifact), {"key": key, **mine})
+            connection.execute(sqlalchemy.insert(ArtifactCollection), {"key": key, "latest_id": mine["id"], **mine})
+    engine.dispose()
+
+
 def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings, dreams: Dreams) -> None:
     migrate()
     with Memory(embed=embed) as memory, connect(autocommit=True) as connection:
@@ -60,8 +80,10 @@ def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings,
         for memory_id in about:
             if memory_id != long:
                 memory.forget(memory_id)
+    leave_reports(own_home.dreams_home, f"The ladder of {WORD}", "The ferry")
     held = files_with(own_home, WORD)
-    assert any("pg_wal" in name for name in held) and any("memory.duckdb" in name for name in held)
+    for place in ("/pg_wal/", "/base/", "memory.duckdb", "prefect.db"):
+        assert any(place in name for name in held), place
 
     told = dreams("forget", str(long), "--yes", "--now")
     assert (told.returncode, told.stderr) == (0, "")
