@@ -80,6 +80,7 @@ def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings,
         for memory_id in about:
             if memory_id != long:
                 memory.forget(memory_id)
+        connection.execute("checkpoint")
     leave_reports(own_home.dreams_home, f"The ladder of {WORD}", "The ferry")
     held = files_with(own_home, WORD)
     for place in ("/pg_wal/", "/base/", "memory.duckdb", "prefect.db"):
