@@ -176,7 +176,7 @@ def has(connection: Connection, table: str) -> bool:
 def columns_of(connection: Connection, table: str) -> list[str]:
     rows = connection.execute(
         "select quote_ident(attname) from pg_attribute where attrelid = %s::regclass and attnum > 0"
-        " and not attisdropped order by attnum",
+        " and not attisdropped and attgenerated = '' order by attnum",
         (table,),
     )
     return [str(name) for (name,) in rows]
