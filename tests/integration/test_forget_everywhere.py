@@ -2,7 +2,7 @@
 
 At once in all tables and views of Postgres and in every search. With the next whole cycle in what only that reaches: the
 recorded differences of earlier cycles, the planner's statistics, the DuckDB file, the files of the lexical index.
-What people asked is theirs, not the memory's: the words of a query stay in the events of other memories.
+The words of a search that listed it go at once; what is asked afterwards, or found others alone, is kept.
 """
 
 import re
@@ -51,7 +51,7 @@ KEPT_IDS = {
 # A community goes by the id of its first member, until the next cycle finds it anew.
 COMMUNITIES = re.compile(r"\.(community_id|parent_id|area_id|cluster_id)$")
 HISTORY = re.compile(r"^(pg_stats of |dreams\.cycle_changes\.)")
-# What people asked when other memories were shown.
+# What people asked afterwards.
 ASKED = {("recall_events", "details"): sql.SQL("details - 'query'")}
 STATISTICS = "pg_stats of "
 
