@@ -70,7 +70,9 @@ class Scheduler:
         return self.answer("GET", f"/flow_runs/{run_id}").json()
 
     def finished(self, run_id: str) -> Any:
-        return eventually(lambda: run if (run := self.run(run_id))["state_type"] in {"COMPLETED", "FAILED"} else None)
+        return eventually(
+            lambda: run if (run := self.run(run_id))["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} else None
+        )
 
     def tasks(self, run_id: str) -> dict[str, Any]:
         runs = self.ask("/task_runs/filter", flow_runs={"id": {"any_": [run_id]}})

@@ -1,5 +1,6 @@
 """Runs our flows when the server says they are due, and nothing else that a server may name."""
 
+import multiprocessing
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ from ingest.flows.served import NEVER_SET
 
 # Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
 MOST_PROCESSES = 4
+GRACE_SECONDS = 20
+POLL_SECONDS = 0.1
 
 
 class FlowRunner(Runner):
@@ -66,6 +69,7 @@ class FlowRunner(Runner):
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_named)
+            tasks.start_soon(_end_flows_with_it)
             await self.start()
             tasks.cancel_scope.cancel()
 
@@ -89,3 +93,18 @@ class FlowRunner(Runner):
                 name = run_name(self._flows[run.deployment_id], run.parameters) if run.deployment_id else run.name
                 if name != run.name:
                     await client.update_flow_run(run.id, name=name)
+
+
+async def _end_flows_with_it() -> None:
+    """Has the flows' processes end when the runner does, which would wait for each until it is done."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        flows = multiprocessing.active_children()
+        for process in flows:
+            process.terminate()
+        with anyio.move_on_after(GRACE_SECONDS, shield=True):
+            while any(process.is_alive() for process in flows):
+                await anyio.sleep(POLL_SECONDS)
+        for process in flows:
+            process.kill()
