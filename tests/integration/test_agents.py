@@ -97,7 +97,7 @@ def test_an_agent_dreams_as_if_there_were_no_other(
         for document in ben:
             forget(connection, document.id)
     alone = tmp_path / "alone.duckdb"
-    compute(store_url, alone, parameters({"as_of": cycle.as_of.isoformat()}), full_refresh=True)
+    compute(store_url, alone, {**parameters({}), "as_of": cycle.as_of.isoformat()}, full_refresh=True)
     found = marts_of_ada(together)
     assert all(found.values()), found
     assert found == marts_of_ada(alone)
