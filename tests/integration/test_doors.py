@@ -15,6 +15,7 @@ from memories.errors import StoreUnreachable
 from memories.home import CONTENTS
 from memories.mcp_server import Store, answer
 from memories.mcp_tools import TOOLS
+from memories.shown import Shown
 from sidecar.api.app import create_app
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
@@ -119,7 +120,7 @@ def test_a_database_that_somebody_changed_is_one_sentence_at_every_door(store_ur
     assert "dreams health" in sentence(ran)
     store = Store()
     try:
-        told = answer(store, TOOLS["search_memory"], {"query": "key"})
+        told = answer(store, TOOLS["search_memory"], {"query": "key"}, Shown())
     finally:
         store.close()
     assert told.is_error
