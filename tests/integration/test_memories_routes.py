@@ -346,7 +346,7 @@ def routes(client: httpx.Client) -> Iterator[tuple[str, str]]:
 def test_with_a_key_no_memory_is_reached_without_it(store_url: str) -> None:
     with serving(api_key="sesame") as client:
         asked = [route for route in routes(client) if route[1].startswith("/v1/memories")]
-        assert len(asked) == 6
+        assert len(asked) == 8
         for method, path in asked:
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic c2VzYW1l"}):
                 answer = client.request(method, path, headers=headers, content=b"{")
