@@ -23,7 +23,7 @@ from memories.changes import store_identity
 from memories.database import Connection, url, without_password
 from memories.edit import Changes, edit
 from memories.embedding import unit_vector
-from memories.errors import InputError, NotFound, ModelError, StoreUnreachable
+from memories.errors import InputError, ModelError, NotFound, StoreUnreachable
 from memories.events import EventWriter, Recall
 from memories.explanation import Explanation, explain, fates, placed_in
 from memories.forgettable import Forgettable, forgettable
