@@ -4,6 +4,7 @@ DreamsError
 ├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
 │   ├── NotFound          no memory has that id
 │   ├── ContentTaken      another memory says exactly that
+│   ├── NotListed         the search that is said to have listed a memory did not
 │   ├── HomeUnsuitable    DREAMS_HOME is no folder of one's own
 │   └── SourceError       a source file cannot be read
 ├── StoreError            Postgres
@@ -35,6 +36,10 @@ class NotFound(InputError):
 
 
 class ContentTaken(InputError):
+    pass
+
+
+class NotListed(InputError):
     pass
 
 

@@ -23,7 +23,7 @@ from memories.changes import store_identity
 from memories.database import Connection, url, without_password
 from memories.edit import Changes, edit
 from memories.embedding import unit_vector
-from memories.errors import InputError, ModelError, NotFound, StoreUnreachable
+from memories.errors import InputError, ModelError, NotListed, StoreUnreachable
 from memories.events import EventWriter, Recall
 from memories.explanation import Explanation, explain, fates, placed_in
 from memories.forgettable import Forgettable, forgettable
@@ -380,7 +380,7 @@ class Memory:
         if query_id is not None:
             with self._connection() as connection:
                 if not self._events.was_listed(connection, document_rows(connection, memory_id), query_id):
-                    raise NotFound(f"no search {query_id} listed this memory: give that of one that did, or none")
+                    raise NotListed(f"no search {query_id} listed this memory: give that of one that did, or none")
         self._record([Recall(memory_id, kind, datetime.now(UTC), query_id)])
 
     def _record(self, events: Iterable[Recall]) -> None:

@@ -22,6 +22,7 @@ from memories.errors import (
     InputError,
     ModelUnreachable,
     NotFound,
+    NotListed,
     StoreError,
 )  # fmt: skip
 from memories.faults import tell
@@ -46,7 +47,7 @@ MEANINGS: Mapping[int, str] = {
     401: "The API key is missing or wrong.",
     403: "A web page of another site asked.",
     404: "There is no such thing.",
-    409: "It would be a second memory with this content.",
+    409: "Another memory has this content, or the search did not list this memory.",
     413: "The body is larger than SIDECAR_REQUEST_MEGABYTES.",
     421: "The Host header names another machine than this one.",
     503: "Postgres or the model does not answer now.",
@@ -103,7 +104,7 @@ def status_of(error: DreamsError) -> int:
     match error:
         case UnknownModelError() | NotFound():
             return 404
-        case ContentTaken():
+        case ContentTaken() | NotListed():
             return 409
         case InputError():
             return 400

@@ -61,7 +61,7 @@ def search(store: Opened, body: Search) -> Answer:
     )
 
 
-@router.get("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 503))
+@router.get("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 409, 503))
 def get(store: Opened, memory_id: MemoryId, query_id: Listing = None) -> Memoir:
     """A memory. Reading it is an event; with the search that listed it, what is read together is learnt together."""
     return store.memory().get(memory_id, query_id=query_id)

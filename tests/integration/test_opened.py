@@ -117,7 +117,7 @@ def test_the_doors_refuse_a_search_that_did_not_list_it_in_a_sentence(store_url:
         client.post("/v1/memories", json={"content": "The key hangs behind the clock"})
         (memory_id,) = found(client, "key")
         refused = client.get(f"/v1/memories/{memory_id}", params={"query_id": str(uuid4())})
-        assert refused.status_code == httpx.codes.NOT_FOUND and "listed this memory" in refused.text
+        assert refused.status_code == httpx.codes.CONFLICT and "listed this memory" in refused.text
     told = dreams("open", memory_id, "--query-id", str(uuid4()))
     assert (told.returncode, told.stdout) == (2, "") and "listed this memory" in told.stderr
 
