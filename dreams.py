@@ -199,7 +199,7 @@ def search(
 
     from memories.memory import Memory
     from memories.models_client import Embedder
-    from memories.reasons import respellings, result_lines
+    from memories.reasons import answer_lines, respellings
     from memories.records import Filters, Term
 
     filters = Filters(
@@ -225,13 +225,8 @@ def search(
                 result["fate"] = fates.get(result["memory"]["id"])
             show(found, as_json, "")
             return
-        for result in answer.results:
-            for line in result_lines(result, fates.get(result.memory.id)):
-                say(line)
-        if answer.results:
-            say(f"\nTo read one and have that learnt: dreams open ID --query-id {answer.query_id}")
-        else:
-            say("Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`.")
+        for line in answer_lines(answer, fates):
+            say(line)
         for sentence in respellings(answer):
             complain(sentence)
         if answer.note:

@@ -62,6 +62,16 @@ def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
     yield f"     {' · '.join(filter(None, reasons))}"
 
 
+def answer_lines(answer: Answer, fates: Mapping[UUID, str]) -> Iterator[str]:
+    """What a search found, two lines a result, and what to do next."""
+    for result in answer.results:
+        yield from result_lines(result, fates.get(result.memory.id))
+    if answer.results:
+        yield f"\nTo read one and have that learnt: dreams open ID --query-id {answer.query_id}"
+    else:
+        yield "Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`."
+
+
 def respellings(answer: Answer) -> Iterator[str]:
     """What was searched for in place of words that no memory has."""
     for word, near in answer.respelled.items():

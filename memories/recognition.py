@@ -7,6 +7,7 @@ The code is of the address at which the connection was made, too: the answer of 
 import hmac
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -87,11 +88,10 @@ class RecognisingBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         stream = self._plain.connect_tcp(host, port, timeout, local_address, socket_options)
-        try:
+        with ExitStack() as unless_recognised:
+            unless_recognised.callback(stream.close)
             recognise(stream, self._key)
-        except BaseException:
-            stream.close()
-            raise
+            unless_recognised.pop_all()
         return stream
 
     def sleep(self, seconds: float) -> None:
