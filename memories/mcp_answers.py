@@ -28,10 +28,18 @@ class PinnedAnswer(BaseModel):
     pinned: bool
 
 
+class RemainingAnswer(BaseModel):
+    what: str
+    until: str
+
+
 class DeletedAnswer(BaseModel):
     id: str
     deleted: bool
     rows: int
+    removed: Mapping[str, int]
+    changed: Mapping[str, int]
+    remains: Sequence[RemainingAnswer]
 
 
 class StatisticsAnswer(RootModel[dict[str, Any]]):

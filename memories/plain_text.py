@@ -20,8 +20,8 @@ this those through to too under until up ve very was wasn we weren were what whe
 why will with won would wouldn y you your yours yourself yourselves
 """
 STOP_WORDS = frozenset(_LISTED.split())
-# Capitals say nothing of the articles, which titles begin with, nor of the pronoun.
-_NAMING_STOP_WORDS = STOP_WORDS - {"a", "an", "i", "the"}
+# Capitals say nothing of the articles, which titles begin with, of the pronoun, nor of what search engines obey.
+_NAMING_STOP_WORDS = STOP_WORDS - {"a", "an", "i", "the", "and", "or", "not"}
 # Follows a stop word that is a name; a letter to Unicode, and in no text.
 NAME_MARK = "\u02b9"
 

@@ -124,7 +124,7 @@ def weights_after(
             """create or replace table con_coactivations as
             from lived
             union all
-            select distinct memory_a, memory_b, log_end.instant + to_days($night), 0.0 from lived, log_end""",
+            select distinct agent, memory_a, memory_b, log_end.instant + to_days($night), 0.0 from lived, log_end""",
             {"night": night},
         )
         shipped.build(connection, "con_hebbian_edges", **overrides)

@@ -1,6 +1,6 @@
 """The flows that Prefect runs: `ingest`, `dream` and `rebuild`. Their tasks call the plain functions of `ingest`."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from ingest.load import Loaded, load
 from ingest.rebuild import compare_with_rebuild
 from memories.database import connect
 from memories.errors import ModelUnreachable, StoreUnreachable
+from memories.instant import in_utc
 from memories.migrate import migrate
 
 Stage = Literal["working_memory", "short_term", "consolidation", "long_term"]
@@ -130,17 +131,16 @@ def dream(
 
     Args:
         stage: How far it goes.
-        as_of: Computes for another instant (UTC where it names no zone), and publishes nothing.
+        as_of: Computes for another instant (on the clock of TIMEZONE where it names no zone), and publishes nothing.
         full_refresh: Computes everything anew.
         set: Parameters in the place of those in biological_memory/dbt_project.yml, by name.
         dry_run: Counts the rows that would change, and publishes nothing.
     """
     refuse_foreign_settings()
     reach_store()
-    instant = as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
     with cycle.open_cycle(
         stage,
-        as_of=instant,
+        as_of=as_of and in_utc(as_of),
         full_refresh=full_refresh,
         dry_run=dry_run,
         overrides=set,

@@ -66,10 +66,14 @@ class FlowRunner(Runner):
                 await client.update_deployment(identity, DeploymentUpdate.model_validate(NEVER_SET))
                 self._flows[identity] = flow.name
 
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Ends the flows' processes first: Prefect waits for each until it is done."""
+        await _end_flows()
+        await super().__aexit__(*exc_info)
+
     async def run(self) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_named)
-            tasks.start_soon(_end_flows_with_it)
             await self.start()
             tasks.cancel_scope.cancel()
 
@@ -95,16 +99,13 @@ class FlowRunner(Runner):
                     await client.update_flow_run(run.id, name=name)
 
 
-async def _end_flows_with_it() -> None:
-    """Has the flows' processes end when the runner does, which would wait for each until it is done."""
-    try:
-        await anyio.sleep_forever()
-    finally:
-        flows = multiprocessing.active_children()
-        for process in flows:
-            process.terminate()
-        with anyio.move_on_after(GRACE_SECONDS, shield=True):
-            while any(process.is_alive() for process in flows):
-                await anyio.sleep(POLL_SECONDS)
-        for process in flows:
-            process.kill()
+async def _end_flows() -> None:
+    """Terminates the flows' processes, and kills those that do not end in time."""
+    flows = multiprocessing.active_children()
+    for process in flows:
+        process.terminate()
+    with anyio.move_on_after(GRACE_SECONDS):
+        while any(process.is_alive() for process in flows):
+            await anyio.sleep(POLL_SECONDS)
+    for process in flows:
+        process.kill()

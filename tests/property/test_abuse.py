@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from benchmarks.load import embed
 from memories.database import connect
 from memories.errors import InputError, ModelUnreachable
+from memories.limits import LONGEST_TAG_CHARACTERS
 from memories.memory import Memory
 from memories.records import Filters
 from memories.vectors import Vectors
@@ -84,6 +85,10 @@ def is_keepable(*values: object) -> bool:
     return all("\0" not in text and not any(0xD800 <= ord(c) < 0xE000 for c in text) for text in texts_in(values))
 
 
+def is_short(*tags: str) -> bool:
+    return all(len(tag) <= LONGEST_TAG_CHARACTERS for tag in tags)
+
+
 def texts_in(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -102,13 +107,14 @@ def as_json(value: object) -> object:
 def test_what_is_stored_comes_back_to_the_letter(opened: Opened) -> None:
     memory, url = opened
     kept: dict[UUID, str] = {}
+    said: dict[str, tuple[str, str, list[str]]] = {}
     examples: Counter[str] = Counter()
 
     @settings(max_examples=4_000, **QUICK)
     @given(ANY, ANY, ANY, st.lists(ANY, max_size=3), st.dictionaries(ANY, JSON, max_size=3))
     def store(content: str, context: str, summary: str, tags: list[str], metadata: dict[str, object]) -> None:
         given = {"context": context, "summary": summary, "tags": tags, "metadata": metadata}
-        if not content.strip() or not is_keepable(content, given):
+        if not content.strip() or not is_keepable(content, given) or not is_short(*tags):
             examples["refused"] += 1
             with pytest.raises(InputError):
                 memory.put(content, **given)  # type: ignore[arg-type]
@@ -117,7 +123,12 @@ def test_what_is_stored_comes_back_to_the_letter(opened: Opened) -> None:
         examples["kept"] += 1
         kept[stored.id] = content
         found = memory.get(stored.id, record=False)
-        assert (found.content, found.context, found.summary, found.tags) == (content, context, summary, tags)
+        before_context, before_summary, before_tags = said.get(content, ("", "", []))
+        if not stored.is_new:
+            tags = list(dict.fromkeys([*before_tags, *tags]))
+        said[content] = (context or before_context, summary or before_summary, tags)
+        assert (found.context, found.summary, found.tags) == said[content]
+        assert found.content == content
         if stored.is_new:
             assert as_json(found.metadata) == as_json({**metadata, "source": str(metadata.get("source", "dreams"))})
 
@@ -155,7 +166,12 @@ def test_any_query_is_answered_or_refused_in_a_sentence(opened: Opened) -> None:
         words_only: bool,
     ) -> None:  # fmt: skip
         filters = Filters(tags=tags, agent=agent, metadata=metadata)
-        is_right = query.strip() and k >= 1 and is_keepable(query, tags, agent or "", metadata)
+        is_right = (
+            query.strip()
+            and k >= 1
+            and is_keepable(query, tags, agent or "", metadata)
+            and is_short(*tags, agent or "")
+        )
         try:
             answer = memory.search(query, k, filters, as_of=as_of, words_only=words_only)
         except InputError as error:
