@@ -32,7 +32,10 @@
             end as vector_hash,
             case when id in (select memory_id from dreams.memory_versions) then content_hash end as edited_content_hash,
             dreams.agent_of(metadata) as agent,
-            coalesce(tags && " ~ text_array(var("excluded_tags")) ~ ", false) as is_excluded
+            exists (
+                select from unnest(tags) as tag, unnest(" ~ text_array(var("excluded_tags")) ~ ") as excluded
+                where starts_with(lower(btrim(tag, '#/ ')) || '/', lower(btrim(excluded, '#/ ')) || '/')
+            ) as is_excluded
         from public.memories
     ") }}
 {%- endmacro %}

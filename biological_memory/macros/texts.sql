@@ -12,3 +12,12 @@
 {% macro agent_of(metadata) -%}
     coalesce(nullif({{ metadata }} ->> 'agent', ''), 'default')
 {%- endmacro %}
+
+{# Whether a list of tags has one of these, or one nested in them, in any case: the rule of dreams.tag_paths. #}
+{% macro has_tag(tags, wanted) -%}
+    list_bool_or(
+        list_transform({{ tags }}, lambda tag: list_bool_or(list_transform({{ texts(wanted) }}, lambda one: starts_with(
+            concat(lower(trim(tag, '#/ ')), '/'), concat(lower(trim(one, '#/ ')), '/')
+        ))))
+    )
+{%- endmacro %}

@@ -26,6 +26,9 @@ def test_excluded_memories_leave_what_was_dreamt_and_are_still_found(dreamt_url:
         return {memory_id for memory_id in tagged if str(memory_id) in shown}
 
     assert dreamt_of() == tagged
+    nested = min(tagged)
+    with connect() as connection:
+        connection.execute("update memories set tags = '{#Portuguese/Verbs}' where id = %s", (nested,))
     run_cycle(overrides={"excluded_tags": ["portuguese", "nobody's"]})
     assert dreamt_of() == set()
     with Memory() as memory:

@@ -1,7 +1,7 @@
 -- One row per memory known at as_of: whose it is, where it stands in its document, and fingerprints of what is shown of
 -- it and of the vector of that, where it has one. The chunks of a document share an item_id and an agent: those of the
 -- first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted. What
--- carries one of the excluded_tags is not dreamt of.
+-- carries one of the excluded_tags, or a tag nested in one, is not dreamt of.
 with memories as (
     select * from {{ stored_memory_hashes() }}
 ),
@@ -32,7 +32,8 @@ placed as (
         first_value(memories.memory_id) over document as item_id,
         first_value(coalesce(past.agent, memories.agent)) over document as agent,
         cast(row_number() over document as integer) as chunk_index,
-        coalesce(list_has_any(past.tags, {{ texts(var("excluded_tags")) }}), memories.is_excluded) as is_excluded,
+        if(past.tags is null, memories.is_excluded, coalesce({{ has_tag("past.tags", var("excluded_tags")) }}, false))
+            as is_excluded,
         created.created_at
     from memories
     inner join created using (memory_id)
