@@ -24,11 +24,11 @@ $(VENV)/.developed: $(VENV)/.installed
 
 # Parsed once for all stores: else each first cycle would wait for it.
 $(PARSED): $(VENV)/.installed $(shell find biological_memory profiles \( -name target -o -name __pycache__ \) -prune -o -type f -print)
-	@$(BIN)/python -c 'from ingest.dbt import parse; parse()'
+	@$(BIN)/python -c 'from ingest.dbt.run import parse_project; parse_project()'
 	@touch $@
 
 install: $(VENV)/.installed $(PARSED) ## make the virtual environment and install into it
-	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
+	@$(BIN)/python -c 'from ingest.dbt.cache import install_extension; install_extension()'
 
 run: install ## load the sample, dream, and say what was found
 	@$(BIN)/dreams db start
@@ -36,7 +36,7 @@ run: install ## load the sample, dream, and say what was found
 	@$(BIN)/dreams run
 
 test: $(VENV)/.developed $(PARSED) ## run the tests
-	@$(BIN)/python -c 'from ingest.dbt import install_extension; install_extension()'
+	@$(BIN)/python -c 'from ingest.dbt.cache import install_extension; install_extension()'
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.developed ## ruff, mypy, import-linter, sqlfluff

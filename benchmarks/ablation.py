@@ -33,15 +33,15 @@ import ingest.settings
 import memories.settings
 from benchmarks.human_memory import reviews, shipped
 from benchmarks.recall import DATA, HOME, Collected, Question, locomo, rankings, recall_at, remembered
-from ingest.cycle import enrich, open_cycle, run_cycle
-from ingest.load import load
-from memories import database
-from memories.database import connect
+from ingest.cycle.run import enrich, open_cycle, run_cycle
+from ingest.loading.load import load
+from memories.embedding.embedder import Embedder
+from memories.embedding.vectors import Embed
 from memories.memory import Memory
-from memories.migrate import migrate
-from memories.models_client import Embedder
+from memories.postgres import database
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 from memories.records import NAMESPACE, Term
-from memories.vectors import Embed
 
 ASKED_DAYS = 28
 SHOWN = 10

@@ -39,12 +39,12 @@ import ingest.settings
 import memories.settings
 from benchmarks.synthetic import COLUMNS, Corpus, store_memories
 from benchmarks.variables import numbers
-from ingest.cycle import run_cycle
-from ingest.cycle_record import Cycle
-from ingest.write_back import MARTS
-from memories import database
-from memories.database import Connection, connect
-from memories.migrate import migrate
+from ingest.cycle.record import Cycle
+from ingest.cycle.run import run_cycle
+from ingest.publishing.marts import MARTS
+from memories.postgres import database
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings
 
 MORE = 1_000

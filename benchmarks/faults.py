@@ -42,12 +42,12 @@ import ingest.settings
 import memories.settings
 from benchmarks.variables import number
 from ingest import sources
-from ingest.cycle import run_cycle
-from ingest.load import load
-from ingest.write_back import MARTS
-from memories import database
-from memories.database import connect
-from memories.migrate import migrate
+from ingest.cycle.run import run_cycle
+from ingest.loading.load import load
+from ingest.publishing.marts import MARTS
+from memories.postgres import database
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings
 
 MOMENTS = number("MOMENTS", 50)

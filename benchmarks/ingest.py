@@ -18,9 +18,9 @@ import psycopg
 
 from benchmarks.variables import numbers
 from ingest import sources
-from ingest.load import load
-from memories.database import connect, url
-from memories.migrate import migrate
+from ingest.loading.load import load
+from memories.postgres.database import connect, url
+from memories.postgres.migrate import migrate
 
 WORDS = ["river", "gauge", "boat", "harbour", "forecast", "rain", "storm", "model", "alarm", "letter", "choir", "knee"]
 

@@ -35,19 +35,21 @@ import psycopg
 
 from benchmarks.synthetic import Corpus, Vectors, fill
 from benchmarks.variables import number, numbers
-from memories import candidates, database
-from memories.candidates import Asked
-from memories.cues import query_terms
-from memories.database import Connection, connect
-from memories.filters import condition
-from memories.lexical import LexicalIndex
+from memories.embedding.embedder import Embedder
+from memories.embedding.servers import announcement
+from memories.embedding.vectors import as_parameter
+from memories.lexical.index import LexicalIndex
 from memories.memory import Memory
-from memories.migrate import migrate
-from memories.models_client import Embedder, announcement
-from memories.recall import LEXICAL_ROWS
+from memories.postgres import database
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
+from memories.recall import candidates
+from memories.recall.candidates import Asked
+from memories.recall.filters import condition
+from memories.recall.query import query_terms
+from memories.recall.search import LEXICAL_ROWS
 from memories.records import Filters
 from memories.settings import StoreSettings
-from memories.vectors import as_parameter
 
 K = 10
 Argument = TypeVar("Argument")

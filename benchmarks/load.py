@@ -37,14 +37,14 @@ import numpy
 import psycopg
 
 from benchmarks.variables import number
-from memories import database
-from memories.database import connect
+from memories.embedding.vectors import Vectors
 from memories.errors import DreamsError, InputError
 from memories.memory import Memory
-from memories.migrate import migrate
+from memories.postgres import database
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 from memories.records import Answer
 from memories.settings import StoreSettings
-from memories.vectors import Vectors
 
 DIMENSIONS = 64
 # Words that tell one memory from all others begin so.

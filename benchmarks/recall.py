@@ -35,13 +35,13 @@ import psycopg
 import ingest.settings
 import memories.settings
 from benchmarks.variables import chosen
-from ingest.cycle import run_cycle
-from ingest.load import load
-from memories import database
+from ingest.cycle.run import run_cycle
+from ingest.loading.load import load
+from memories.embedding.vectors import Vectors
 from memories.memory import Memory
-from memories.migrate import migrate
+from memories.postgres import database
+from memories.postgres.migrate import migrate
 from memories.records import TERMS, Document, Term
-from memories.vectors import Vectors
 
 DEPTH = 50
 RESAMPLES = 1_000
@@ -268,7 +268,7 @@ def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Se
 
 def run(name: str, collections: Sequence[Collected]) -> None:
     """Every method on a set; several collections count as one set of questions."""
-    from memories.models_client import Embedder
+    from memories.embedding.embedder import Embedder
 
     compared, asked = methods(), [question for collected in collections for question in collected.questions]
     ranked: dict[str, list[list[str]]] = {method: [] for method in compared}

@@ -39,14 +39,15 @@ from benchmarks.month import checks
 from benchmarks.month.clock import Clock, compressed
 from benchmarks.month.person import Person
 from benchmarks.variables import number
-from ingest.cycle import run_cycle
-from ingest.cycle_record import STAGES, Cycle
+from ingest.cycle.record import Cycle
+from ingest.cycle.run import run_cycle
+from ingest.publishing.marts import STAGES
 from ingest.settings import settings as ingest_settings
-from memories import database
-from memories.database import Connection, connect
 from memories.errors import DreamsError
 from memories.memory import Memory
-from memories.migrate import migrate
+from memories.postgres import database
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings
 
 DAYS = number("DAYS", 30)

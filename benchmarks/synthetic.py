@@ -23,9 +23,9 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from memories.database import Connection
+from memories.embedding.vectors import COLUMN_DIMENSIONS
+from memories.postgres.database import Connection
 from memories.records import identity
-from memories.vectors import COLUMN_DIMENSIONS
 
 Numbers = NDArray[numpy.int64]
 Vectors = NDArray[numpy.float32]

@@ -11,15 +11,20 @@ from importlib.metadata import version
 
 import psycopg
 
-from ingest import dbt
-from ingest.embed import count_waiting
+from ingest.dbt.cache import check_free, install_extension
 from ingest.settings import settings
-from memories.database import Connection, connect, url, without_password
+from ingest.vectors.embed import count_waiting
+from memories.embedding.servers import running
 from memories.errors import DreamsError, HomeUnsuitable, InputError
 from memories.faults import kept, tell
 from memories.home import close_to_others
-from memories.migrate import check_suitable, pending
-from memories.models_client import running
+from memories.postgres.database import (
+    Connection,
+    connect,
+    url,
+    without_password,
+)
+from memories.postgres.migrate import check_suitable, pending
 from memories.settings import settings as store_settings
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -27,7 +32,7 @@ REPORTED_FAULTS = 3
 LONGEST_CYCLE_HOURS = 12
 
 
-# A lock of one number is listed by its halves; the number is that of ingest.cycle.CYCLE_LOCK.
+# A lock of one number is listed by its halves; the number is that of CYCLE_LOCK.
 LOCK_HOLDER = """
 select activity.pid, round(extract(epoch from clock_timestamp() - activity.backend_start) / 3600)
 from pg_locks as locks
@@ -98,12 +103,12 @@ def _disk() -> Check:
 
 
 def _cache() -> str:
-    dbt.check_free(settings().duckdb_file)
+    check_free(settings().duckdb_file)
     return f"{settings().duckdb_file} is free to use"
 
 
 def _extension() -> str:
-    return f"DuckDB's postgres extension is in {dbt.install_extension()}"
+    return f"DuckDB's postgres extension is in {install_extension()}"
 
 
 def _port() -> str:

@@ -19,9 +19,9 @@ from uuid import UUID
 from memories.records import Answer, Filters, Memoir, Term
 
 if TYPE_CHECKING:
-    from memories.explanation import Explanation
+    from memories.documents.receipt import Receipt
     from memories.memory import Memory
-    from memories.receipt import Receipt
+    from memories.views.explanation import Explanation
 
 __all__ = ["Answer", "Filters", "Memoir", "Term", "forget", "get", "search", "store", "why"]
 NO_FILTERS = Filters()

@@ -17,33 +17,46 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
-from memories import candidates, overview, recall
-from memories.beside import beside
-from memories.changes import store_identity
-from memories.database import Connection, url, without_password
-from memories.edit import Changes, edit
-from memories.embedding import unit_vector
+from memories.documents.deletion_preview import Forgettable, forgettable
+from memories.documents.edit import Changes, edit
+from memories.documents.memoir import RowPlace, document_rows, memoir, places
+from memories.documents.receipt import Receipt, forget_with_receipt
+from memories.documents.storable import check_metadata, check_text
+from memories.documents.write import (
+    Stored,
+    content_hash,
+    find,
+    pin,
+    put,
+)
+from memories.embedding.embed import unit_vector
+from memories.embedding.embedder import Embedder
+from memories.embedding.just_stored import Newcomers
+from memories.embedding.vectors import Embed, as_query
 from memories.errors import InputError, ModelError, NotListed, StoreUnreachable
-from memories.events import EventWriter, Recall
-from memories.explanation import Explanation, explain, fates, placed_in
-from memories.forgettable import Forgettable, forgettable
-from memories.fusion import Familiarity
-from memories.handed_out import with_citations
 from memories.instant import in_utc
-from memories.lexical import LexicalIndex
+from memories.lexical.changes import store_identity
+from memories.lexical.index import LexicalIndex
 from memories.limits import check_memory, check_query
-from memories.memoir import document_rows, memoir
-from memories.migrate import migrate, pending
-from memories.models_client import Embedder
-from memories.newcomers import Newcomers
-from memories.place import Place, places
-from memories.quotation import Quoter, quotation_key
-from memories.receipt import Receipt, forget_with_receipt
+from memories.postgres.database import Connection, url, without_password
+from memories.postgres.migrate import migrate, pending
+from memories.quoting.handed_out import with_citations
+from memories.quoting.quotation import Quoter, quotation_key
+from memories.recall import candidates
+from memories.recall.events import EventWriter, Recall
+from memories.recall.fusion import Familiarity
+from memories.recall.search import search
+from memories.recall.second_connection import beside
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
-from memories.vectors import Embed, as_query
+from memories.views import overview
+from memories.views.explanation import (
+    Explanation,
+    explain,
+    fates,
+    placed_in,
+)
 from memories.worker import Worker
-from memories.write import Stored, check_metadata, check_text, content_hash, find, pin, put
 
 SOURCE = "dreams"
 MOST_CONNECTIONS = 12
@@ -260,7 +273,7 @@ class Memory:
         if asks_model and is_present:
             self._wait_for_newcomers()
         with self._connection() as connection, beside(self._pool, connection) as second:
-            answer = recall.search(
+            answer = search(
                 connection,
                 second,
                 self._opened_lexical(),
@@ -319,7 +332,7 @@ class Memory:
         with self._connection() as connection:
             return fates(connection, memory_ids)
 
-    def places(self, row_ids: Collection[UUID]) -> Mapping[UUID, Place]:
+    def places(self, row_ids: Collection[UUID]) -> Mapping[UUID, RowPlace]:
         """Where rows stand, each in its document and its cluster; a row that is gone has no place."""
         with self._connection() as connection:
             return places(connection, row_ids)

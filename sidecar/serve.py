@@ -4,9 +4,9 @@ With `--child` it belongs to the process that started it: it takes a free port o
 (`{"url": …, "models": […]}`) to standard output when it can be used, and stops when its standard input ends. A parent
 that keeps the other end of that pipe open need do nothing else: however it dies, the sidecar goes with it.
 
-With `--background` it belongs to nobody: searches of any process share it (`memories.models_client.Embedder`). It takes
-a free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves
-when nobody has asked for fifteen minutes, and removes the file.
+With `--background` it belongs to nobody: searches of any process share it (`memories.embedding.embedder`). It takes a
+free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves when
+nobody has asked for fifteen minutes, and removes the file.
 """
 
 import argparse
@@ -25,17 +25,18 @@ from types import FrameType
 import torch
 import uvicorn
 
+from memories.embedding.servers import Announcement, announcement, hold
 from memories.errors import InputError
 from memories.faults import one_sentence
 from memories.home import keep_to_owner
-from memories.http_server import http_server
-from memories.models_client import Announcement, announcement, hold
-from memories.recognition import secret
+from memories.serving.http_server import http_server
+from memories.serving.recognition import secret
 from memories.settings import settings as store_settings
 from sidecar.api.app import create_app
 from sidecar.api.idleness import Idleness
 from sidecar.embedders.all_minilm import AllMiniLM
-from sidecar.registry import Registry, ServedModel
+from sidecar.embedders.queue import ServedModel
+from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings, settings
 from sidecar.store import Store
 

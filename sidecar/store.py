@@ -1,6 +1,6 @@
 """The store behind the memories routes, opened at the first request that needs it: the models are served without one.
 
-`sidecar.serve` makes it and closes it, `sidecar.api.memories` asks it from worker threads.
+`sidecar.serve` makes it and closes it, `sidecar.api.routes.memories` asks it from worker threads.
 """
 
 import asyncio
@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from threading import Lock
 
-from memories.database import connect
+from memories.embedding.vectors import Embed
 from memories.errors import ModelUnreachable
 from memories.memory import Memory
-from memories.migrate import pending
-from memories.monitor import Reading, readings
+from memories.postgres.database import connect
+from memories.postgres.migrate import pending
 from memories.settings import settings
-from memories.vectors import Embed
+from memories.views.monitor import Reading, readings
 from sidecar.embedders.protocol import Vectors
-from sidecar.registry import Registry, ServedModel
+from sidecar.embedders.queue import ServedModel
+from sidecar.registry import Registry
 
 EMBED_SECONDS = 60.0
 

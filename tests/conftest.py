@@ -25,11 +25,11 @@ from filelock import FileLock
 import ingest.settings
 import memories.settings
 from ingest import sources
-from ingest.cycle import run_cycle
-from ingest.load import load
-from memories import database
-from memories.database import connect
-from memories.migrate import migrate
+from ingest.cycle.run import run_cycle
+from ingest.loading.load import load
+from memories.postgres import database
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 Dreams = Callable[..., subprocess.CompletedProcess[str]]

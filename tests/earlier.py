@@ -8,16 +8,17 @@ from uuid import UUID
 
 from psycopg import sql
 
-from ingest.annotate import annotate_rules
-from ingest.write_back import MARTS, label_clusters
-from memories.chunk import chunk
-from memories.database import Connection, connect
-from memories.edit import SHRINK
-from memories.migrate import MIGRATIONS, migrate
+from ingest.annotation.annotate import annotate_rules
+from ingest.publishing.marts import MARTS
+from ingest.publishing.write_back import label_clusters
+from memories.documents.chunk import chunk
+from memories.documents.edit import SHRINK
+from memories.documents.write import content_hash
+from memories.embedding.vectors import padded
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import MIGRATIONS, migrate
 from memories.records import identity
 from memories.settings import settings
-from memories.vectors import padded
-from memories.write import content_hash
 from tests.integration.test_forget_everywhere import embed
 
 VERSIONS = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]

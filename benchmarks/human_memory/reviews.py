@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from benchmarks.human_memory import shipped
 from benchmarks.human_memory.result import Chart, Comparison, Figure, Vector, data_file
 from benchmarks.human_memory.rivals import RIVALS, Rival
-from ingest.fit import STATES, Loss
+from ingest.fitting.fit import STATES, Loss
 
 TOLERANCE = 1e-6
 EACH = f"""{STATES}

@@ -11,8 +11,14 @@ from typing import Any
 
 import duckdb
 
-from ingest.dbt import PROJECT
-from ingest.memory_model import Placeholder, Row, by_weights, default_weights, project_vars, render
+from ingest.dbt.project import PROJECT, project_vars
+from ingest.fitting.memory_model import (
+    Placeholder,
+    Row,
+    by_weights,
+    default_weights,
+    render,
+)
 
 __all__ = ["DEFAULT_WEIGHTS", "VARIABLES", "Placeholder", "Row", "build", "by_weights", "database", "render"]
 

@@ -12,8 +12,8 @@ from uuid import UUID
 from psycopg import sql
 
 from benchmarks.load import ORPHANS
-from memories.database import Connection, connect
-from memories.memoir import memoirs
+from memories.documents.memoir import memoirs
+from memories.postgres.database import Connection, connect
 
 POLL_SECONDS = 0.1
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from unittest.mock import patch
 
 import memories.memory
-import memories.recall
-from memories.database import DATABASE, Connection, connect
+import memories.recall.search
+from memories.postgres.database import DATABASE, Connection, connect
 
 FUNCTIONS = """
 create schema clock;
@@ -57,5 +57,5 @@ def compressed(url: str) -> Iterator[Clock]:
             def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
                 return clock.now().astimezone(tz)
 
-        with patch.object(memories.memory, "datetime", Told), patch.object(memories.recall, "datetime", Told):
+        with patch.object(memories.memory, "datetime", Told), patch.object(memories.recall.search, "datetime", Told):
             yield clock

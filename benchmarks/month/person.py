@@ -16,11 +16,11 @@ from uuid import UUID
 from benchmarks.load import CODEX_3_UPSERT, DELETE
 from benchmarks.month.clock import Clock
 from ingest import sources
-from ingest.load import load
-from memories.database import connect
+from ingest.loading.load import load
+from memories.documents.write import content_hash, pin
 from memories.memory import Memory
+from memories.postgres.database import connect
 from memories.records import Document, Event
-from memories.write import content_hash, pin
 
 SOURCE = "cards"
 # So many notes, one is to be forgotten some day: it says a word that stands nowhere else.

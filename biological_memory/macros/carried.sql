@@ -83,7 +83,7 @@
 
 {#
     Before parts are dropped of which Postgres has the rows, these are put by: from what is new and what was put by it is
-    told what differs (ingest/published.py). A table that is made anew is compared with all that Postgres has.
+    told what differs (ingest/publishing/published.py). A table that is made anew is compared with all that Postgres has.
 #}
 {% macro put_by_stale_parts(inputs) -%}
     {%- set published = adapter.get_relation(this.database, this.schema, "published_parts_" ~ this.identifier) -%}

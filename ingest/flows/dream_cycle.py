@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -10,21 +10,22 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from pydantic import JsonValue
 
-from ingest import cycle, sources
-from ingest import scrub as scrubbing
-from ingest.cycle_record import Cycle
+from ingest import sources
+from ingest.cycle import run as cycle
+from ingest.cycle import scrub as scrubbing
+from ingest.cycle.rebuild import compare_with_rebuild
+from ingest.cycle.record import Cycle
 from ingest.flows.dbt_models import shown_as_tasks
 from ingest.flows.names import current_run_name
 from ingest.flows.report import leave_report
 from ingest.flows.served import refuse_foreign_settings
-from ingest.load import Loaded, load
-from ingest.rebuild import compare_with_rebuild
-from memories.database import connect
+from ingest.loading.load import Loaded, load
+from ingest.publishing.marts import Stage
 from memories.errors import ModelUnreachable, StoreUnreachable
 from memories.instant import in_utc
-from memories.migrate import migrate
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 
-Stage = Literal["working_memory", "short_term", "consolidation", "long_term"]
 RETRY_DELAYS_SECONDS = [2.0, 15.0, 60.0]
 # The steps of a cycle and of the weekly comparison, as a run's log tells them.
 STEPS = {

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from prefect.runtime import flow_run
 
-from memories.reasons import one_line
+from memories.views.reasons import one_line
 
 CHARACTERS = 200
 

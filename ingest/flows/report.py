@@ -9,11 +9,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from ingest.cycle import OpenCycle
-from ingest.cycle_record import STAGES, Cycle
-from memories.database import Connection
-from memories.overview import insights, statistics, strongest_associations
-from memories.reasons import one_line
+from ingest.cycle.record import Cycle
+from ingest.cycle.run import OpenCycle
+from ingest.publishing.marts import STAGES
+from memories.postgres.database import Connection
+from memories.views.overview import insights, statistics, strongest_associations
+from memories.views.reasons import one_line
 
 TEXT_CHARACTERS = 300
 MARKUP = re.compile(r"""[!-/:-@\[-`{-~]""")

@@ -15,7 +15,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_RUNNER_SERVER_ENABLE, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
-from ingest import dbt
+from ingest.dbt.parameters import run_parameters
 from ingest.flows import HOME
 from ingest.flows.dream_cycle import dream, ingest, rebuild
 from ingest.flows.runner import FlowRunner
@@ -27,9 +27,9 @@ from memories.home import FILE_MODE
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
     """What is served: dreams by day in UTC, those of the night and the week by the agent's clock, `ingest` on demand.
 
-    The agent's clock is in the parameters: those of `dbt.parameters`, unless others are given.
+    The agent's clock is in the parameters: those of `run_parameters`, unless others are given.
     """
-    parameters = parameters or dbt.parameters({})
+    parameters = parameters or run_parameters({})
     zone, night_hour = str(parameters["timezone"]), int(str(parameters["night_hour"]))
     return [
         _deployment(dream, "working-memory", Cron("*/5 * * * *", timezone="UTC"), stage="working_memory"),

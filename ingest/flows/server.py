@@ -23,7 +23,7 @@ from ingest.flows.sign_in import sign_in_file
 from ingest.flows.start import OnStep, wait_until_ready
 from memories.errors import ScheduleError
 from memories.home import FILE_MODE, keep_to_owner
-from memories.mcp_key import own_key
+from memories.serving.own_key import own_key
 from memories.settings import PROJECT_ROOT
 
 LOOPBACK = "127.0.0.1"

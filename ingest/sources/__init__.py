@@ -6,7 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ingest.sources import chatgpt, claude, git, jsonl, markdown, sample
-from ingest.sources.source import OnBytes, Record, Source, ignore
+from ingest.sources.reading.source import (
+    OnBytes,
+    Record,
+    Source,
+    ignore,
+)
 from memories.errors import SourceError
 
 __all__ = ["SOURCES", "OnBytes", "Record", "Source", "ignore", "read", "size_bytes"]

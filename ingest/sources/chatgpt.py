@@ -6,13 +6,13 @@ from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from ingest.sources.archive import Conversation, conversations, left_out
-from ingest.sources.chatgpt_message import Saying, saying
-from ingest.sources.export import export
-from ingest.sources.fields import Fields, as_fields, as_text
-from ingest.sources.instant import instant_or_none
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.sources.value import counts, storable, storable_text
+from ingest.sources.chats.archive import Conversation, conversations, left_out
+from ingest.sources.chats.chatgpt_message import Saying, saying
+from ingest.sources.chats.export import export
+from ingest.sources.reading.fields import Fields, as_fields, as_text
+from ingest.sources.reading.instant import instant_or_none
+from ingest.sources.reading.source import OnBytes, Record, ignore
+from ingest.sources.reading.storable import counts, storable, storable_text
 from memories.records import Document, LeftOut, Rejected
 
 SOURCE = "chatgpt"

@@ -6,14 +6,24 @@ from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from ingest.sources.archive import Conversation, conversations, left_out, read_parts
-from ingest.sources.claude_account import read_memories, read_project
-from ingest.sources.claude_message import contents
-from ingest.sources.export import Part, export, is_read
-from ingest.sources.fields import Fields, as_fields, as_items, as_text
-from ingest.sources.instant import instant_or_none
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.sources.value import counts, storable, storable_text
+from ingest.sources.chats.archive import (
+    Conversation,
+    conversations,
+    left_out,
+    read_parts,
+)
+from ingest.sources.chats.claude_account import read_memories, read_project
+from ingest.sources.chats.claude_message import contents
+from ingest.sources.chats.export import Part, export, is_read
+from ingest.sources.reading.fields import (
+    Fields,
+    as_fields,
+    as_items,
+    as_text,
+)
+from ingest.sources.reading.instant import instant_or_none
+from ingest.sources.reading.source import OnBytes, Record, ignore
+from ingest.sources.reading.storable import counts, storable, storable_text
 from memories.records import Document, LeftOut, Rejected
 
 SOURCE = "claude"

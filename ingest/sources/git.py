@@ -1,8 +1,6 @@
 """A git history: one memory for each commit that HEAD reaches, merges included."""
 
 import os
-import shutil
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -10,31 +8,17 @@ from pathlib import Path
 from typing import IO, cast
 
 from ingest.sources.git_people import MAILMAP_LIMIT_BYTES, Mailmap, Person, people
-from ingest.sources.instant import instant_or_none
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.sources.stream import check_readable, display
-from ingest.sources.value import counts, storable_text
+from ingest.sources.reading.git_program import command, started, tokens
+from ingest.sources.reading.instant import instant_or_none
+from ingest.sources.reading.source import OnBytes, Record, ignore
+from ingest.sources.reading.storable import counts, storable_text
+from ingest.sources.reading.stream import check_readable, display
 from memories.errors import SourceError
 from memories.records import Document, Rejected, Remark
 
 SOURCE = "git"
 FILES_IN_CONTEXT = 20
 FILES_IN_METADATA = 50
-CHUNK_BYTES = 256 * 1024
-# a repository is data: nothing that its configuration names may run, be fetched or change what is read
-SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
-    word
-    for setting in (
-        "core.fsmonitor=false",
-        "core.hooksPath=/dev/null",
-        "log.showSignature=false",
-        "log.showRoot=true",
-        "log.mailmap=false",
-        "protocol.allow=never",
-        "i18n.logOutputEncoding=UTF-8",
-    )
-    for word in ("-c", setting)
-]
 # every record begins with an empty token, which no file name can be
 LOG_OPTIONS = [
     *("-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--diff-merges=off"),
@@ -55,33 +39,6 @@ def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
 def size_bytes(path: Path) -> int | None:
     """Not known: git writes its log as it goes."""
     return None
-
-
-def environment() -> dict[str, str]:
-    """Nothing of ours but the home folder, whose configuration names the repositories that the user trusts."""
-    return {
-        "PATH": os.defpath,
-        "HOME": str(Path("~").expanduser()),
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_NO_LAZY_FETCH": "1",
-    }
-
-
-def arguments(path: Path, *words: str) -> list[str]:
-    program = shutil.which("git")
-    if program is None:
-        raise SourceError("git is not installed: install it and try again.")
-    return [program, "-C", str(path), *SAFE_OPTIONS, *words]
-
-
-def command(path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(arguments(path, *words), env=environment(), capture_output=True, check=False)
-
-
-def started(path: Path, complaints: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(arguments(path, *words), env=environment(), stdout=subprocess.PIPE, stderr=complaints)
 
 
 def repository_name(path: Path) -> str:
@@ -118,17 +75,6 @@ def read_log(path: Path, repository: str, on_bytes: OnBytes) -> Iterator[Record]
             complaints.seek(0)
             reason = complaints.read().decode("utf-8", "replace").strip().partition("\n")[0]
             yield Rejected(display(path), f"git could not read the rest of the history ({reason}).")
-
-
-def tokens(stream: IO[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
-    """What NUL characters part, in bounded memory."""
-    rest = b""
-    while chunk := stream.read(CHUNK_BYTES):
-        on_bytes(len(chunk))
-        *whole, rest = (rest + chunk).split(b"\0")
-        yield from whole
-    if rest:
-        yield rest
 
 
 def read_commit(repository: str, commit: str, found: Iterator[bytes], known: Mailmap) -> Document | Rejected:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
-from ingest.sources import fields
-from ingest.sources.fields import Fields
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.sources.stream import (
+from ingest.sources.reading import fields
+from ingest.sources.reading.fields import Fields
+from ingest.sources.reading.source import OnBytes, Record, ignore
+from ingest.sources.reading.storable import counts, merged, storable
+from ingest.sources.reading.stream import (
     BROKEN_STREAM,
     LINE_LIMIT_BYTES,
     STANDARD_INPUT,
@@ -23,7 +24,6 @@ from ingest.sources.stream import (
     lines,
     opened,
 )
-from ingest.sources.value import counts, merged, storable
 from memories.errors import SourceError
 from memories.records import EXPORTED, Document, Event, EventKind, Rejected, Version, identity
 

@@ -9,14 +9,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingest.sources.drawing import EXCALIDRAW_MARK, drawing, excalidraw_text
-from ingest.sources.fields import Fields
-from ingest.sources.front_matter import Split, listed, readable, split
-from ingest.sources.note_dates import Calendar, NoteDates
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.sources.stream import LINE_LIMIT_BYTES, UTF8_MARK, display
-from ingest.sources.value import counts, merged, storable_text
-from ingest.sources.vault import Note, Vault
+from ingest.sources.notes.drawing import EXCALIDRAW_MARK, drawing, excalidraw_text
+from ingest.sources.notes.front_matter import (
+    Split,
+    listed,
+    readable,
+    split,
+)
+from ingest.sources.notes.note_dates import Calendar, NoteDates
+from ingest.sources.notes.vault import Note, Vault
+from ingest.sources.reading.fields import Fields
+from ingest.sources.reading.source import OnBytes, Record, ignore
+from ingest.sources.reading.storable import counts, merged, storable_text
+from ingest.sources.reading.stream import LINE_LIMIT_BYTES, UTF8_MARK, display
 from memories.records import Document, LeftOut, Rejected, Remark
 from memories.settings import settings
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingest.sources import jsonl
-from ingest.sources.source import OnBytes, Record, ignore
-from ingest.staging import said_hash
+from ingest.sources.reading.source import OnBytes, Record, ignore, said_hash
 from memories.records import Document, Event
 from memories.settings import PROJECT_ROOT
 

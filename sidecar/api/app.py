@@ -2,8 +2,14 @@
 
 from fastapi import Depends, FastAPI
 
-from sidecar.api import docs, errors, memories, ollama, openai, operation
+from sidecar.api import docs, errors
 from sidecar.api.limits import BYTES_PER_MEGABYTE, BodyLimit, JsonAssumed, KeyDemanded, ThisMachineOnly, bearer
+from sidecar.api.routes import (
+    memories,
+    ollama,
+    openai,
+    operation,
+)
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
 from sidecar.store import Store

@@ -4,7 +4,7 @@ import time
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from memories import recognition
+from memories.serving import recognition
 
 # Asking how the sidecar is does not keep it.
 UNCOUNTED_PATHS = frozenset(("/healthz", "/readyz", "/metrics", recognition.PATH))

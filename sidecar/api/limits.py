@@ -6,8 +6,8 @@ from fastapi import HTTPException, Request
 from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memories import recognition
-from memories.bearer import is_given
+from memories.serving import recognition
+from memories.serving.bearer import is_given
 from memories.settings import is_loopback
 from sidecar.api import docs
 from sidecar.api.errors import failure

@@ -15,7 +15,7 @@ where kind in ('listed', 'opened', 'cited');
 
 comment on table dreams.recalled_texts is
 'Hashes of the texts that were recalled, filled in by ingestion, which leaves a citation where a transcript repeats one. As with tombstones, those of a forgotten memory stay, so that a transcript does not bring it back.';
-comment on column dreams.recalled_texts.text_hash is 'SHA-256 of the text, its white space, bullets and surrounding quotes aside (ingest/recalled.py).';
+comment on column dreams.recalled_texts.text_hash is 'SHA-256 of the text, its white space, bullets and surrounding quotes aside.';
 comment on column dreams.recalled_texts.document_id is 'The document that the memory is part of, or the memory itself: it does not quote itself.';
 comment on column dreams.recalled_texts.opening is 'CRC-32 of its first 40 characters, by which it is looked up.';
 comment on column dreams.recalled_texts.characters is 'Its length.';

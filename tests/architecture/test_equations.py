@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from ingest.dbt import PROJECT
+from ingest.dbt.project import PROJECT
 from tests.conftest import ROOT
 
 MODELS = PROJECT / "models"

@@ -12,8 +12,8 @@ from typer.main import get_command
 import dreams
 from ingest.settings import IngestSettings
 from ingest.sources import SOURCES
-from memories.queries import queries
 from memories.settings import StoreSettings
+from memories.views.queries import queries
 from sidecar.settings import SidecarSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -123,5 +123,5 @@ def test_no_model_is_longer_than_eighty_lines() -> None:
 
 
 def test_light_imports_hold_no_torch() -> None:
-    program = "import dreams, ingest.cycle, memories.queries, sys; sys.exit('torch' in sys.modules)"
+    program = "import dreams, ingest.cycle.run, memories.views.queries, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

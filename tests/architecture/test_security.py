@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from dreams import mcp
+from commands.serve import mcp
 from memories.home import CONTENTS
 from memories.settings import StoreSettings
 from tests.conftest import ROOT

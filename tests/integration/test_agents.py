@@ -8,14 +8,14 @@ from uuid import uuid4
 import duckdb
 import pytest
 
-from ingest.cycle import run_cycle
-from ingest.dbt import parameters
-from ingest.rebuild import compute
-from memories.database import Connection, connect
-from memories.filters import condition
+from ingest.cycle.rebuild import compute
+from ingest.cycle.run import run_cycle
+from ingest.dbt.parameters import run_parameters
+from memories.documents.write import forget, put
 from memories.memory import Memory
+from memories.postgres.database import Connection, connect
+from memories.recall.filters import condition
 from memories.records import Document, Filters
-from memories.write import forget, put
 
 NOW = datetime.now(UTC)
 SAID = (
@@ -97,7 +97,7 @@ def test_an_agent_dreams_as_if_there_were_no_other(
         for document in ben:
             forget(connection, document.id)
     alone = tmp_path / "alone.duckdb"
-    compute(store_url, alone, {**parameters({}), "as_of": cycle.as_of.isoformat()}, full_refresh=True)
+    compute(store_url, alone, {**run_parameters({}), "as_of": cycle.as_of.isoformat()}, full_refresh=True)
     found = marts_of_ada(together)
     assert all(found.values()), found
     assert found == marts_of_ada(alone)

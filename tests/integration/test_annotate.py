@@ -12,12 +12,12 @@ import ollama
 import psutil
 import pytest
 
-from ingest import annotate
-from ingest.annotate import annotate_chat, annotate_rules
-from ingest.load import load
-from ingest.rules import RULES_VERSION, annotate_by_rule
-from memories.database import Connection, connect
+from ingest.annotation import annotate
+from ingest.annotation.annotate import annotate_chat, annotate_rules
+from ingest.annotation.rules import RULES_VERSION, annotate_by_rule
+from ingest.loading.load import load
 from memories.errors import CycleFailed
+from memories.postgres.database import Connection, connect
 from memories.records import Document
 from tests.conftest import eventually, ollama_server
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cycle import run_cycle
-from ingest.cycle_record import STAGES
+from ingest.cycle.rebuild import compare_with_rebuild
+from ingest.cycle.run import run_cycle
 from ingest.health import checks
-from ingest.rebuild import compare_with_rebuild
-from memories.database import connect
-from memories.export import export
+from ingest.publishing.marts import STAGES
+from memories.documents.export import export
 from memories.memory import Memory
-from memories.monitor import readings
-from memories.overview import context, findings, statistics
-from memories.queries import queries, run_query
-from memories.reasons import explanation_lines
-from memories.recall import RETRIEVABILITY
+from memories.postgres.database import connect
+from memories.recall.search import RETRIEVABILITY
 from memories.records import Filters
+from memories.views.monitor import readings
+from memories.views.overview import context, findings, statistics
+from memories.views.queries import queries, run_query
+from memories.views.reasons import explanation_lines
 from tests.conftest import OWN, carried_to, forget_settings, new_database, use
 from tests.integration.test_memory import WordEmbedder
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from benchmarks.load import CODEX_3_UPSERT
-from memories.database import connect
+from memories.documents.write import content_hash, store
+from memories.postgres.database import connect
 from memories.records import Document
-from memories.write import content_hash, store
 from tests.integration.test_write import values
 
 PARTS_THAT_ASK = [

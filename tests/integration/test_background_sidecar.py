@@ -14,8 +14,14 @@ import httpx
 import numpy
 import pytest
 
+from memories.embedding.embedder import Embedder
+from memories.embedding.servers import (
+    announcement,
+    background,
+    running,
+    start,
+)
 from memories.errors import ModelUnreachable
-from memories.models_client import Embedder, announcement, background, running, start
 from memories.settings import StoreSettings
 from tests.conftest import ROOT, ollama_server
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from memories.backup import backup, restore
-from memories.database import connect
+from memories.documents.write import forget, store
 from memories.errors import InputError, StoreUnsuitable
-from memories.migrate import MIGRATIONS, tables_made_by
+from memories.postgres.backup import backup, restore
+from memories.postgres.database import connect
+from memories.postgres.migrate import MIGRATIONS, tables_made_by
 from memories.records import Document
-from memories.write import forget, store
 
 TABLES = [
     "public.memories",

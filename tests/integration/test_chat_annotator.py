@@ -10,8 +10,8 @@ from typing import Any
 import ollama
 import pytest
 
-from ingest.annotation import Annotation
-from ingest.chat_annotator import InvalidAnnotation, annotate_by_chat
+from ingest.annotation.chat import InvalidAnnotation, annotate_by_chat
+from ingest.annotation.schema import Annotation
 from memories.errors import ModelError, ModelUnreachable
 
 VALID: dict[str, Any] = {

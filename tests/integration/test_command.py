@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dreams import app
-from memories.database import connect
+from memories.postgres.database import connect
 from tests.conftest import ROOT, Dreams
 
 NOTES = [

@@ -11,15 +11,15 @@ from uuid import UUID
 import pytest
 
 from benchmarks.load import embed, run
-from ingest.published import drop
+from ingest.publishing.published import drop
+from ingest.publishing.write_back import publish
 from ingest.settings import settings as ingest_settings
-from ingest.write_back import publish
-from memories import database
-from memories.database import connect
+from memories.documents.write import forget
 from memories.errors import ContentTaken, NotFound, StoreUnreachable
 from memories.memory import Memory
+from memories.postgres import database
+from memories.postgres.database import connect
 from memories.settings import StoreSettings
-from memories.write import forget
 from tests.conftest import eventually, is_anyone_waiting
 
 LOAD_SECONDS = 6

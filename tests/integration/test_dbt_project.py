@@ -9,10 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.dbt import PROFILES, PROJECT, install_extension
-from memories.database import connect
+from ingest.dbt.cache import install_extension
+from ingest.dbt.project import PROFILES, PROJECT
+from memories.documents.write import store
+from memories.postgres.database import connect
 from memories.records import Document
-from memories.write import store
 from tests.conftest import ROOT
 
 

@@ -9,13 +9,13 @@ import httpx
 import psycopg
 import pytest
 
-from ingest.rebuild import compare_with_rebuild
-from memories.database import connect
+from ingest.cycle.rebuild import compare_with_rebuild
 from memories.errors import StoreUnreachable
 from memories.home import CONTENTS
-from memories.mcp_server import Store, answer
-from memories.mcp_tools import TOOLS
-from memories.shown import Shown
+from memories.mcp.server import Store, answer
+from memories.mcp.shown import Shown
+from memories.mcp.tools import TOOLS
+from memories.postgres.database import connect
 from sidecar.api.app import create_app
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings

@@ -12,16 +12,19 @@ import duckdb
 import psycopg
 import pytest
 
-from ingest import dbt, sources
-from ingest.cycle import cycle_lock, publish_computed, run_cycle
-from ingest.load import load
+from ingest import sources
+from ingest.cycle.run import cycle_lock, publish_computed, run_cycle
+from ingest.dbt.cache import install_extension
+from ingest.dbt.project import PROFILES, PROJECT
+from ingest.dbt.run import PARSED_FILE, parse_project
+from ingest.loading.load import load
 from ingest.settings import settings
-from memories.database import Connection, connect
+from memories.documents.write import forget, pin, store
 from memories.errors import CacheLocked, CycleFailed, CycleInProgress, InputError, StoreUnreachable
-from memories.migrate import migrate
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
 from memories.records import Document, identity
 from memories.settings import settings as store_settings
-from memories.write import forget, pin, store
 from tests.conftest import ROOT, forget_settings
 
 PUBLISHED = [
@@ -108,9 +111,10 @@ def test_strength_in_the_view_is_that_of_the_models(dreamt_url: str) -> None:
         ).fetchall()
     from jinja2 import Environment
 
-    from ingest.dbt import PROJECT, parameters
+    from ingest.dbt.parameters import run_parameters
+    from ingest.dbt.project import PROJECT
 
-    variables = parameters({})
+    variables = run_parameters({})
     macros = Environment(autoescape=False).from_string(  # noqa: S701 - SQL, not HTML
         (PROJECT / "macros/fsrs.sql").read_text() + (PROJECT / "macros/strength.sql").read_text()
         + "{{ strength(fsrs_retrievability('days', 'stability'), 'encoding', 'association', 'stability') }}"
@@ -226,7 +230,7 @@ def test_a_pinned_memory_never_fades(dreamt_url: str) -> None:
 
 
 def test_without_embeddings_nothing_fails(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingest import cycle
+    from ingest.cycle import run as cycle
 
     monkeypatch.setattr(cycle, "count_waiting", lambda *_: 0)
     with connect(autocommit=True) as connection:
@@ -351,16 +355,16 @@ def test_what_dbt_computed_by_itself_is_published(dreamt_url: str) -> None:
         publish_computed()
     environment = {
         **os.environ, "POSTGRES_DB_URL": dreamt_url, "DUCKDB_PATH": str(cache_file()),
-        "DUCKDB_EXTENSION_DIRECTORY": str(dbt.install_extension()),
+        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
     }  # fmt: skip
     target = str(cache_file().parent / "target")
     command = [
         "run",
         "--quiet",
         "--project-dir",
-        str(dbt.PROJECT),
+        str(PROJECT),
         "--profiles-dir",
-        str(dbt.PROFILES),
+        str(PROFILES),
         "--target-path",
         target,
     ]
@@ -409,13 +413,13 @@ def test_a_stores_first_cycle_has_nothing_to_parse(
     empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What `make install` had dbt parse will do for any store, wherever it is."""
-    monkeypatch.setattr(dbt, "PARSED", tmp_path)
+    monkeypatch.setattr("ingest.dbt.run.PARSED", tmp_path)
     migrate(empty_url)
-    parsed = tmp_path / dbt.PARSED_FILE
-    dbt.parse()
+    parsed = tmp_path / PARSED_FILE
+    parse_project()
     before = parsed.read_bytes()
     targets = store_settings().dreams_home / "dbt_target"
     shutil.rmtree(targets, ignore_errors=True)
     run_cycle("working_memory")
-    (used,) = targets.glob(f"*/{dbt.PARSED_FILE}")
+    (used,) = targets.glob(f"*/{PARSED_FILE}")
     assert used.read_bytes() == before

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from memories.database import Connection, connect
-from memories.migrate import MIGRATIONS, migrate, pending
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import MIGRATIONS, migrate, pending
 
 EARLIER_PROGRAM = """
 create schema dreams;

@@ -8,13 +8,13 @@ import numpy
 import ollama
 import pytest
 
-from ingest.embed import count_waiting, embed
-from ingest.embed_tags import embed_tags
-from ingest.load import load
-from ingest.reduce import FEWEST_MEMORIES, reduce
-from memories.database import Connection, connect
+from ingest.loading.load import load
+from ingest.vectors.embed import count_waiting, embed
+from ingest.vectors.embed_tags import embed_tags
+from ingest.vectors.reduce import FEWEST_MEMORIES, reduce
+from memories.embedding.servers import models
 from memories.errors import ModelError, ModelUnreachable
-from memories.models_client import models
+from memories.postgres.database import Connection, connect
 from memories.records import Document
 from tests.conftest import ollama_server
 

@@ -11,15 +11,15 @@ from uuid import UUID, uuid4
 import numpy
 import pytest
 
-from ingest.cycle import run_cycle
-from memories.database import connect
+from ingest.cycle.run import run_cycle
+from memories.documents.write import forget, store
+from memories.embedding.vectors import Vectors
 from memories.errors import StoreError
-from memories.events import EventWriter, Recall
 from memories.memory import Memory
+from memories.postgres.database import connect
+from memories.recall.events import EventWriter, Recall
 from memories.records import Document
 from memories.settings import settings
-from memories.vectors import Vectors
-from memories.write import forget, store
 from tests.conftest import ROOT, new_database
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from ingest.cycle import run_cycle
-from ingest.write_back import MARTS
-from memories.database import connect
+from ingest.cycle.run import run_cycle
+from ingest.publishing.marts import MARTS
 from memories.memory import Memory
+from memories.postgres.database import connect
 
 
 def test_excluded_memories_leave_what_was_dreamt_and_are_still_found(dreamt_url: str) -> None:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from memories.database import connect
 from memories.errors import InputError, NotFound
 from memories.memory import Memory
+from memories.postgres.database import connect
 from tests.conftest import Dreams
 from tests.integration.test_memory import WordEmbedder
 

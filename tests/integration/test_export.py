@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingest import sources
-from ingest.load import load
-from memories.database import Connection, connect
-from memories.export import export
+from ingest.loading.load import load
+from memories.documents.export import export
+from memories.documents.write import forget, pin, put
 from memories.memory import Memory
+from memories.postgres.database import Connection, connect
 from memories.records import Document, Event
-from memories.write import forget, pin, put
 from tests.conftest import new_database
 
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)

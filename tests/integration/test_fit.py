@@ -10,12 +10,12 @@ from fsrs.scheduler import LOWER_BOUNDS_PARAMETERS, UPPER_BOUNDS_PARAMETERS
 from typer.testing import CliRunner
 
 from dreams import app
-from ingest import fit
-from ingest.cycle import open_cycle, run_cycle
-from ingest.load import load
-from ingest.memory_model import default_weights
-from ingest.parameters import FSRS_LEAST, FSRS_MOST
-from memories.database import connect
+from ingest.cycle.run import open_cycle, run_cycle
+from ingest.dbt.parameters import FSRS_LEAST, FSRS_MOST
+from ingest.fitting import fit
+from ingest.fitting.memory_model import default_weights
+from ingest.loading.load import load
+from memories.postgres.database import connect
 from memories.records import Document, Event
 from tests.conftest import Dreams
 

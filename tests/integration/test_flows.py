@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
 from ingest import sources
-from ingest.cycle import cycle_lock
+from ingest.cycle.run import cycle_lock
 from ingest.flows.schedules import deployments, due
 from tests.browser import chromium, needs_chromium, page, statuses
 from tests.scheduler import ROOT, Scheduler, eventually, running_scheduler

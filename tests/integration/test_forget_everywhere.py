@@ -19,25 +19,32 @@ import pytest
 from pgvector import Vector
 from psycopg import sql
 
-from ingest import forgetting
-from ingest.annotate import annotate_rules
-from ingest.cycle import dream, enrich, open_cycle, run_cycle, write_back
-from ingest.load import load
+from ingest.annotation.annotate import annotate_rules
+from ingest.cycle.run import (
+    dream,
+    enrich,
+    open_cycle,
+    run_cycle,
+    write_back,
+)
+from ingest.loading.load import load
+from ingest.publishing import forgetting
 from ingest.settings import settings as ingest_settings
-from memories import candidates, postings
-from memories.backup import backup
-from memories.candidates import Asked
-from memories.database import Connection, connect
+from memories.documents.export import export
+from memories.documents.write import content_hash, forget, store
+from memories.embedding.vectors import Vectors
 from memories.errors import ModelError, NotFound
-from memories.export import export
-from memories.filters import condition
-from memories.lexical import LexicalIndex, folder_of
+from memories.lexical import on_disk
+from memories.lexical.index import LexicalIndex, folder_of
 from memories.memory import Memory
-from memories.migrate import migrate
+from memories.postgres.backup import backup
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
+from memories.recall import candidates
+from memories.recall.candidates import Asked
+from memories.recall.filters import condition
 from memories.records import Document, Filters
 from memories.settings import settings
-from memories.vectors import Vectors
-from memories.write import content_hash, forget, store
 from tests.conftest import Dreams, eventually, is_anyone_waiting
 from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
@@ -109,9 +116,9 @@ def rows_on_disk(connection: Connection, *words: str) -> list[int]:
     """In how many rows of the lexical index's files each word stands, hidden ones too; its one generation holds all."""
     folder = folder_of(connection)
     (_,) = (path for path in folder.iterdir() if path.is_dir())
-    on_disk = postings.opened(folder, check=True)
-    assert on_disk is not None
-    return [on_disk.frequency(word) for word in words]
+    disk = on_disk.opened(folder, check=True)
+    assert disk is not None
+    return [disk.frequency(word) for word in words]
 
 
 def with_own_word(connection: Connection) -> dict[str, UUID]:

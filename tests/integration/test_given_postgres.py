@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from memories.database import connect
+from memories.documents.write import store
 from memories.errors import StoreUnsuitable
-from memories.migrate import migrate
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 from memories.records import Document
-from memories.write import store
 
 GIVEN = os.environ.get("TEST_POSTGRES_DB_URL")
 pytestmark = pytest.mark.skipif(not GIVEN, reason="TEST_POSTGRES_DB_URL names no PostgreSQL to test on")

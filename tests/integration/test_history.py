@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from ingest.cycle import run_cycle
-from ingest.history import past_cycles, roll_back
-from ingest.write_back import MARTS
-from memories.database import connect
+from ingest.cycle.history import past_cycles, roll_back
+from ingest.cycle.run import run_cycle
+from ingest.publishing.marts import MARTS
+from memories.documents.write import forget, store
 from memories.errors import InputError, NotFound
+from memories.postgres.database import connect
 from memories.records import Document
-from memories.write import forget, store
 from tests.conftest import Dreams
 
 

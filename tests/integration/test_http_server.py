@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from memories.http_server import MOST_CONNECTIONS, PunctualProtocol, http_server
+from memories.serving.http_server import MOST_CONNECTIONS, PunctualProtocol, http_server
 from tests.conftest import ROOT, sidecar
 
 HEADERS = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n"

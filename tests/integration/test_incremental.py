@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.cycle import run_cycle
-from ingest.cycle_record import STAGES
-from ingest.rebuild import compare_with_rebuild, compute, differences
+from ingest.cycle.rebuild import compare_with_rebuild, compute, differences
+from ingest.cycle.run import run_cycle
+from ingest.publishing.marts import STAGES
 from ingest.settings import settings as ingest_settings
-from memories.database import Connection, connect
-from memories.edit import Changes, edit
+from memories.documents.edit import Changes, edit
+from memories.documents.write import forget, pin, put
+from memories.postgres.database import Connection, connect
 from memories.records import Document
-from memories.write import forget, pin, put
 from tests.conftest import OWN, carried_to, new_database, use
 
 HISTORIES = os.environ.get("HISTORIES")

@@ -17,14 +17,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from memories.backup import backup, restore
-from memories.changes import words
-from memories.database import Connection, connect
+from memories.documents.write import forget, store
 from memories.errors import CacheUnwritable
-from memories.lexical import LexicalIndex, folder_of, terms
+from memories.lexical.changes import words
+from memories.lexical.index import LexicalIndex, folder_of, terms
+from memories.lexical.terms import row_terms
+from memories.postgres.backup import backup, restore
+from memories.postgres.database import Connection, connect
 from memories.records import Document
-from memories.words import row_terms
-from memories.write import forget, store
 from tests.conftest import ROOT, new_database
 
 UPSERT = (
@@ -328,8 +328,8 @@ def test_a_tail_is_written_when_it_is_worth_it(connection: Connection, tmp_path:
 SEARCHER = """
 import sys
 from pathlib import Path
-from memories.database import connect
-from memories.lexical import LexicalIndex
+from memories.postgres.database import connect
+from memories.lexical.index import LexicalIndex
 index = LexicalIndex(Path(sys.argv[1]), tail_rows=15)
 with connect(autocommit=True) as connection:
     found = {}
@@ -358,8 +358,8 @@ def test_two_processes_search_while_a_third_stores(connection: Connection, tmp_p
 WRITER = """
 import sys
 from pathlib import Path
-from memories.database import connect
-from memories.lexical import LexicalIndex
+from memories.postgres.database import connect
+from memories.lexical.index import LexicalIndex
 index = LexicalIndex(Path(sys.argv[1]), tail_rows=0)
 with connect(autocommit=True) as connection:
     print(connection.info.backend_pid, flush=True)

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from memories import changes, limits
-from memories.database import Connection, connect
+from memories import limits
 from memories.errors import InputError
+from memories.lexical import changes
 from memories.memory import Memory
+from memories.postgres.database import Connection, connect
 from memories.records import Filters
 from tests.conftest import new_database
 

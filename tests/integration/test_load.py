@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest import sources
-from ingest.load import BATCH_RECORDS, load
-from memories.chunk import Chunk, chunk, reassemble
-from memories.database import Connection, connect
+from ingest.loading.load import BATCH_RECORDS, load
+from memories.documents.chunk import Chunk, chunk, reassemble
+from memories.documents.write import forget
 from memories.memory import Memory
+from memories.postgres.database import Connection, connect
 from memories.records import Document, Event, LeftOut, Rejected, Remark
-from memories.write import forget
 
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 LONG = "\n\n".join(f"Section {number}. The pump house log, kept by hand since the flood. " * 12 for number in range(40))

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from mcp import Client
 
-from memories.database import connect
-from memories.handed_out import with_citations
-from memories.quotation import EXPLANATION
+from memories.postgres.database import connect
+from memories.quoting.handed_out import with_citations
+from memories.quoting.quotation import EXPLANATION
 from tests.assistant import DREAMS, KEY, Environment, done, embedded, refused, said, serving, stdio, talk
 from tests.conftest import new_database, ollama_server
 

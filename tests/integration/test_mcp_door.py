@@ -7,8 +7,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from memories.mcp_key import own_key
-from memories.mcp_server import Store, create_server
+from memories.mcp.server import Store, create_server
+from memories.serving.own_key import own_key
 from tests.assistant import Environment, done, over_http, refused, serving_aloud, stdio, talk
 from tests.conftest import new_database
 

@@ -11,10 +11,10 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from memories.database import connect
-from memories.handed_out import with_citations
-from memories.mcp_server import Store, create_server
-from memories.models_client import hold
+from memories.embedding.servers import hold
+from memories.mcp.server import Store, create_server
+from memories.postgres.database import connect
+from memories.quoting.handed_out import with_citations
 from memories.settings import settings
 from tests.assistant import done, said, talk
 from tests.conftest import forget_settings

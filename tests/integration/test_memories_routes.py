@@ -23,13 +23,14 @@ import pytest
 import uvicorn
 from pydantic import BaseModel
 
-from memories.database import connect
-from memories.explanation import Explanation, Place
+from memories.postgres.database import connect
 from memories.records import Answer, Memoir, Recalled
-from sidecar.api import bodies
+from memories.views.explanation import Explanation, Place
 from sidecar.api.app import create_app
+from sidecar.api.routes import bodies
 from sidecar.embedders.protocol import Vectors
-from sidecar.registry import Registry, ServedModel
+from sidecar.embedders.queue import ServedModel
+from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
 from sidecar.store import Store
 from tests.conftest import forget_settings, new_database, use

@@ -13,14 +13,14 @@ from uuid import UUID, uuid4
 import numpy
 import pytest
 
-from ingest.load import load
-from memories.database import connect
+from ingest.loading.load import load
+from memories.documents.write import content_hash
+from memories.embedding.vectors import Vectors
 from memories.errors import ContentTaken, InputError, ModelError, ModelUnreachable, NotFound
 from memories.memory import Memory
+from memories.postgres.database import connect
 from memories.records import Document, Filters
 from memories.settings import settings
-from memories.vectors import Vectors
-from memories.write import content_hash
 from tests.conftest import ROOT, eventually
 
 POISON = "poison"

@@ -6,8 +6,8 @@ import re
 import httpx
 import pytest
 
-from memories.database import connect
-from memories.monitor import RANGES, readings
+from memories.postgres.database import connect
+from memories.views.monitor import RANGES, readings
 from tests.conftest import ROOT, Dreams, sidecar
 
 

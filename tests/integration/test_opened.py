@@ -10,12 +10,12 @@ import numpy
 import pytest
 from mcp import Client
 
-from ingest.cycle import run_cycle
-from memories.database import connect
+from ingest.cycle.run import run_cycle
+from memories.embedding.vectors import Vectors
 from memories.errors import InputError
-from memories.mcp_server import Store, create_server
+from memories.mcp.server import Store, create_server
 from memories.memory import Memory
-from memories.vectors import Vectors
+from memories.postgres.database import connect
 from tests.assistant import done, said, talk
 from tests.conftest import Dreams
 from tests.integration.test_memories_routes import found, serving

@@ -15,11 +15,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dbt import PROFILES, PROJECT, install_extension, parameters
-from ingest.parameters import Parameters, check
+from ingest.dbt.cache import install_extension
+from ingest.dbt.parameters import Parameters, check, run_parameters
+from ingest.dbt.project import PROFILES, PROJECT
 from ingest.settings import settings
-from memories.database import connect
 from memories.errors import DreamsError
+from memories.postgres.database import connect
 from tests.conftest import ROOT
 
 # What would be code or the end of a quotation, were it not only text.
@@ -164,7 +165,7 @@ def test_each_parameter_has_a_type_and_a_range_that_its_default_meets() -> None:
 )  # fmt: skip
 def test_what_a_parameter_cannot_be_is_refused_in_a_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(DreamsError, match=next(iter(wrong))) as refused:
-        parameters(wrong)
+        run_parameters(wrong)
     assert "\n" not in str(refused.value)
 
 

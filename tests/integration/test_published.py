@@ -9,13 +9,15 @@ from uuid import UUID, uuid4
 import duckdb
 import pytest
 
-from ingest import dbt, published
-from ingest.cycle import run_cycle
+from ingest.cycle.run import run_cycle
+from ingest.dbt.parameters import run_parameters
+from ingest.dbt.run import run_dbt
+from ingest.publishing import published
+from ingest.publishing.marts import MARTS
 from ingest.settings import settings
-from ingest.write_back import MARTS
-from memories.database import Connection, connect
+from memories.documents.write import forget, store
+from memories.postgres.database import Connection, connect
 from memories.records import Document
-from memories.write import forget, store
 from tests.conftest import new_database
 
 EDGES = "select memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count from {}edge_states"
@@ -117,8 +119,8 @@ def test_whatever_dbt_made_since_the_differences_are_from_what_was_published(
     as_of = datetime.now(UTC).isoformat()
     remember("Ola painted the hull of the boat before it went back into the water.")
     for overrides in ({"semantic_neighbours": 5, "contiguity_decay": 0.4}, {"contiguity_decay": 0.4}, {}):
-        variables = {**dbt.parameters(overrides), "as_of": as_of}
-        dbt.run(
+        variables = {**run_parameters(overrides), "as_of": as_of}
+        run_dbt(
             dreamt_url, settings().duckdb_file, variables,
             select=["+edge_states"], full_refresh=full_refresh, settings=settings(),
         )  # fmt: skip

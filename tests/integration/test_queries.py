@@ -13,11 +13,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from ingest import sources
-from ingest.cycle import run_cycle
-from memories.database import Connection, connect
+from ingest.cycle.run import run_cycle
 from memories.errors import InputError
-from memories.queries import FOLDER, queries, run_query
+from memories.postgres.database import Connection, connect
 from memories.records import Document
+from memories.views.queries import FOLDER, queries, run_query
 
 Row = dict[str, Any]
 ARGUMENTS = {"about": {"topic": "boat"}, "path": {"from": "boat", "to": "storm"}, "last-week": {"days": "14"}}

@@ -7,15 +7,15 @@ import duckdb
 import psycopg
 import pytest
 
-from ingest.cycle import cycle_lock, run_cycle
-from ingest.cycle_record import STAGES
-from ingest.load import load
-from ingest.rebuild import compare_with_rebuild
+from ingest.cycle.rebuild import compare_with_rebuild
+from ingest.cycle.run import cycle_lock, run_cycle
+from ingest.loading.load import load
+from ingest.publishing.marts import STAGES
 from ingest.settings import settings
-from memories.database import connect
+from memories.documents.write import forget
 from memories.errors import CycleInProgress, RebuildDiffers
+from memories.postgres.database import connect
 from memories.records import Document, Event
-from memories.write import forget
 from tests.conftest import forget_settings
 
 NOW = datetime.now(UTC)

@@ -8,9 +8,9 @@ import numpy
 import psycopg
 import pytest
 
+from memories.embedding.vectors import Vectors
 from memories.memory import Memory
 from memories.records import Answer, Filters, Term
-from memories.vectors import Vectors
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DIRECTIONS = ["boat", "garden", "letter"]

@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from ingest import sources
-from ingest.load import Loaded, load
-from memories.backup import backup, restore
-from memories.database import Connection, connect
-from memories.handed_out import with_citations
-from memories.memoir import memoir
-from memories.quotation import Quoter, citation, quotation_key
+from ingest.loading.load import Loaded, load
+from memories.documents.memoir import memoir
+from memories.documents.write import forget
+from memories.postgres.backup import backup, restore
+from memories.postgres.database import Connection, connect
+from memories.quoting.handed_out import with_citations
+from memories.quoting.quotation import Quoter, citation, quotation_key
 from memories.records import Document, Event, Memoir
-from memories.write import forget
 
 STORED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 RECALLED_AT = STORED_AT + timedelta(days=10)

@@ -14,9 +14,20 @@ import httpx
 import numpy
 import pytest
 
+from memories.embedding.embedder import Embedder
+from memories.embedding.servers import (
+    announcement,
+    hold,
+    running,
+    start,
+)
 from memories.errors import ModelUnreachable
-from memories.models_client import Embedder, announcement, hold, running, start
-from memories.recognition import FILE, PATH, proof, secret
+from memories.serving.recognition import (
+    FILE,
+    PATH,
+    proof,
+    secret,
+)
 from memories.settings import StoreSettings
 
 KEY = "open sesame"

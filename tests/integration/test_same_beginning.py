@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.load import embed
-from ingest.load import load
-from memories.database import connect
+from ingest.loading.load import load
 from memories.memory import Memory
+from memories.postgres.database import connect
 from memories.records import Document
 
 LICENCE = "The licence of this file says a lot of things. " * 400

@@ -1,6 +1,6 @@
 """Schema dreams is what the design names, and every part of it says what it is."""
 
-from memories.database import connect
+from memories.postgres.database import connect
 
 TABLES = [
     "semantic_network",

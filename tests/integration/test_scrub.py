@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy.schema import CreateTable
 
-from ingest import scrub as scrubbing
-from ingest.cycle import dream, open_cycle, write_back
-from memories import database
-from memories.database import connect
+from ingest.cycle import scrub as scrubbing
+from ingest.cycle.run import dream, open_cycle, write_back
+from memories.documents.receipt import MEMORIES
+from memories.documents.scrub import scrub
 from memories.memory import Memory
-from memories.migrate import migrate
-from memories.receipt import MEMORIES
-from memories.scrub import scrub
+from memories.postgres import database
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings, settings
 from tests.conftest import Dreams, forget_settings
 from tests.integration.test_forget_everywhere import embed, places, remember

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memories.database import connect
+from memories.embedding.embedder import Embedder
+from memories.embedding.servers import running
 from memories.memory import Memory
-from memories.models_client import Embedder, running
+from memories.postgres.database import connect
 from memories.settings import settings
 from tests.conftest import Dreams
 

@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dbt import install_extension
-from ingest.transfer import Transfer, columns_of, copy, written_out
-from memories.database import Connection, connect
+from ingest.dbt.cache import install_extension
+from ingest.publishing.transfer import (
+    Transfer,
+    columns_of,
+    copy,
+    written_out,
+)
+from memories.postgres.database import Connection, connect
 from tests.conftest import new_database
 
 # Postgres keeps no text with a zero byte.

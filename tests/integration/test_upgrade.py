@@ -8,10 +8,10 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from ingest.cycle import run_cycle
-from memories.database import Connection, connect
+from ingest.cycle.run import run_cycle
 from memories.memory import Memory
-from memories.migrate import migrate
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import migrate
 from tests.conftest import OWN, carried_to, forget_settings, new_database, use
 from tests.earlier import GONE, LATER, VERSIONS, can_delete, columns_of, fill, forget, id_of, ids_with, live
 from tests.integration.test_forget_everywhere import KEPT_IDS, STATISTICS, embed, files_with, places

@@ -6,9 +6,9 @@ import duckdb
 import numpy
 import pytest
 
-from ingest.cycle import run_cycle
+from ingest.cycle.run import run_cycle
 from ingest.settings import settings
-from memories.database import Connection, connect
+from memories.postgres.database import Connection, connect
 
 TAKEN = "select memory_id, embedding_hash from stg_embeddings order by memory_id"
 NEAREST = "select memory_id, neighbour_ids, similarities from ltm_nearest order by memory_id"

@@ -6,11 +6,17 @@ import psycopg
 import pytest
 
 from benchmarks.load import CODEX_3_UPSERT
-from memories.database import connect
+from memories.documents.write import (
+    content_hash,
+    find,
+    forget,
+    pin,
+    store,
+)
 from memories.errors import InputError, StoreUnreachable, StoreUnsuitable
-from memories.migrate import migrate, pending
+from memories.postgres.database import connect
+from memories.postgres.migrate import migrate, pending
 from memories.records import Document
-from memories.write import content_hash, find, forget, pin, store
 
 CODEX_3_TABLE = """
 create table memories (

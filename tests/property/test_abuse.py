@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.load import embed
-from memories.database import connect
+from memories.embedding.vectors import Vectors
 from memories.errors import InputError, ModelUnreachable
+from memories.lexical.terms import SEPARATOR, row_terms
 from memories.limits import LONGEST_TAG_CHARACTERS
 from memories.memory import Memory
+from memories.postgres.database import connect
 from memories.records import Filters
-from memories.vectors import Vectors
-from memories.words import SEPARATOR, row_terms
 from tests.conftest import new_database
 
 HOSTILE = [

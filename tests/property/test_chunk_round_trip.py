@@ -5,7 +5,12 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memories.chunk import LIMIT_BYTES, OVERLAP_BYTES, chunk, reassemble
+from memories.documents.chunk import (
+    LIMIT_BYTES,
+    OVERLAP_BYTES,
+    chunk,
+    reassemble,
+)
 
 PIECES = st.text(st.characters(codec="utf-8"), max_size=60)
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ingest.load import load
-from memories.chunk import chunk
-from memories.database import Connection, connect
-from memories.memoir import memoirs
+from ingest.loading.load import load
+from memories.documents.chunk import chunk
+from memories.documents.memoir import memoirs
+from memories.documents.write import content_hash
+from memories.postgres.database import Connection, connect
 from memories.records import Document, Event
-from memories.write import content_hash
 from tests.conftest import name_of, new_database
 
 IMPORTS = os.environ.get("IMPORTS")

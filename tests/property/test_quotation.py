@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memories.database import Connection, connect
-from memories.handed_out import with_citations
-from memories.quotation import Quoter, citation, quotation_key
+from memories.postgres.database import Connection, connect
+from memories.quoting.handed_out import with_citations
+from memories.quoting.quotation import Quoter, citation, quotation_key
 from memories.records import Memoir
 from tests.conftest import new_database
 

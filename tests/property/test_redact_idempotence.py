@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.redact import redact, redact_value
+from ingest.redaction.redact import redact, redact_value
 
 PIECES = st.sampled_from(
     [

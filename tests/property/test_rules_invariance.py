@@ -5,8 +5,8 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.annotation import MAXIMUM_ENTITIES, Annotation, normalised_topic
-from ingest.rules import annotate_by_rule
+from ingest.annotation.rules import annotate_by_rule
+from ingest.annotation.schema import MAXIMUM_ENTITIES, Annotation, normalised_topic
 
 TEXT_OF_MANY_FORMS = """
     The we naïve café Ångström gauges need to 10 m, http://a.b/c no longer åäö l'été d'eau são 水位计 ใน한국어를 🙂

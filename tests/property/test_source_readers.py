@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ingest.sources import Record, chatgpt, claude, jsonl, markdown
-from ingest.sources.array import begins_array, elements
-from ingest.sources.source import ignore
-from ingest.sources.stream import Counted
-from ingest.sources.written_date import written_date
+from ingest.sources.notes.written_date import written_date
+from ingest.sources.reading.array import begins_array, elements
+from ingest.sources.reading.source import ignore
+from ingest.sources.reading.stream import Counted
 from memories.errors import SourceError
 from memories.records import Document, Event, LeftOut, Rejected, Remark
 

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memories.changes import BEGINNING
-from memories.postings import opened, write
-from memories.tail import Tail
-from memories.words import LONGEST_WORD_BYTES, SEPARATOR, names, row_terms, terms
+from memories.lexical.changes import BEGINNING
+from memories.lexical.in_memory import Tail
+from memories.lexical.on_disk import opened, write
+from memories.lexical.terms import (
+    LONGEST_WORD_BYTES,
+    SEPARATOR,
+    names,
+    row_terms,
+    terms,
+)
 
 ANY = st.text(st.characters(), max_size=200)
 KEPT = st.characters(codec="utf-8", exclude_characters="\0")

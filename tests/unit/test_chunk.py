@@ -4,7 +4,12 @@ import itertools
 
 import pytest
 
-from memories.chunk import LIMIT_BYTES, OVERLAP_BYTES, chunk, reassemble
+from memories.documents.chunk import (
+    LIMIT_BYTES,
+    OVERLAP_BYTES,
+    chunk,
+    reassemble,
+)
 
 
 def test_a_short_content_is_one_chunk() -> None:

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from memories.codex_search import widened
+from memories.mcp.codex_search import widened
 from memories.records import Memoir, Recalled
 
 WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)

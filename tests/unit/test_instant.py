@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import dbt
+from commands.terminal import instant as typed
+from ingest.dbt.parameters import run_parameters
 from ingest.flows.schedules import deployments
-from ingest.sources.instant import instant
+from ingest.sources.reading.instant import instant
 from memories.errors import InputError
 from memories.instant import in_utc
 from memories.settings import settings
-from memories.terminal import instant as typed
 from tests.conftest import forget_settings
 
 
@@ -48,8 +48,8 @@ def test_what_names_no_zone_is_read_on_the_clock_of_the_person() -> None:
 
 @pytest.mark.usefixtures("in_tokyo")
 def test_nights_and_schedules_keep_the_clock_of_the_person() -> None:
-    assert dbt.parameters({})["timezone"] == "Asia/Tokyo"
-    assert dbt.parameters({"timezone": "UTC"})["timezone"] == "UTC"
+    assert run_parameters({})["timezone"] == "Asia/Tokyo"
+    assert run_parameters({"timezone": "UTC"})["timezone"] == "UTC"
     (nightly,) = [each for each in deployments() if each.name == "long-term"]
     assert [schedule.schedule.timezone for schedule in nightly.schedules] == ["Asia/Tokyo"]  # type: ignore[union-attr]
 
@@ -64,4 +64,4 @@ def test_a_zone_that_nobody_knows_is_refused_in_a_sentence(zone: str, monkeypatc
 
 
 def test_without_a_setting_the_clock_is_that_of_the_project() -> None:
-    assert settings().timezone == dbt.parameters({})["timezone"] == "UTC"
+    assert settings().timezone == run_parameters({})["timezone"] == "UTC"

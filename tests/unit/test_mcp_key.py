@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from memories.bearer import is_given
 from memories.errors import InputError
-from memories.mcp_key import own_key
+from memories.serving.bearer import is_given
+from memories.serving.own_key import own_key
 
 
 def test_servers_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import quickjs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memories.mcp_answers import schema_of
-from memories.mcp_tools import TOOLS, Tool
+from memories.mcp.answers import schema_of
+from memories.mcp.tools import TOOLS, Tool
 
 INPUTS: Mapping[str, dict[str, Any]] = {name: tool.arguments.model_json_schema() for name, tool in TOOLS.items()}
 SCHEMAS = {

@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingest.parsed_projects import FEWEST_KEPT, UNUSED_SECONDS, hold, remove_unused
+from ingest.dbt.parsed_projects import (
+    FEWEST_KEPT,
+    UNUSED_SECONDS,
+    hold,
+    remove_unused,
+)
 from tests.conftest import ROOT
 
 MANY = 2 * FEWEST_KEPT
-HOLD = "import sys; from pathlib import Path; from ingest.parsed_projects import hold\n"
+HOLD = "import sys; from pathlib import Path; from ingest.dbt.parsed_projects import hold\n"
 HOLD += "with hold(Path(sys.argv[1])): print(flush=True); input()"
 
 

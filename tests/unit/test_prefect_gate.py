@@ -20,8 +20,8 @@ from ingest.flows.report import TEXT_CHARACTERS, as_text
 from ingest.flows.server import KEPT_IN, USER
 from ingest.flows.start import Patience, wait_until_ready
 from memories.errors import ScheduleError
-from memories.mcp_key import own_key
-from memories.reasons import one_line
+from memories.serving.own_key import own_key
+from memories.views.reasons import one_line
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=300),

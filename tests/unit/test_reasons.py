@@ -3,8 +3,14 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from memories.reasons import GIST_CHARACTERS, TERM_NAMES, gist, result_lines, terms
 from memories.records import TERMS, Memoir, Recalled
+from memories.views.reasons import (
+    GIST_CHARACTERS,
+    TERM_NAMES,
+    gist,
+    result_lines,
+    terms,
+)
 
 MEMORY = Memoir(
     id=UUID("3f2a91c0-0000-4000-8000-000000000000"),

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.redact import redact, redact_document, redact_event
+from ingest.redaction.redact import redact, redact_document, redact_event
 from memories.records import Document, Event
 
 # written in two parts, so that no scanner of repositories takes them for real

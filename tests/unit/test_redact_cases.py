@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ingest.redact import redact
+from ingest.redaction.redact import redact
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789" * 20
 HEX = "0123456789abcdef" * 20

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.annotation import Annotation, normalised_topic
-from ingest.rules import annotate_by_rule
+from ingest.annotation.rules import annotate_by_rule
+from ingest.annotation.schema import Annotation, normalised_topic
 
 TASK_TYPES = [
     ("Goal: swim across the lake before the end of August.", "goal"),

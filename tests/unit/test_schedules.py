@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest import dbt
+from ingest.dbt.parameters import run_parameters
 from ingest.flows.schedules import deployments, due
 
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
@@ -13,7 +13,7 @@ STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 
 def fired(start: datetime, end: datetime, **parameters: object) -> dict[str, list[datetime]]:
-    served = deployments(dbt.parameters(parameters))
+    served = deployments(run_parameters(parameters))
     return {str(deployment.full_name): list(due(deployment, start, end)) for deployment in served}
 
 

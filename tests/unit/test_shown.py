@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from memories import shown
+from memories.mcp import shown
+from memories.mcp.shown import Sessions
 from memories.records import Answer, Memoir, Recalled
-from memories.shown import Sessions
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

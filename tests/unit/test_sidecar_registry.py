@@ -9,7 +9,8 @@ import pytest
 
 from memories.errors import InputError, ModelError
 from sidecar.embedders.protocol import Embedder, Vectors
-from sidecar.registry import Embedded, Registry, ServedModel, UnknownModelError
+from sidecar.embedders.queue import Embedded, ServedModel
+from sidecar.registry import Registry, UnknownModelError
 
 
 class LengthEmbedder:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memories import sockets
+from memories.postgres import sockets
 
 
 @pytest.fixture

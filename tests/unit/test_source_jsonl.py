@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.sources import jsonl, read, size_bytes
-from ingest.sources.stream import Line, lines
+from ingest.sources.reading.stream import Line, lines
 from memories.errors import SourceError
 from memories.records import Document, Event, Rejected
 

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from memories.errors import InputError
-from memories.text_file import named_folders, read_text_file, working_folder
+from memories.mcp.text_file import named_folders, read_text_file, working_folder
 
 SECRET = "The secret of somebody else."
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ingest.sources.written_date import written_date
+from ingest.sources.notes.written_date import written_date
 
 MORNING = datetime(2024, 9, 7)  # noqa: DTZ001 (a date as it is written, in nobody's zone)
 EVENING = MORNING.replace(hour=18, minute=30)

@@ -1,0 +1,1 @@
+"""The `dreams` command, a module for each chapter of its manual."""

@@ -1,0 +1,162 @@
+"""Questions to the store: search, explanations, canned queries, counts, health."""
+
+from typing import Annotated
+
+import typer
+
+from commands.parameters import EXAMPLE, AsJson, Assignments, Reference
+from commands.terminal import assignment, complain, instant, say, show, show_table, values, words
+
+app = typer.Typer()
+
+
+@app.command(
+    help="Find memories by meaning, words and associations, each with its reasons."
+    + EXAMPLE
+    + 'dreams search "where is the key?" --tags home --from 2026-01-01'
+)
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or a question.")],
+    k: Annotated[int, typer.Option("--results", "-k", help="How many at most.")] = 10,
+    tags: Annotated[str, typer.Option(help="Only what has all of these, separated by commas.")] = "",
+    agent: Annotated[
+        str | None, typer.Option(help='Only memories of this agent; "default" for those that name none.')
+    ] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Only what was made on this day or later.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only what was made before this day.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only what has this metadata: key=value; may be repeated.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option(help="Search as at this instant; nothing later counts.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave a term of relevance out; may be repeated.")] = None,
+    by_words: Annotated[bool, typer.Option("--words", help="By words and associations, without a model.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the model where it has to be started.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+    from typing import cast
+
+    from memories.embedding.embedder import Embedder
+    from memories.memory import Memory
+    from memories.records import Filters, Term
+    from memories.views.reasons import answer_lines, respellings
+
+    filters = Filters(
+        tags=words(tags),
+        agent=agent,
+        created_from=instant(since) if since else None,
+        created_until=instant(until) if until else None,
+        metadata=values(where or []),
+    )
+    with Memory(embed=Embedder(waits=wait)) as memory:
+        answer = memory.search(
+            query,
+            k,
+            filters,
+            as_of=instant(as_of) if as_of else None,
+            without=cast(list[Term], without or []),
+            words_only=by_words,
+        )
+        fates = memory.fates([result.memory.id for result in answer.results])
+        if as_json:
+            found = asdict(answer)
+            for result in found["results"]:
+                result["fate"] = fates.get(result["memory"]["id"])
+            show(found, as_json, "")
+            return
+        for line in answer_lines(answer, fates):
+            say(line)
+        for sentence in respellings(answer):
+            complain(sentence)
+        if answer.note:
+            complain(answer.note)
+
+
+@app.command(
+    help="Say why a memory stands as it does, and with --query why a search found it." + EXAMPLE + "dreams why 3f2a91c0"
+)
+def why(
+    memory: Reference,
+    query: Annotated[str | None, typer.Option(help="A search, to see its place there and each term's share.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from memories.memory import Memory
+    from memories.views.reasons import explanation_lines
+
+    with Memory() as opened:
+        explanation = opened.why(memory, query)
+    if as_json:
+        show(asdict(explanation), as_json, "")
+        return
+    for line in explanation_lines(explanation):
+        say(line)
+
+
+@app.command(help="Ask one of the canned questions; without a name, list them." + EXAMPLE + "dreams query last-week")
+def query(
+    name: Annotated[str | None, typer.Argument(help="The question's name.")] = None,
+    parameter: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    from memories.postgres.database import connect
+    from memories.views.queries import queries, run_query
+
+    if name is None:
+        rows = [[item.name, item.question, " ".join(p.name for p in item.parameters)] for item in queries().values()]
+        show_table(["name", "question", "parameters"], rows, as_json)
+        return
+    with connect() as connection:
+        columns, found_rows = run_query(connection, name, dict(assignment(text) for text in parameter or []))
+    show_table(columns, found_rows, as_json)
+
+
+@app.command(help="Counts, and the disk that each part uses." + EXAMPLE + "dreams stats")
+def stats(as_json: AsJson = False) -> None:
+    from ingest.settings import settings
+    from memories.postgres.database import connect
+    from memories.views.overview import disk_use, statistics
+
+    with connect() as connection:
+        counts = statistics(connection)
+        use = disk_use(connection, {"DuckDB cache": settings().duckdb_file})
+    if as_json:
+        show({**counts, "disk_bytes": use}, as_json, "")
+        return
+    show_table(["what", "count"], [[name.replace("_", " "), value] for name, value in counts.items()])
+    show_table(["disk", "megabytes"], [[name, f"{size / 1e6:.1f}"] for name, size in use.items()])
+
+
+@app.command(
+    help="Check every part and say what to mend; exit code 1 when something is wrong." + EXAMPLE + "dreams health"
+)
+def health(
+    biology: Annotated[
+        bool, typer.Option(help="What was dreamt in figures, beside the ranges of docs/biology.md.")
+    ] = False,
+    as_report: Annotated[
+        bool, typer.Option("--report", help="Print what to send with a report; no memory is in it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    from ingest.health import checks, report
+    from memories.postgres.database import connect
+    from memories.views.monitor import readings
+
+    if biology:
+        with connect() as connection:
+            found = readings(connection)
+        rows = [[each.figure, each.value, each.low, each.high, each.is_within] for each in found]
+        show_table(["figure", "value", "from", "to", "ok"], rows, as_json)
+        if not all(each.is_within for each in found):
+            raise typer.Exit(1)
+        return
+    if as_report:
+        for line in report():
+            say(line)
+        return
+    results = list(checks())
+    show_table(["part", "ok", "detail"], [[check.part, check.ok, check.detail] for check in results], as_json)
+    if not all(check.ok for check in results):
+        raise typer.Exit(1)

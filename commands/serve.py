@@ -1,0 +1,77 @@
+"""What runs until it is ended: the schedules, the sidecar, the door for assistants."""
+
+from typing import Annotated
+
+import typer
+
+from commands.parameters import EXAMPLE
+from commands.terminal import complain, say
+from memories.errors import InputError
+
+app = typer.Typer()
+
+
+@app.command(help="Dream on schedule, with the Prefect UI." + EXAMPLE + "dreams schedule --open")
+def schedule(
+    open_ui: Annotated[
+        bool, typer.Option("--open", help="Open the UI in your browser, signed in; also while the schedules run.")
+    ] = False,
+) -> None:
+    from ingest.flows import HOME
+    from ingest.flows.schedules import is_served
+    from ingest.flows.schedules import serve as serve_schedules
+    from ingest.flows.server import KEPT_IN
+    from ingest.flows.sign_in import FILE, open_browser
+
+    if open_ui and is_served():
+        open_browser(HOME)
+        return
+
+    def on_ready(address: str) -> None:
+        say(f"The schedules run; their UI is {address} (Ctrl-C ends them).")
+        if (HOME / FILE).exists():
+            say(f"`dreams schedule --open` signs your browser in to it; the password is in {HOME / KEPT_IN}.")
+        if open_ui:
+            open_browser(HOME)
+
+    serve_schedules(complain, on_ready)
+
+
+@app.command(
+    help="Serve memories (/v1/memories) and models (Ollama's and OpenAI's protocols) over HTTP."
+    + EXAMPLE
+    + "dreams serve"
+)
+def serve() -> None:
+    try:
+        from sidecar.serve import serve as serve_models
+        from sidecar.settings import settings
+    except ModuleNotFoundError as error:
+        raise InputError(f"the sidecar is not installed ({error.name} is missing): pip install '.[sidecar]'") from error
+    serve_models(settings(), lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
+
+
+@app.command(
+    help="Serve the memories to an assistant (Model Context Protocol), over standard input and output."
+    + EXAMPLE
+    + "dreams mcp --http"
+)
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Over streamable HTTP instead.")] = False,
+    host: Annotated[str, typer.Option(help="With --http; any but this machine's loopback demands MCP_API_KEY.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="With --http; 0 takes a free one.", min=0, max=65535)] = 11436,
+) -> None:
+    from memories.mcp.server import configuration, serve_http, serve_stdio
+    from memories.settings import settings
+
+    def on_ready(url: str, key: str) -> None:
+        say(f"Memories at {url} (Ctrl-C ends it).")
+        if settings().mcp_api_key is None:
+            say(f"For the assistant's configuration, with the key of this store:\n{configuration(url, key)}")
+
+    if http:
+        serve_http(host, port, settings(), on_ready)
+    else:
+        serve_stdio(settings())

@@ -1,0 +1,1 @@
+"""What a memory is about, by rule or by a chat model."""

@@ -1,0 +1,141 @@
+"""Says what memories are about: by rule for all of them, by a chat model where one is set. Once for each content."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import ollama
+from psycopg.types.json import Jsonb
+
+from ingest.annotation.chat import CHAT_VERSION, InvalidAnnotation, annotate_by_chat
+from ingest.annotation.rules import RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule
+from ingest.annotation.schema import Annotation
+from ingest.child import end_with_starter
+from memories.errors import CycleFailed
+from memories.postgres.database import Connection
+
+PAGE = 1000
+# So many contents go to a process at a time.
+SHARE = 50
+MOST_PROCESSES = 8
+
+# A content is annotated once for each annotator and version; one whose answer was invalid is not asked again.
+WAITING = """
+select distinct on (m.content_hash) m.content_hash, m.content, m.context, m.tags from public.memories as m
+where m.content_hash > %(after)s
+    and not exists (
+        select 1 from dreams.annotations as a
+        where a.content_hash = m.content_hash and a.annotator = %(annotator)s and a.annotator_version = %(version)s
+    )
+    and not exists (
+        select 1 from dreams.annotation_quarantine as q
+        where q.content_hash = m.content_hash and q.annotator = %(annotator)s and q.annotator_version = %(version)s
+    )
+order by m.content_hash limit %(page)s
+"""
+
+INSERT = """
+insert into dreams.annotations
+    (content_hash, annotator, annotator_version, entities, topics, sentiment, task_type, gist, revises)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+
+QUARANTINE = """
+insert into dreams.annotation_quarantine (content_hash, annotator, annotator_version, reason, answer)
+values (%s, %s, %s, %s, %s) on conflict do nothing
+"""
+
+
+@dataclass(slots=True)
+class Annotated:
+    """How many contents were annotated, and how many answers were put in quarantine."""
+
+    annotated: int = 0
+    quarantined: int = 0
+
+
+def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lambda _: None) -> Annotated:
+    """Annotates by rule every content that has no such annotation, many of them on all processors.
+
+    Raises CycleFailed when a process that annotates was ended from outside; what was annotated so far is kept.
+    """
+    outcome = Annotated()
+    with _processes() as pool:
+        for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
+            read = partial(pool.map, chunksize=SHARE) if len(page) == PAGE else map
+            hashes, contents, contexts, tags = zip(*page, strict=True)
+            found = read(annotate_by_rule, contents, contexts, [each or () for each in tags])
+            rows = [
+                _row(str(content_hash), RULES_ANNOTATOR, RULES_VERSION, annotation)
+                for content_hash, annotation in zip(hashes, found, strict=True)
+            ]
+            with connection.transaction():
+                connection.cursor().executemany(INSERT, rows)
+            outcome.annotated += len(rows)
+            on_batch(len(rows))
+    return outcome
+
+
+@contextmanager
+def _processes() -> Iterator[ProcessPoolExecutor]:
+    """Started with the first work they get. Not forked: other threads may hold locks."""
+    context = multiprocessing.get_context("spawn")
+    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    with ProcessPoolExecutor(count, context, initializer=end_with_starter) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise CycleFailed("a process that annotates was ended from outside: run again") from error
+
+
+def annotate_chat(
+    connection: Connection, client: ollama.Client, model: str, on_batch: Callable[[int], None] = lambda _: None
+) -> Annotated:
+    """Asks a chat model about every content it has not answered for; an invalid answer is kept in quarantine.
+
+    Raises ModelUnreachable when the server does not answer; what was annotated so far is kept.
+    """
+    outcome = Annotated()
+    for page in _waiting(connection, model, CHAT_VERSION):
+        for content_hash, content, _, _ in page:
+            with connection.transaction():
+                try:
+                    annotation = annotate_by_chat(client, model, str(content))
+                    connection.execute(INSERT, _row(str(content_hash), model, CHAT_VERSION, annotation))
+                    outcome.annotated += 1
+                except InvalidAnnotation as error:
+                    connection.execute(
+                        QUARANTINE,
+                        (content_hash, model, CHAT_VERSION, error.reason, error.answer.replace("\0", "\u2400")),
+                    )
+                    outcome.quarantined += 1
+            on_batch(1)
+    return outcome
+
+
+def _waiting(connection: Connection, annotator: str, version: str) -> Iterator[Sequence[tuple[object, ...]]]:
+    after = ""
+    while page := connection.execute(
+        WAITING, {"after": after, "annotator": annotator, "version": version, "page": PAGE}
+    ).fetchall():
+        yield page
+        after = str(page[-1][0])
+
+
+def _row(content_hash: str, annotator: str, version: str, annotation: Annotation) -> tuple[object, ...]:
+    return (
+        content_hash,
+        annotator,
+        version,
+        Jsonb([entity.model_dump() for entity in annotation.entities]),
+        annotation.topics,
+        annotation.sentiment,
+        annotation.task_type,
+        annotation.gist,
+        annotation.revises,
+    )

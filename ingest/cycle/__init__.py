@@ -1,0 +1,1 @@
+"""One dream cycle, and the record of all of them."""

@@ -1,0 +1,104 @@
+"""Ends every copy of deleted memories that lies on the disk: of the cycle's history and caches, then of Postgres."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from ingest.cycle.run import cycle_lock
+from ingest.dbt.cache import check_free
+from ingest.publishing import forgetting
+from ingest.settings import settings as ingest_settings
+from memories.documents import scrub as postgres
+from memories.documents.receipt import Remaining
+from memories.documents.scrub import AGAIN, Scrubbed
+from memories.lexical.index import folder_of
+from memories.postgres.database import Connection, connect, url
+from memories.recall.events import EventWriter
+from memories.settings import settings
+
+BUSY_SECONDS = 10
+# Reports of cycles quote memories.
+WITHOUT_REPORTS = (
+    "delete from artifact where key glob 'dreams-found-*'",
+    "delete from artifact_collection where key glob 'dreams-found-*'",
+    "vacuum",
+    "pragma wal_checkpoint(truncate)",
+)
+# What interrupted runs left, and what dbt said, by their names in DREAMS_HOME.
+LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished.duckdb*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
+
+
+def is_due() -> bool:
+    """Whether anything was deleted since the last scrub."""
+    with connect() as connection:
+        return bool(_deletions(connection))
+
+
+def size_bytes() -> int:
+    """What a scrub of Postgres rewrites: it takes so much room besides while it lasts, at most."""
+    with connect() as connection:
+        return postgres.size_bytes(connection)
+
+
+def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None) -> Scrubbed:
+    """Scrubs the store, and says what remains. No cycle runs meanwhile.
+
+    What no whole cycle has been told of yet leaves the DuckDB file by deleting it: the next cycle computes all anew.
+    Raises CycleInProgress when a cycle runs (or waits for it, with `wait`), CacheLocked when another program has the
+    DuckDB file open, StoreError as `memories.documents.scrub` does.
+    """
+    with cycle_lock(url(), wait, on_step) as connection:
+        deletions = _deletions(connection)
+        _bring_events(connection)
+        gone = forgetting.waiting(connection)
+        if gone:
+            on_step("forget")
+            _remove_cache(ingest_settings().duckdb_file)
+        forgetting.forget(connection, gone)
+        _remove_left_behind(settings().dreams_home)
+        found = postgres.scrub(connection, settings(), on_step)
+        found.again += _compact_runs(settings().dreams_home / "prefect" / "prefect.db")
+        if not found.again:
+            connection.execute("delete from dreams.unscrubbed where deletion_id = any(%s)", (list(deletions),))
+    return found
+
+
+def _deletions(connection: Connection) -> Sequence[int]:
+    return [int(str(number)) for (number,) in connection.execute("select deletion_id from dreams.unscrubbed")]
+
+
+def _bring_events(connection: Connection) -> None:
+    """What programs that ended had recalled: of a deleted memory nothing is brought, and the file goes."""
+    events = EventWriter(settings().dreams_home / "events" / folder_of(connection).name)
+    events.flush(connection)
+    events.close()
+
+
+def _remove_cache(cache: Path) -> None:
+    check_free(cache)
+    for path in cache.parent.glob(f"{cache.name}*"):
+        path.unlink(missing_ok=True)
+
+
+def _remove_left_behind(home: Path) -> None:
+    for path in (path for pattern in LEFT_BEHIND for path in home.glob(pattern)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _compact_runs(database: Path) -> Sequence[Remaining]:
+    """Takes the reports out of Prefect's database, and writes it anew; the next cycle on schedule leaves another."""
+    if not database.exists():
+        return ()
+    try:
+        with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            for statement in WITHOUT_REPORTS:
+                connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        what = f"reports of earlier cycles in {database} ({error})"
+        return [Remaining(what, f"the scheduler lets go of it, and {AGAIN}")]
+    return ()

@@ -1,0 +1,1 @@
+"""The dbt project from outside: its parameters, its process, its DuckDB file."""

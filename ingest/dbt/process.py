@@ -1,0 +1,107 @@
+"""dbt in a process of its own, which a cycle that is killed does not leave behind. Started by `ingest.dbt.run`.
+
+A fork server imports dbt, which takes seconds: the first cycle of a program can do other things meanwhile, and the next
+ones need not wait. What dbt would write of the whole project takes it seconds too; here it is what each model took.
+"""
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from ingest.child import end_with_starter
+from ingest.dbt.events import OnModel, receive, sender
+from memories.home import keep_to_owner
+from memories.postgres.sockets import temporary_parent
+
+# The unit in which the system counts the memory of a process.
+MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+_processes = multiprocessing.get_context("forkserver")
+
+
+def get_ready() -> None:
+    """Has dbt imported beside what goes on here."""
+    _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
+    # Ctrl-C is for the cycle, not for what it started, which would say where it was in its imports. The tracker
+    # comes first: where the fork server has to start it, signals are let through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with _room_for_a_socket():
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _room_for_a_socket() -> Iterator[None]:
+    """The fork server listens in the temporary folder, whose path may be too long for a socket's name."""
+    before = tempfile.tempdir
+    tempfile.tempdir = temporary_parent()
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    said: Path,
+    took: Path,
+    on_model: OnModel,
+) -> bool:
+    """Whether dbt did what it was asked, in that folder; `on_model` is told of each model as it runs.
+
+    What it says goes to one file; to the other, as JSON, the seconds of each model and the most memory, in bytes.
+    """
+    get_ready()
+    receiver, events = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_invoke, args=(arguments, dict(environment), folder, said, took, events))
+    process.start()
+    events.close()
+    try:
+        receive(receiver, on_model)
+        process.join()
+        return process.exitcode == 0
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _invoke(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    said: Path,
+    took: Path,
+    events: Connection,
+) -> None:
+    end_with_starter()
+    keep_to_owner()
+    with said.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner(callbacks=[sender(events)]).invoke(list(arguments))
+    if outcome.exception is not None:
+        sys.exit(f"{type(outcome.exception).__name__}: {outcome.exception}")
+    if not outcome.success:
+        sys.exit(1)
+    runs = outcome.result.results if isinstance(outcome.result, RunExecutionResult) else []
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT
+    took.write_text(json.dumps({"seconds": {run.node.name: run.execution_time for run in runs}, "most_bytes": most}))

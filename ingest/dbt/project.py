@@ -1,0 +1,28 @@
+"""Where the dbt project is, what vars it has, and which version of its models this is."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+
+from memories.settings import PROJECT_ROOT
+
+PROJECT = PROJECT_ROOT / "biological_memory"
+PROFILES = PROJECT_ROOT / "profiles"
+
+
+def project_vars() -> Mapping[str, Any]:
+    """The vars of the dbt project, as dbt_project.yml has them."""
+    found: Mapping[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    return found
+
+
+def code_version() -> str:
+    """The release, and a fingerprint of the models: a cache made by other models is not carried on."""
+    fingerprint = sha256()
+    for path in sorted(PROJECT.rglob("*")):
+        if path.suffix in {".sql", ".py", ".yml"} and "target" not in path.parts:
+            fingerprint.update(path.relative_to(PROJECT).as_posix().encode() + path.read_bytes())
+    return f"{version('codex-dreams')}+{fingerprint.hexdigest()[:12]}"

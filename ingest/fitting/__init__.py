@@ -1,0 +1,1 @@
+"""The memory model, fitted to one person."""

@@ -1,0 +1,360 @@
+"""Gives every staged text its place in the store: one row a text, whatever documents said it before and say it now.
+
+Texts may change places, meet and part: rows that leave a text make room first, then all take theirs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+from memories.documents.edit import cut_again
+from memories.postgres.database import Connection
+
+# Rows of edited documents that have no place in them any more.
+SURPLUS = """
+insert into retired_memories (id, document_id, memory_id)
+select m.id, s.document_id, s.document_id
+from staged_memories as s inner join public.memories as m on m.parent_id = s.document_id
+where s.id = s.document_id and s.outcome = 'edited' and not exists (select from staged_memories as t where t.id = m.id)
+"""
+
+# Documents whose text stands in the row of one that says something else now: they go on saying it, in their own row.
+HEIRS = """
+insert into staged_memories (
+    place, id, document_id, source, native_id, content, content_hash, context, summary, tags, metadata, created_at,
+    updated_at, source_hash, memory_id, outcome
+)
+select
+    1000000 + row_number() over (order by o.created_at, o.document_id), o.document_id, o.document_id, o.source,
+    o.native_id, m.content, m.content_hash, o.context, o.summary, o.tags, o.metadata, o.created_at, o.updated_at,
+    o.source_hash, o.document_id, 'heir'
+from staged_memories as s
+inner join public.memories as m on m.id = s.id and m.content_hash <> s.content_hash
+inner join dreams.occurrences as o on o.memory_id = m.id and o.document_id <> m.id
+where not exists (select from staged_memories as t where t.document_id = o.document_id)
+"""
+
+# Staged texts that are a chunk of a document which stays.
+CHUNKS_MET = """
+select m.id, array_agg(m.content) from staged_memories as s
+inner join public.memories as m on m.content_hash = s.content_hash and m.total_chunks > 1
+where
+    s.chunk_index is null
+    and not exists (select from staged_memories as t where t.id = m.id)
+    and not exists (select from retired_memories as r where r.id = m.id)
+group by m.id
+"""
+
+# The row of each text: where it stands already and stays, else with the first who says it, those that have a row before
+# those that have none.
+PLACE = """
+with places as (
+    select
+        s.id,
+        case
+            when own.content_hash = s.content_hash then s.id
+            else coalesce(
+                staying.id,
+                first_value(s.id) over (partition by s.content_hash order by own.id is null, s.place)
+            )
+        end as memory_id
+    from staged_memories as s
+    left join public.memories as own on own.id = s.id
+    left join lateral (
+        select m.id from public.memories as m
+        where
+            m.content_hash = s.content_hash
+            and not exists (
+                select from staged_memories as t where t.id = m.id and t.content_hash <> s.content_hash
+            )
+            and not exists (select from retired_memories as r where r.id = m.id)
+        order by m.id limit 1
+    ) as staying on true
+    where s.chunk_index is null
+)
+update staged_memories as s set memory_id = places.memory_id
+from places where places.id = s.id and places.memory_id <> s.id
+"""
+
+DISSOLVED = """
+insert into retired_memories (id, document_id, memory_id)
+select s.id, s.document_id, s.memory_id
+from staged_memories as s inner join public.memories as m on m.id = s.id
+where s.memory_id <> s.id
+"""
+
+# A document without a date of its own keeps that which it got.
+DATE = """
+update staged_memories as s set
+    created_at = coalesce(s.created_at, known.created_at), was_created_at = known.created_at
+from (
+    select t.id, coalesce(o.created_at, m.created_at) as created_at
+    from staged_memories as t
+    left join dreams.occurrences as o on o.document_id = t.id
+    left join public.memories as m on m.id = t.id
+    where t.outcome <> 'new'
+) as known
+where known.id = s.id and known.created_at is not null
+"""
+
+# Rows, and shared texts, that a document leaves behind are versions of it.
+VERSIONS = """
+with left_behind as (
+    select m.id, m.content, m.content_hash, m.context, m.summary, m.tags, m.metadata, s.updated_at
+    from retired_memories as r
+    inner join public.memories as m on m.id = r.id
+    inner join staged_memories as s on s.id = r.document_id
+    union all
+    select s.id, m.content, m.content_hash, o.context, o.summary, o.tags, o.metadata, s.updated_at
+    from staged_memories as s
+    inner join dreams.occurrences as o on o.document_id = s.id and o.memory_id <> s.id
+    inner join public.memories as m on m.id = o.memory_id
+    where m.content_hash <> s.content_hash
+)
+insert into dreams.memory_versions
+    (memory_id, version, content, content_hash, context, summary, tags, metadata, valid_until)
+select
+    l.id, 1 + (select coalesce(max(v.version), 0) from dreams.memory_versions as v where v.memory_id = l.id), l.content,
+    l.content_hash, l.context, l.summary, l.tags, l.metadata, coalesce(l.updated_at, clock_timestamp())
+from left_behind as l
+"""
+
+# What happened to a document, or to a row of it that is no more, goes to where its text stands now.
+FOLLOW = (
+    """
+    update dreams.recall_events as e set memory_id = s.memory_id, document_id = nullif(s.id, s.memory_id)
+    from staged_memories as s where e.document_id = s.id and e.memory_id <> s.memory_id
+    """,
+    """
+    update dreams.recall_events as e set memory_id = s.memory_id, document_id = nullif(s.id, s.memory_id)
+    from retired_memories as r inner join staged_memories as s on s.id = r.document_id
+    where e.memory_id = r.id and e.document_id is null
+    """,
+    """
+    update dreams.recall_events as e set occurred_at = s.created_at
+    from staged_memories as s
+    where
+        e.memory_id = s.memory_id and e.document_id is not distinct from nullif(s.id, s.memory_id)
+        and e.kind in ('created', 'upserted') and e.occurred_at = s.was_created_at
+        and s.created_at <> s.was_created_at
+    """,
+)
+
+RETIRE = "delete from public.memories as m using retired_memories as r where r.id = m.id"
+
+# Forgetting a memory forgets the versions of what shares it, and of the chunks that it lost.
+BELONG = (
+    """
+    update dreams.memory_versions as v set document_id = nullif(s.memory_id, v.memory_id)
+    from retired_memories as r inner join staged_memories as s on s.id = r.document_id
+    where v.memory_id = r.id
+    """,
+    """
+    update dreams.memory_versions as v set document_id = nullif(s.memory_id, s.id)
+    from staged_memories as s
+    where v.memory_id = s.id and v.document_id is distinct from nullif(s.memory_id, s.id)
+    """,
+)
+
+# What says the same of itself as before, but for its tags, its context, its date, does not meet anything anew.
+RETELL = """
+update staged_memories as s set outcome = 'retold'
+from dreams.occurrences as o inner join public.memories as m on m.id = o.memory_id
+where
+    o.document_id = s.id and o.memory_id <> s.id and m.content_hash = s.content_hash and s.outcome = 'edited'
+    and s.chunk_index is null
+"""
+
+TOUCH = """
+insert into touched_memories (id)
+select o.memory_id from staged_memories as s inner join dreams.occurrences as o on o.document_id = s.id
+union
+select s.memory_id from staged_memories as s where s.memory_id <> s.id
+"""
+PART = "delete from dreams.occurrences as o using staged_memories as s where o.document_id = s.id"
+# Whoever has the row keeps what it says of its own, as long as others say the text too.
+OWN = """
+insert into dreams.occurrences (
+    document_id, memory_id, source, context, summary, tags, metadata, created_at, updated_at
+)
+select
+    m.id, m.id, m.metadata ->> 'source', m.context, m.summary, coalesce(m.tags, '{}'), coalesce(m.metadata, '{}'),
+    coalesce(m.created_at, m.updated_at, clock_timestamp()), coalesce(m.updated_at, m.created_at, clock_timestamp())
+from public.memories as m
+where
+    m.id in (select s.memory_id from staged_memories as s where s.memory_id <> s.id)
+    and not exists (select from staged_memories as t where t.id = m.id)
+on conflict (document_id) do nothing
+"""
+MEET = """
+insert into dreams.occurrences (
+    document_id, memory_id, source, native_id, context, summary, tags, metadata, created_at, updated_at, source_hash
+)
+select
+    s.id, s.memory_id, s.source, s.native_id, s.context, s.summary, s.tags, s.metadata,
+    coalesce(s.created_at, clock_timestamp()), coalesce(s.updated_at, s.created_at, clock_timestamp()),
+    case when s.memory_id <> s.id then s.source_hash end
+from staged_memories as s
+where
+    s.memory_id <> s.id
+    or s.id in (select t.memory_id from staged_memories as t where t.memory_id <> t.id)
+    or exists (select from dreams.occurrences as o where o.memory_id = s.id)
+"""
+
+SET_ASIDE = """
+update public.memories as m set content_hash = 'edited ' || m.id
+from staged_memories as s
+where
+    s.id = m.id and s.memory_id = s.id and s.content_hash <> m.content_hash
+    and m.content_hash in (select w.content_hash from staged_memories as w where w.memory_id = w.id)
+"""
+SET_RIGHT = """
+update dreams.memory_versions as v set content_hash = encode(sha256(convert_to(v.content, 'UTF8')), 'hex')
+from staged_memories as s
+where v.memory_id = s.id and v.content_hash = 'edited ' || v.memory_id
+"""
+
+EDIT = """
+update public.memories as m set
+    content = s.content, content_hash = s.content_hash, context = s.context, summary = s.summary,
+    tags = coalesce(shared.tags, s.tags), metadata = s.metadata, chunk_index = s.chunk_index,
+    total_chunks = s.total_chunks, parent_id = s.parent_id,
+    created_at = coalesce(s.created_at, m.created_at), source_hash = s.source_hash,
+    -- Metadata alone is no reason to remember: only a change of what a person wrote moves the date.
+    updated_at = case
+        when
+            (m.content, m.context, m.summary, m.tags)
+            is distinct from (s.content, s.context, s.summary, coalesce(shared.tags, s.tags))
+            then greatest(coalesce(s.updated_at, clock_timestamp()), m.updated_at + interval '1 microsecond')
+        else m.updated_at
+    end
+from staged_memories as s left join dreams.shared(s.id) as shared on true
+where s.id = m.id and s.memory_id = s.id
+"""
+
+INSERT = """
+insert into public.memories (
+    id, content, content_hash, context, summary, tags, metadata, chunk_index, total_chunks, parent_id, created_at,
+    updated_at, source_hash
+)
+select
+    s.id, s.content, s.content_hash, s.context, s.summary, coalesce(shared.tags, s.tags), s.metadata, s.chunk_index,
+    s.total_chunks, s.parent_id, coalesce(s.created_at, clock_timestamp()),
+    coalesce(s.updated_at, s.created_at, clock_timestamp()), s.source_hash
+from staged_memories as s left join dreams.shared(s.id) as shared on true
+where s.memory_id = s.id and not exists (select from public.memories as m where m.id = s.id)
+order by s.place
+"""
+
+UNITE = """
+update public.memories as m set tags = shared.tags, created_at = shared.created_at
+from touched_memories as t cross join lateral dreams.shared(t.id) as shared
+where m.id = t.id and (m.tags, m.created_at) is distinct from (shared.tags, shared.created_at)
+"""
+# One document alone needs no row besides its memory.
+ALONE = """
+delete from dreams.occurrences as o using touched_memories as t
+where
+    o.memory_id = t.id and o.document_id = t.id
+    and not exists (select from dreams.occurrences as p where p.memory_id = t.id and p.document_id <> t.id)
+"""
+
+# That another document says a text is an event, at that document's date. (What a store exported tells of it itself.)
+MEETINGS = """
+with met as (
+    select
+        s.*,
+        case when s.outcome = 'new' then coalesce(s.created_at, s.updated_at) else s.updated_at end as met_at
+    from staged_memories as s
+    where s.memory_id <> s.id and s.outcome in ('new', 'edited') and not s.is_exported
+)
+insert into dreams.recall_events (event_id, memory_id, document_id, kind, occurred_at, details)
+select
+    md5(concat(met.id, met.content_hash, met.met_at at time zone 'UTC'))::uuid, met.memory_id, met.id,
+    case
+        when exists (
+            select from dreams.recall_events as e
+            where e.memory_id = met.memory_id and e.kind = 'created'
+                and e.occurred_at <= coalesce(met.met_at, clock_timestamp())
+        ) then 'upserted'
+        else 'created'
+    end,
+    coalesce(met.met_at, clock_timestamp()),
+    jsonb_strip_nulls(jsonb_build_object(
+        'source', met.source, 'native_id', met.native_id, 'given_context', nullif(met.context, ''),
+        'given_tags', to_jsonb(nullif(met.tags, '{}'))
+    ))
+from met
+on conflict (event_id) do nothing
+"""
+COUNTS = """
+select
+    count(*) filter (where outcome = 'new' and memory_id = id),
+    count(*) filter (where outcome = 'new' and memory_id <> id),
+    count(*) filter (where outcome in ('edited', 'retold'))
+from staged_memories
+"""
+
+
+class Settled(NamedTuple):
+    """What became of the staged rows, in numbers."""
+
+    new: int
+    met_again: int
+    edited: int
+
+
+def settle(connection: Connection) -> Settled:
+    """Writes the staged documents that are new or edited; others are dropped from what is staged."""
+    connection.execute("delete from staged_memories where outcome not in ('new', 'edited')")
+    _find_places(connection)
+    _make_room(connection)
+    _share(connection)
+    _write(connection)
+    counted = connection.execute(COUNTS).fetchone()
+    assert counted is not None  # noqa: S101 - a count is a row
+    return Settled(*(int(str(count)) for count in counted))
+
+
+def _find_places(connection: Connection) -> None:
+    connection.execute(SURPLUS)
+    connection.execute(HEIRS)
+    for memory_id, texts in connection.execute(CHUNKS_MET).fetchall():
+        assert isinstance(texts, list)  # noqa: S101 - it is an array
+        cut_again(connection, UUID(str(memory_id)), frozenset(map(str, texts)))
+    connection.execute(PLACE)
+    connection.execute(DISSOLVED)
+    connection.execute(DATE)
+
+
+def _make_room(connection: Connection) -> None:
+    """Rows without a text of their own go; what happened to them, and what they said, goes to where their text is."""
+    connection.execute(VERSIONS)
+    with _setting(connection, "dreams.moving_events"):
+        for statement in FOLLOW:
+            connection.execute(statement)
+    with _setting(connection, "dreams.shrinking_document"):
+        connection.execute(RETIRE)
+    for statement in BELONG:
+        connection.execute(statement)
+    connection.execute(SET_ASIDE)
+
+
+def _share(connection: Connection) -> None:
+    for statement in (RETELL, TOUCH, PART, OWN, MEET):
+        connection.execute(statement)
+
+
+def _write(connection: Connection) -> None:
+    for statement in (EDIT, SET_RIGHT, INSERT, UNITE, ALONE):
+        connection.execute(statement)
+    connection.execute(MEETINGS)
+
+
+@contextmanager
+def _setting(connection: Connection, name: str) -> Iterator[None]:
+    """What the triggers of the store ask for, until the block ends or the transaction fails."""
+    connection.execute("select set_config(%s, 'on', true)", (name,))
+    yield
+    connection.execute("select set_config(%s, 'off', true)", (name,))

@@ -1,0 +1,1 @@
+"""From the DuckDB file to schema `dreams`."""

@@ -1,0 +1,1 @@
+"""Secrets in a text, found and masked before anything is stored."""

@@ -1,0 +1,121 @@
+"""The properties above a note, in YAML 1.2 as Obsidian reads it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple, cast
+
+import yaml
+
+from ingest.sources.reading.fields import Fields
+from ingest.sources.reading.storable import DEPTH_LIMIT, storable
+
+FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+SIZE_LIMIT = 128 * 1024
+# what these hold are names, whatever they look like
+NAME_KEYS = frozenset({"tags", "tag", "aliases", "alias"})
+STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
+# besides YAMLError: what PyYAML's constructors let through for `!!timestamp x`, `!!bool x` and the like
+YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
+PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class CoreLoader(PARSER):  # type: ignore[misc, valid-type]
+    """YAML without the words of 1.1: `yes` and `on`, dates, times and octal numbers are texts."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+
+for kind, form, beginnings in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?=[eE])))(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+):
+    CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"(?:{form})$"), list(beginnings))
+
+
+class Split(NamedTuple):
+    """The properties, the text below, and why there are none of the first: then they stay in the text."""
+
+    properties: Fields
+    body: str
+    error: str | None = None
+
+
+def split(text: str) -> Split:
+    match = FRONT_MATTER.match(text)
+    if match is None:
+        return Split({}, text)
+    try:
+        properties = storable(loaded(match[1]), Counter())
+    except YAML_ERRORS as error:
+        return Split({}, text, " ".join(str(error).split())[:200] or type(error).__name__)
+    if not isinstance(properties, Mapping):
+        return Split({}, text, "it is not a list of keys and values")
+    return Split(cast(Fields, properties), text[match.end() :])
+
+
+def loaded(text: str) -> object:
+    if len(text) > SIZE_LIMIT:
+        raise ValueError(f"it is longer than {SIZE_LIMIT} characters")
+    check_events(text)
+    loader = CoreLoader(text)
+    try:
+        node = loader.get_single_node()
+        check_keys(node)
+        for name in names(node):
+            name.tag = STRING
+        return {} if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def check_events(text: str) -> None:
+    """An alias can make a few bytes stand for billions, and the C library runs out of stack on deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=PARSER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_LIMIT:
+            raise ValueError(f"nested more than {DEPTH_LIMIT} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("aliases are not read")
+
+
+def check_keys(node: yaml.Node | None) -> None:
+    keys = [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    if len(keys) > len(set(keys)):
+        raise ValueError("a key stands there twice")
+
+
+def names(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """The values of `NAME_KEYS`, which stay as they are written."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode) and key.value.lower() in NAME_KEYS:
+            given = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            yield from (each for each in given if isinstance(each, yaml.ScalarNode) and each.tag != NULL)
+
+
+def listed(properties: Fields, keys: Sequence[str], separator: str) -> list[str]:
+    """The names under these keys: a list, or one text of several."""
+    given: list[object] = []
+    for value in (value for key, value in properties.items() if key.lower() in keys):
+        given += value if isinstance(value, list) else re.split(separator, value) if isinstance(value, str) else []
+    return [name for each in given if each is not None and (name := str(each).strip())]
+
+
+def readable(properties: Fields) -> str:
+    """The properties as lines of text, for notes that are nothing else."""
+    lines = (f"{key}: {text}" for key, value in properties.items() if (text := in_line(value)))
+    return "\n".join(lines)
+
+
+def in_line(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {text}" for key, each in value.items() if (text := in_line(each)))
+    if isinstance(value, list):
+        return ", ".join(text for each in value if (text := in_line(each)))
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()

@@ -1,0 +1,1 @@
+"""Files that people have, read with bounded memory."""

@@ -1,0 +1,99 @@
+"""The elements of one JSON array of any size, one at a time: memory is bounded by the largest element.
+
+A full streaming parser would stop at the first fault. Cutting at brackets and parsing each element by itself loses only
+the faulty element.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+
+from ingest.sources.reading.stream import LINE_LIMIT_BYTES, UTF8_MARK
+
+CHUNK_BYTES = 256 * 1024
+BLANKS = b" \t\r\n"
+# Repetitions of groups are atomic groups, not possessive: those, Python before 3.11.5 loses its way in.
+STRING = rb'"(?>(?:[^"\\]++|\\.)*)"'
+TO_BRACKET = re.compile(rb'(?>(?:[^"\[\]{}]++|' + STRING + rb")*)", re.DOTALL)
+TO_BRACKET_OR_COMMA = re.compile(rb'(?>(?:[^"\[\]{},]++|' + STRING + rb")*)", re.DOTALL)
+REST_OF_STRING = re.compile(rb'(?>(?:[^"\\]++|\\.)*)', re.DOTALL)
+
+
+class Cutter:
+    """Finds where the elements end, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.in_string = False
+        self.closed = False
+
+    def element_ends(self, chunk: bytes) -> Iterator[int]:
+        """The positions in the chunk of the commas between elements and of the bracket that closes the array."""
+        position = 0
+        while position < len(chunk) and not self.closed:
+            position = self.next_mark(chunk, position)
+            if position < len(chunk) and self.ends_element(chunk[position]):
+                yield position
+            position += 1
+
+    def next_mark(self, chunk: bytes, position: int) -> int:
+        outside = TO_BRACKET if self.depth else TO_BRACKET_OR_COMMA
+        match = (REST_OF_STRING if self.in_string else outside).match(chunk, position)
+        return match.end() if match else position
+
+    def ends_element(self, mark: int) -> bool:
+        if mark == ord('"'):
+            self.in_string = not self.in_string
+        elif mark in b"[{":
+            self.depth += 1
+        elif mark in b"]}" and self.depth:
+            self.depth -= 1
+        else:
+            self.closed = mark != ord(",")
+            return True
+        return False
+
+
+def begins_array(stream: io.BufferedReader) -> bool:
+    """Whether the next thing is an array, which is then open: blanks and a byte order mark before it are consumed."""
+    return first_byte(stream) == b"["
+
+
+def first_byte(stream: io.BufferedReader) -> bytes:
+    """The first byte after blanks and a byte order mark, consumed like them; empty where there is none."""
+    if stream.peek(len(UTF8_MARK)).startswith(UTF8_MARK):
+        stream.read(len(UTF8_MARK))
+    byte = stream.read(1)
+    while byte and byte in BLANKS:
+        byte = stream.read(1)
+    return byte
+
+
+def elements(stream: io.BufferedReader, limit_bytes: int = LINE_LIMIT_BYTES) -> Iterator[bytes | None]:
+    """The bytes of each element of an array that `begins_array` opened; None for one above the limit."""
+    cutter, element, size_bytes = Cutter(), bytearray(), 0
+    for chunk in chunks(stream):
+        begin = 0
+        for end in cutter.element_ends(chunk):
+            element += chunk[begin:end]
+            if size_bytes + end - begin > limit_bytes:
+                yield None
+            elif not cutter.closed or element.strip():
+                yield bytes(element)
+            element, size_bytes, begin = bytearray(), 0, end + 1
+        size_bytes += len(chunk) - begin
+        if size_bytes <= limit_bytes:
+            element += chunk[begin:]
+        if cutter.closed:
+            return
+    raise EOFError("it ends before its array does")
+
+
+def chunks(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Chunks in which no backslash is parted from the character that it escapes."""
+    carried = b""
+    while read := stream.read1(CHUNK_BYTES):
+        chunk = carried + read
+        # an odd run of backslashes at the end escapes what the next chunk begins with
+        carried = b"\\" if (len(chunk) - len(chunk.rstrip(b"\\"))) % 2 else b""
+        yield chunk[: len(chunk) - len(carried)]

@@ -1,0 +1,1 @@
+"""Vectors of many memories at once."""

@@ -1,0 +1,1 @@
+"""A memory as rows of public.memories: written, cut, put together, edited, exported, deleted."""

@@ -1,0 +1,204 @@
+"""Changes a memory in place, whatever number of rows it has before and after. Called by `Memory.edit`.
+
+Its id stays, and with it what was learnt of it; triggers keep the version before.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import psycopg
+
+from memories.documents.chunk import Chunk, chunk
+from memories.documents.memoir import document_rows, memoir
+from memories.documents.storable import check_metadata, check_text
+from memories.documents.write import (
+    ATTEMPTS,
+    BUSY,
+    INSERT,
+    Row,
+    content_hash,
+)
+from memories.errors import ContentTaken, InputError, StoreError
+from memories.postgres.database import Connection
+from memories.records import Memoir
+
+LOCK = "select id from public.memories where id = any(%s) order by id for update"
+
+# Metadata alone is no reason to remember: only a change of what a person wrote moves the date.
+UPDATE = """
+update public.memories set
+    content = %(content)s, content_hash = %(content_hash)s, context = %(context)s, summary = %(summary)s,
+    tags = %(tags)s, metadata = %(metadata)s, chunk_index = %(chunk_index)s, total_chunks = %(total_chunks)s,
+    parent_id = %(parent_id)s,
+    updated_at = case
+        when
+            (content, context, summary, tags)
+            is distinct from (%(content)s, %(context)s, %(summary)s, %(tags)s::text[])
+            then greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+        else updated_at
+    end
+where id = %(id)s
+"""
+
+# Of a memory that several documents say, the one that it is named after says what a person makes of it.
+SAY = """
+update dreams.occurrences set
+    context = %(context)s, summary = %(summary)s, tags = %(tags)s, metadata = %(metadata)s
+where document_id = %(id)s
+"""
+
+# What a document loses when it becomes shorter; the last version of each row is kept.
+SHRINK = """
+with surplus as (delete from public.memories where id = any(%s) returning *)
+insert into dreams.memory_versions
+    (memory_id, version, content, content_hash, context, summary, tags, metadata, valid_until)
+select
+    s.id, 1 + (select count(*) from dreams.memory_versions as v where v.memory_id = s.id), s.content, s.content_hash,
+    s.context, s.summary, s.tags, s.metadata, clock_timestamp()
+from surplus as s
+"""
+
+# While chunks take each other's places, a content may stand for a moment where another still is.
+SET_ASIDE = "update public.memories set content_hash = 'edited ' || id where id = any(%s)"
+SET_RIGHT = """
+update dreams.memory_versions set content_hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')
+where memory_id = any(%s) and content_hash = 'edited ' || memory_id
+"""
+
+DATE = "update public.memories set updated_at = %(updated_at)s where id = any(%(ids)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be different about a memory; what is None stays as it is."""
+
+    content: str | None = None
+    context: str | None = None
+    summary: str | None = None
+    tags: Sequence[str] | None = None
+    metadata: Mapping[str, object] | None = None
+
+
+def edit(connection: Connection, memory_id: UUID, changes: Changes) -> Memoir:
+    """Changes a memory, and returns it as it is then.
+
+    Raises NotFound when it is not there, ContentTaken when another memory says exactly the new content, and InputError
+    when that is empty or cannot be kept.
+    """
+    _check(changes)
+    for _ in range(ATTEMPTS):
+        try:
+            with connection.transaction():
+                rows = list(document_rows(connection, memory_id))
+                connection.execute(LOCK, (rows,))
+                before = memoir(connection, memory_id)
+                if changed := _changed(before, changes):
+                    _write(connection, rows, changed)
+                return memoir(connection, before.id)
+        except psycopg.errors.UniqueViolation:
+            # Another writer stored it between our look and our edit: the next look finds it.
+            continue
+    raise StoreError(BUSY)
+
+
+def cut_again(connection: Connection, memory_id: UUID, taken: Set[str]) -> None:
+    """Cuts a document so that no chunk is one of `taken`. That is no edit: no event and no version tells of it."""
+    rows = list(document_rows(connection, memory_id))
+    if len(rows) == 1:
+        return
+    connection.execute(LOCK, (rows,))
+    whole = memoir(connection, memory_id)
+    connection.execute("select set_config('dreams.cutting_again', 'on', true)")
+    _write(connection, rows, whole, taken)
+    connection.execute(DATE, {"ids": list(document_rows(connection, memory_id)), "updated_at": whole.updated_at})
+    connection.execute("select set_config('dreams.cutting_again', 'off', true)")
+
+
+def _check(changes: Changes) -> None:
+    if changes.content is not None and not changes.content.strip():
+        raise InputError("there is nothing left of the memory: give a content that is not empty, or forget it")
+    check_text(changes.content or "", changes.context or "", changes.summary or "", *(changes.tags or ()))
+    check_metadata(changes.metadata or {})
+
+
+def _changed(before: Memoir, changes: Changes) -> Memoir | None:
+    """The memory as it is to be; None when that is what it is."""
+    source = {name: before.metadata[name] for name in ("source",) if name in before.metadata}
+    after = Memoir(
+        id=before.id,
+        content=before.content if changes.content is None else changes.content,
+        context=before.context if changes.context is None else changes.context,
+        summary=before.summary if changes.summary is None else changes.summary,
+        tags=before.tags if changes.tags is None else list(changes.tags),
+        metadata=before.metadata if changes.metadata is None else {**source, **changes.metadata},
+        created_at=before.created_at,
+        updated_at=before.updated_at,
+        total_chunks=before.total_chunks,
+    )
+    return None if after == before else after
+
+
+def _write(connection: Connection, rows: Sequence[UUID], after: Memoir, taken: Set[str] = frozenset()) -> None:
+    """The first row stays the first; as many as there are now take the new chunks, in order."""
+    chunks = _chunks(connection, rows, after.content, taken)
+    written = _rows(after, rows, chunks, _parent(connection, rows[0]))
+    if len(rows) > len(written):
+        connection.execute("select set_config('dreams.shrinking_document', 'on', true)")
+        connection.execute(SHRINK, (list(rows[len(written) :]),))
+        connection.execute("select set_config('dreams.shrinking_document', 'off', true)")
+    kept = [row.id for row in written[: len(rows)]]
+    trading = len(kept) > 1
+    if trading:
+        connection.execute(SET_ASIDE, (kept,))
+    connection.cursor().executemany(UPDATE, [row.values() for row in written[: len(rows)]])
+    if trading:
+        connection.execute(SET_RIGHT, (kept,))
+    connection.cursor().executemany(INSERT, [row.values() for row in written[len(rows) :]])
+    connection.execute(SAY, written[0].values())
+
+
+def _rows(after: Memoir, ids: Sequence[UUID], chunks: Sequence[Chunk], parent_id: UUID | None) -> Sequence[Row]:
+    whole = len(chunks) == 1
+    row_ids = [*ids, *(uuid4() for _ in chunks[len(ids) :])]
+    return [
+        Row(
+            id=row_id,
+            document_id=after.id,
+            content=part.text,
+            content_hash=content_hash(part.text),
+            context=after.context,
+            summary=after.summary,
+            tags=after.tags,
+            metadata={**after.metadata, **({} if whole else part.place())},
+            chunk_index=None if whole else number,
+            total_chunks=None if whole else len(chunks),
+            parent_id=None if whole else parent_id or after.id,
+            created_at=after.created_at,
+            updated_at=None,
+        )
+        for number, (row_id, part) in enumerate(zip(row_ids, chunks, strict=False), 1)
+    ]
+
+
+def _parent(connection: Connection, memory_id: UUID) -> UUID | None:
+    found = connection.execute("select parent_id from public.memories where id = %s", (memory_id,)).fetchone()
+    return UUID(str(found[0])) if found and found[0] else None
+
+
+def _chunks(connection: Connection, rows: Sequence[UUID], content: str, taken: Set[str]) -> Sequence[Chunk]:
+    """A content stands once in the store: a chunk that another document has, too, is cut differently."""
+    while True:
+        chunks = chunk(content, taken)
+        found = connection.execute(
+            "select id, content from public.memories where content_hash = any(%s) and id <> all(%s)",
+            ([content_hash(part.text) for part in chunks], list(rows)),
+        ).fetchall()
+        if not found:
+            return chunks
+        if len(chunks) == 1:
+            raise ContentTaken(f"another memory ({found[0][0]}) says exactly this: edit that one, or forget it first")
+        others = {str(text) for _, text in found}
+        if others <= taken:
+            raise StoreError(BUSY)
+        taken = taken | others

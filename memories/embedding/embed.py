@@ -1,0 +1,201 @@
+"""Gives memories their vectors, whoever makes them, and keeps what fails. Called by `memories.memory` and by ingest."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy
+from numpy.typing import NDArray
+
+from memories.embedding.vectors import (
+    COLUMN_DIMENSIONS,
+    Embed,
+    as_document,
+    padded,
+)
+from memories.errors import ModelError, ModelUnreachable
+from memories.postgres.database import Connection
+
+Found = Mapping[int, NDArray[numpy.float64]]
+Failures = Mapping[int, str]
+
+
+class Waiting(NamedTuple):
+    """A memory that waits for its vector: the text to embed, and the hash of the content it was made of."""
+
+    id: UUID
+    content_hash: str
+    text: str
+
+
+Batch = Sequence[Waiting]
+UNUSABLE = "the model gave no usable vector"
+NEW_MINUTES = 10
+
+# What a memory's vector is of: its content, after the title and other names that it does not begin with.
+TEXT = """
+concat_ws(
+    E'\\n',
+    case
+        when position(lower(m.metadata ->> 'title') in lower(left(m.content, 300))) = 0 then m.metadata ->> 'title'
+    end,
+    translate(m.metadata ->> 'aliases', '[]"', ''),
+    m.content
+)
+"""
+
+# Rows that another transaction holds are left to it: whoever waits here could wait for one who waits for us.
+WRITE = """
+with given as (
+    select * from unnest(%(ids)s::uuid[], %(hashes)s::text[], %(vectors)s::text[], %(magnitudes)s::real[])
+        as g (id, content_hash, embedding, magnitude)
+),
+held as (
+    select m.id from public.memories as m inner join given as g on g.id = m.id and g.content_hash = m.content_hash
+    order by m.id for no key update of m skip locked
+)
+update public.memories as m set
+    embedding_vector = g.embedding::vector, vector_magnitude = g.magnitude, embedding_model = %(model)s,
+    embedding_reduced = null,
+    tag_embedding = case when m.embedding_model = %(model)s then m.tag_embedding end,
+    last_embedding_update = clock_timestamp() at time zone 'UTC'
+from held inner join given as g on g.id = held.id
+where m.id = held.id
+"""
+
+CLEAR = "delete from dreams.embedding_failures where memory_id = any(%s)"
+
+FAIL = """
+insert into dreams.embedding_failures (memory_id, embedding_model, reason) values (%s, %s, %s)
+on conflict (memory_id, embedding_model) do update
+set reason = excluded.reason, attempts = embedding_failures.attempts + 1, last_attempt_at = excluded.last_attempt_at
+"""
+
+WAITS = """
+m.embedding_vector is null and not exists (
+    select from dreams.embedding_failures as f
+    where f.memory_id = m.id and f.embedding_model = %(model)s and f.last_attempt_at >= m.updated_at
+)
+"""
+
+ANY_WAITING = "select exists (select from public.memories where embedding_vector is null)"
+
+# Few wait: all of them. Many do, since a source was read: only what came in the last minutes, whatever its date.
+NEWEST = f"""
+with few as (select id from public.memories where embedding_vector is null order by id limit %(limit)s + 1),
+newest as (
+    select memory_id from (
+        select memory_id from dreams.content_changes order by changed_in desc limit 8 * %(limit)s
+    ) as latest
+    where (select count(*) from few) > %(limit)s
+)
+select m.id, m.content_hash, {TEXT}
+from public.memories as m left join dreams.content_changes as c on c.memory_id = m.id
+where
+    m.id in (select id from few union all select memory_id from newest) and {WAITS}
+    and (
+        (select count(*) from few) <= %(limit)s
+        or exists (
+            select from dreams.recall_events as e
+            where e.memory_id = m.id and e.kind in ('created', 'edited')
+                and e.recorded_at > clock_timestamp() - make_interval(mins => {NEW_MINUTES})
+        )
+    )
+order by c.changed_in desc nulls last limit %(limit)s
+"""  # noqa: S608
+
+AMONG = f"""
+select m.id, m.content_hash, {TEXT} from public.memories as m
+where (m.id = any(%(ids)s) or m.parent_id = any(%(ids)s)) and {WAITS} limit %(limit)s
+"""  # noqa: S608
+
+
+def newest_waiting(connection: Connection, model: str, limit: int) -> Batch:
+    """Newest memories that have no vector; those that this model has failed at wait for `dreams embed`."""
+    if connection.execute(ANY_WAITING).fetchone() == (False,):
+        return []
+    return _batch(connection, NEWEST, {"model": model, "limit": limit})
+
+
+def waiting_among(connection: Connection, model: str, memory_ids: Collection[UUID], limit: int) -> Batch:
+    """Those of some memories, with all their chunks, that have no vector and did not fail."""
+    return _batch(connection, AMONG, {"model": model, "ids": list(memory_ids), "limit": limit})
+
+
+def _batch(connection: Connection, statement: str, values: Mapping[str, object]) -> Batch:
+    rows = connection.execute(statement.encode(), values, prepare=True).fetchall()
+    return [Waiting(UUID(str(row[0])), str(row[1]), str(row[2])) for row in rows]
+
+
+def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) -> int:
+    """Embeds memories and keeps their vectors, or why there is none; returns how many of them are dealt with.
+
+    Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
+    """
+    found, failures = vectors_of(embed, [as_document(model, waiting.text) for waiting in batch])
+    with connection.transaction():
+        return write_vectors(connection, model, batch, found, failures) + len(failures)
+
+
+def unit_vector(embed: Embed, text: str) -> NDArray[numpy.float32]:
+    """One text's vector, of length one. Raises ModelError when there is none."""
+    found, failures = vectors_of(embed, [text])
+    if failures:
+        raise ModelError(failures[0])
+    return (found[0] / numpy.linalg.norm(found[0])).astype(numpy.float32)
+
+
+def vectors_of(embed: Embed, texts: Sequence[str]) -> tuple[Found, Failures]:
+    """Vectors by place among the texts, and the reasons of those that failed: a failing batch is halved to find them.
+
+    Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
+    """
+    try:
+        vectors = embed(texts)
+    except ModelUnreachable:
+        raise
+    except ModelError as error:
+        if len(texts) == 1:
+            return {}, {0: str(error)}
+        half = len(texts) // 2
+        found, failures = vectors_of(embed, texts[:half])
+        more_found, more_failures = vectors_of(embed, texts[half:])
+        return (
+            {**found, **{half + place: vector for place, vector in more_found.items()}},
+            {**failures, **{half + place: reason for place, reason in more_failures.items()}},
+        )
+    return _checked(numpy.asarray(vectors, dtype=numpy.float64), len(texts))
+
+
+def _checked(vectors: NDArray[numpy.float64], expected: int) -> tuple[Found, Failures]:
+    if vectors.ndim != 2 or len(vectors) != expected:
+        raise ModelError(f"the model gave {len(vectors)} vectors for {expected} texts: use another embedding model")
+    if vectors.shape[1] > COLUMN_DIMENSIONS:
+        raise ModelError(
+            f"the model has {vectors.shape[1]} dimensions, the store {COLUMN_DIMENSIONS}: use a smaller embedding model"
+        )
+    lengths = numpy.linalg.norm(vectors, axis=1)
+    usable = numpy.isfinite(lengths) & (lengths > 0)
+    return (
+        {place: vectors[place] for place in range(expected) if usable[place]},
+        {place: UNUSABLE for place in range(expected) if not usable[place]},
+    )
+
+
+def write_vectors(connection: Connection, model: str, batch: Batch, found: Found, failures: Failures) -> int:
+    """Keeps vectors of contents that are still the same, and the reasons of the failures; returns how many it kept."""
+    places = list(found)
+    written = connection.execute(
+        WRITE,
+        {
+            "model": model,
+            "ids": [batch[place].id for place in places],
+            "hashes": [batch[place].content_hash for place in places],
+            "vectors": [padded(found[place]) for place in places],
+            "magnitudes": [float(numpy.linalg.norm(found[place])) for place in places],
+        },
+    ).rowcount
+    connection.execute(CLEAR, ([batch[place].id for place in places],))
+    if failures:
+        connection.cursor().executemany(FAIL, [(batch[place].id, model, reason) for place, reason in failures.items()])
+    return written

@@ -1,0 +1,1 @@
+"""The store as an assistant sees it, by the Model Context Protocol."""

@@ -1,0 +1,346 @@
+"""The MCP tools: Codex's six, with exactly its parameters, and three of our own.
+
+Each answers twice: as data, and as a text in which everything recalled stands between markers (see `quotation`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json, to_jsonable_python
+
+from memories.documents.memoir import RowPlace
+from memories.errors import InputError
+from memories.mcp.answers import (
+    ContextAnswer,
+    DeletedAnswer,
+    ExplanationAnswer,
+    FileAnswer,
+    MemoryAnswer,
+    PinnedAnswer,
+    SearchAnswer,
+    StatisticsAnswer,
+    StoredAnswer,
+)
+from memories.mcp.arguments import (
+    LONGEST_SUMMARY_WORDS,
+    Arguments,
+    ExplainMemory,
+    Nothing,
+    OneMemory,
+    PinMemory,
+    RecallContext,
+    SearchMemory,
+    StoreFile,
+    StoreMemory,
+    WholeId,
+)
+from memories.mcp.codex_search import Found, search
+from memories.mcp.shown import Shown
+from memories.mcp.text_file import read_text_file
+from memories.memory import Memory
+from memories.quoting.quotation import EXPLANATION, Quoter, says_something
+from memories.records import Memoir, Recalled
+from memories.views.reasons import explanation_lines, respellings
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a tool works with: the opened store, the folders it may read files from, what this session was shown."""
+
+    memory: Memory
+    file_roots: Sequence[Path] = ()
+    shown: Shown = field(default_factory=Shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a tool answers: a text for the assistant, and the same as data."""
+
+    text: str
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: what it is for, what it takes, what it does, and what an assistant should know before calling it.
+
+    `is_read_only` tools change no memory; an `is_idempotent` one changes nothing more when it is called again. One that
+    `reads_files` is for assistants on this machine alone.
+    """
+
+    name: str
+    title: str
+    description: str
+    arguments: type[Arguments]
+    call: Callable[[Desk, Any], Reply]
+    answer: type[BaseModel]
+    is_read_only: bool = True
+    is_destructive: bool = False
+    is_idempotent: bool = False
+    reads_files: bool = False
+
+
+def store_memory(desk: Desk, given: StoreMemory) -> Reply:
+    content, context, summary = map(desk.memory.with_citations, (given.content, given.context, given.summary))
+    if not says_something(content):
+        raise InputError("this only repeats what was recalled: store what is new, or nothing")
+    memory_id = desk.memory.store(content, context=context, summary=summary, tags=given.tags)
+    return Reply(f"Stored as memory {memory_id}.", {"id": str(memory_id)})
+
+
+def store_file(desk: Desk, given: StoreFile) -> Reply:
+    file = read_text_file(given.file_path, desk.file_roots)
+    memory_id = desk.memory.store(
+        file.text,
+        context=desk.memory.with_citations(given.context) or str(file.path),
+        summary=desk.memory.with_citations(given.summary),
+        tags=given.tags,
+        metadata={"file": str(file.path)},
+    )
+    chunks = desk.memory.get(memory_id, record=False).total_chunks
+    data = {"id": str(memory_id), "file_path": str(file.path), "total_chunks": chunks}
+    return Reply(f"Stored {file.path} as memory {memory_id}, in {chunks} chunk{'s'[: chunks > 1]}.", data)
+
+
+def get_memory(desk: Desk, given: OneMemory) -> Reply:
+    found = desk.memory.get(given.id, record=False)
+    desk.memory.opened(found.id, desk.shown.query_id(found.id))
+    quoter = desk.memory.quoter()
+    text = f"{quoter.explanation}\n\n{quoter.memory(found)}"
+    return Reply(text, {"memory": _as_data(found), "notice": EXPLANATION})
+
+
+def delete_memory(desk: Desk, given: WholeId) -> Reply:
+    receipt = desk.memory.forget(given.id)
+    remains = "\n".join(f"- {each.what}: until {each.until}" for each in receipt.remains)
+    return Reply(
+        f"Deleted memory {given.id} from every table. What remains on the disk:\n{remains}",
+        {
+            "id": given.id,
+            "deleted": True,
+            "rows": receipt.rows,
+            "removed": receipt.removed,
+            "changed": receipt.changed,
+            "remains": [asdict(each) for each in receipt.remains],
+        },
+    )
+
+
+def pin_memory(desk: Desk, given: PinMemory) -> Reply:
+    memory_id = desk.memory.pin(given.id, pinned=given.pinned)
+    sentence = f"Memory {memory_id} {'will not fade' if given.pinned else 'may fade again'} from the next cycle on."
+    return Reply(sentence, {"id": str(memory_id), "pinned": given.pinned})
+
+
+def get_statistics(desk: Desk, given: Nothing) -> Reply:
+    counts = to_jsonable_python(desk.memory.statistics())
+    return Reply(to_json(counts, indent=1).decode(), counts)
+
+
+def search_memory(desk: Desk, given: SearchMemory) -> Reply:
+    found = search(desk.memory, given)
+    answer = found.answer
+    desk.shown.note(answer)
+    quoter = desk.memory.quoter()
+    blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
+    said = [
+        f"{_outcome(found, given)} (query_id {answer.query_id})",
+        *respellings(answer),
+        *([answer.note] if answer.note else []),
+        *([quoter.explanation] if blocks else []),
+        *blocks,
+    ]
+    data = {
+        "query": answer.query,
+        "query_id": answer.query_id,
+        "count": len(answer.results),
+        "step": found.step,
+        "threshold": found.threshold,
+        "method": answer.method,
+        "note": answer.note,
+        "respelled": answer.respelled,
+        "notice": EXPLANATION,
+        "results": [_result(each, found) for each in answer.results],
+    }
+    return Reply("\n\n".join(filter(None, said)), to_jsonable_python(data))
+
+
+def recall_context(desk: Desk, given: RecallContext) -> Reply:
+    context = desk.memory.context(given.agent)
+    quoter = desk.memory.quoter()
+    attended = [
+        quoter.text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
+        for row in context.working_memory
+    ]
+    episodes = [_episode(row) for row in context.episodes]
+    said = [f"{len(attended)} memories in mind, {len(episodes)} recent episodes.", quoter.explanation, *attended]
+    if episodes:
+        said.append(quoter.notes("recent episodes", "\n".join(episodes)))
+    return Reply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
+
+
+def explain_memory(desk: Desk, given: ExplainMemory) -> Reply:
+    explanation = desk.memory.why(given.id, given.query)
+    lines = "\n".join(explanation_lines(explanation))
+    quoter = desk.memory.quoter()
+    said = [quoter.explanation, quoter.notes(f"memory {explanation.memory.id}", lines)]
+    data = to_jsonable_python({"notice": EXPLANATION, **asdict(explanation)})
+    return Reply("\n\n".join(said), data)
+
+
+def _outcome(found: Found, given: SearchMemory) -> str:
+    count = len(found.answer.results)
+    if not count:
+        return "Nothing was found: try other words, or fewer tags."
+    which = f"{count} memor{'y' if count == 1 else 'ies'} found"
+    if found.step == 1:
+        return f"{which}."
+    nearest = "the nearest there are" if found.threshold is None else f"those that reach {found.threshold:.2f}"
+    return f"{which}: none reaches a combined_score of {given.similarity_threshold:.2f}, so these are {nearest}."
+
+
+def _passage(quoter: Quoter, result: Recalled, score: float | None) -> str:
+    chunks = result.memory.total_chunks
+    shown = {"rank": result.rank, "relevance": f"{result.relevance:.2f}"}
+    scored = {} if score is None else {"combined_score": f"{score:.2f}"}
+    part = {"part_of": f"{chunks} chunks; get_memory gives all"} if chunks > 1 else {}
+    replaced = {} if result.superseded_by is None else {"superseded_by": str(result.superseded_by)}
+    return quoter.memory(result.memory, result.passage, **shown, **scored, **part, **replaced)
+
+
+def _result(result: Recalled, found: Found) -> dict[str, object]:
+    """Codex's fields, then ours; `id` and `content` are those of the chunk that matched."""
+    memoir, place = (
+        result.memory,
+        found.places.get(result.passage_id, RowPlace(result.passage_id, None, None, None, None)),
+    )
+    return {
+        "id": result.passage_id,
+        "content": result.passage,
+        "context": memoir.context,
+        "summary": memoir.summary,
+        "tags": memoir.tags,
+        "chunk_index": place.chunk_index,
+        "total_chunks": place.total_chunks,
+        "parent_id": place.parent_id,
+        "created_at": memoir.created_at,
+        "updated_at": memoir.updated_at,
+        "tag_similarity": result.tag_similarity,
+        "content_similarity": result.cosine_similarity,
+        "combined_score": found.scores[result.passage_id],
+        "semantic_cluster": place.semantic_cluster,
+        "rank": result.rank,
+        "relevance": result.relevance,
+        "terms": result.terms,
+        "document_id": memoir.id,
+        "duplicates": result.duplicates,
+        "superseded_by": result.superseded_by,
+        "query_id": found.answer.query_id,
+    }
+
+
+def _as_data(memoir: Memoir) -> dict[str, object]:
+    found = to_jsonable_python(memoir)
+    assert isinstance(found, dict)  # noqa: S101 - of a dataclass
+    return found
+
+
+def _episode(row: Mapping[str, Any]) -> str:
+    goal = f"; goal: {row['level_0_goal']}" if row["level_0_goal"] else ""
+    topics = f"; about {', '.join(row['topics'])}" if row["topics"] else ""
+    when = f"{row['started_at']:%Y-%m-%d %H:%M} to {row['ended_at']:%H:%M}"
+    return f"{when}, {row['memory_count']} memories: {row['title'] or 'untitled'}{goal}{topics}"
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            "store_memory",
+            "Store a memory",
+            "Remember a text for good. Give a context (where or why), a summary of at most"
+            f" {LONGEST_SUMMARY_WORDS} words and tags where you can. The same content again keeps its id.",
+            StoreMemory,
+            store_memory,
+            StoredAnswer,
+            is_read_only=False,
+        ),
+        Tool(
+            "search_memory",
+            "Search memories",
+            "Find memories by meaning, words, tags and associations, each with its reasons. When nothing reaches the"
+            " similarity_threshold, a lower one counts, and then the nearest are given: `step` says which.",
+            SearchMemory,
+            search_memory,
+            SearchAnswer,
+        ),
+        Tool(
+            "get_memory",
+            "Read a memory",
+            "Get one memory by its id: the whole text, of a long one all chunks.",
+            OneMemory,
+            get_memory,
+            MemoryAnswer,
+        ),
+        Tool(
+            "pin_memory",
+            "Pin a memory",
+            "Keep a memory from fading, or with pinned false let it fade again. When the user says that it matters.",
+            PinMemory,
+            pin_memory,
+            PinnedAnswer,
+            is_read_only=False,
+            is_idempotent=True,
+        ),
+        Tool(
+            "delete_memory",
+            "Delete a memory",
+            "Delete a memory and every copy of it, for good. Only when the user asks for it.",
+            WholeId,
+            delete_memory,
+            DeletedAnswer,
+            is_read_only=False,
+            is_destructive=True,
+            is_idempotent=True,
+        ),
+        Tool(
+            "get_statistics",
+            "Count memories",
+            "How many memories, vectors, episodes and edges there are.",
+            Nothing,
+            get_statistics,
+            StatisticsAnswer,
+        ),
+        Tool(
+            "store_file",
+            "Store a file",
+            "Remember a UTF-8 text file of at most 10 MB, in chunks of 8192 bytes that overlap by 200.",
+            StoreFile,
+            store_file,
+            FileAnswer,
+            is_read_only=False,
+            reads_files=True,
+        ),
+        Tool(
+            "recall_context",
+            "Recall what is in mind",
+            "What is in mind now and what happened lately: working memory and recent episodes. Good at the beginning of"
+            " a session.",
+            RecallContext,
+            recall_context,
+            ContextAnswer,
+        ),
+        Tool(
+            "explain_memory",
+            "Explain a memory",
+            "Why a memory stands as it does: its strength, events, associations and fate; with a query also its place"
+            " in that search and what each term contributed.",
+            ExplainMemory,
+            explain_memory,
+            ExplanationAnswer,
+        ),
+    )
+}

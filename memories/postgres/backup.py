@@ -1,0 +1,186 @@
+"""Keeps the whole store in one file and brings it back byte for byte.
+
+The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. What tells of one server's
+transactions and disk is not in it. Which tables there are, the migrations say; no file does.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from memories.errors import InputError, StoreUnsuitable
+from memories.postgres.backup_file import (
+    BackupFile,
+    Manifest,
+    Table,
+    opened,
+    part_of,
+)
+from memories.postgres.database import Connection, connect
+from memories.postgres.migrate import MIGRATIONS, migrate, tables_made_by
+
+LEFT_OUT = {"dreams.content_changes", "dreams.unscrubbed"}
+FIRST = ["public.memories", "dreams.cycles"]
+
+
+def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
+    """Writes every table, as of one instant; returns the rows of each. The file appears only when it is whole.
+
+    Raises InputError when the file exists already or its folder cannot be written.
+    """
+    if file.exists():
+        raise InputError(f"{file} exists: name a file that does not, so that no backup is lost")
+    if not file.parent.is_dir():
+        raise InputError(f"the folder {file.parent} does not exist: make it, or name another")
+    with connect(database_url) as connection, _written(file) as archive:
+        connection.execute("set transaction isolation level repeatable read read only")
+        applied = _applied(connection)
+        tables = {name: _write_table(connection, archive, name) for name in _tables(applied)}
+        archive.writestr("manifest.json", Manifest(migrations=applied, tables=tables).model_dump_json(indent=1))
+    return {name: table.rows for name, table in tables.items()}
+
+
+def restore(file: Path, database_url: str | None = None, *, replace: bool = False) -> Mapping[str, int]:
+    """Fills an empty store from a backup, in one transaction, and migrates it to this version; returns rows by table.
+
+    Raises InputError when the file is no backup or is damaged, or when the store holds memories and `replace` is not
+    set; then nothing was changed.
+    """
+    with opened(file) as archive:
+        manifest = archive.manifest
+        _check_tables(file, manifest)
+        archive.check_rows()
+        migrate(database_url, until=max(manifest.migrations))
+        with connect(database_url) as connection:
+            _check_target(connection, manifest, replace)
+            connection.execute("set constraints all deferred")
+            _mark_changed(connection)
+            with _emptied(connection, _tables(_applied(connection))):
+                for name, table in manifest.tables.items():
+                    _read_table(connection, archive, name, table)
+            _mark_changed(connection)
+        migrate(database_url)
+        return {name: table.rows for name, table in manifest.tables.items()}
+
+
+@contextmanager
+def _written(file: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip that its owner alone can read, and that has its name only when the block ended well."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise InputError(f"{unfinished} cannot be written ({error.strerror}): name another folder") from error
+    try:
+        with os.fdopen(descriptor, "wb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _tables(migrations: Iterable[str]) -> Sequence[str]:
+    """What those migrations made and a backup holds, in an order in which what is referred to comes first."""
+    made = tables_made_by(migrations) - LEFT_OUT
+    return [name for name in FIRST if name in made] + sorted(made - set(FIRST))
+
+
+def _applied(connection: Connection) -> list[str]:
+    return [str(name) for (name,) in connection.execute("select name from dreams.migrations order by name")]
+
+
+def _columns(connection: Connection, name: str) -> list[str]:
+    rows = connection.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+        " and attgenerated = '' order by attnum",
+        (name,),
+    )
+    return [str(column) for (column,) in rows]
+
+
+def _identifier(name: str) -> sql.Identifier:
+    return sql.Identifier(*name.split("."))
+
+
+def _copy_columns(name: str, columns: Sequence[str]) -> sql.Composable:
+    return sql.SQL("{} ({})").format(_identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns)))
+
+
+def _write_table(connection: Connection, archive: zipfile.ZipFile, name: str) -> Table:
+    columns, digest, rows = _columns(connection, name), sha256(), 0
+    with (
+        archive.open(part_of(name), "w", force_zip64=True) as part,
+        connection.cursor().copy(sql.SQL("copy {} to stdout").format(_copy_columns(name, columns))) as copy,
+    ):
+        for block in copy:
+            rows += 1
+            digest.update(block)
+            part.write(block)
+    return Table(columns=columns, rows=rows, sha256=digest.hexdigest())
+
+
+def _check_tables(file: Path, manifest: Manifest) -> None:
+    """Raises InputError unless the backup holds the tables that its version had, and those alone."""
+    newer = set(manifest.migrations) - {path.name for path in MIGRATIONS.glob("*.sql")}
+    if newer:
+        raise InputError(f"{file} was made by a later version ({min(newer)}): install that one, then restore")
+    expected, found = set(_tables(manifest.migrations)), set(manifest.tables)
+    if expected != found:
+        raise InputError(
+            f"{file} is no backup of this store's tables (it differs in {', '.join(sorted(expected ^ found))}); "
+            "nothing was restored: use another backup"
+        )
+
+
+def _check_target(connection: Connection, manifest: Manifest, replace: bool) -> None:
+    if connection.execute("select 1 from public.memories limit 1").fetchone() and not replace:
+        raise InputError("this store holds memories: restore into an empty one, or give --replace to lose these")
+    for name, table in manifest.tables.items():
+        missing = sorted(set(table.columns) - set(_columns(connection, name)))
+        if missing:
+            raise StoreUnsuitable(
+                f"the backup has {name} with {', '.join(missing)}, which this store has not: add it, then restore again"
+            )
+
+
+def _mark_changed(connection: Connection) -> None:
+    """Tells the lexical index of every memory; a store of before that index learns it when it is migrated."""
+    if connection.execute("select to_regproc('dreams.mark_all_changed')").fetchone() != (None,):
+        connection.execute("lock table public.memories")
+        connection.execute("select dreams.mark_all_changed()")
+
+
+@contextmanager
+def _emptied(connection: Connection, names: Sequence[str]) -> Iterator[None]:
+    """Tables without rows, whose triggers are off as long as the block runs."""
+    tables = [_identifier(name) for name in names]
+    for table in tables:
+        connection.execute(sql.SQL("alter table {} disable trigger user").format(table))
+    try:
+        connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(tables)))
+    except psycopg.errors.FeatureNotSupported as error:
+        raise StoreUnsuitable(
+            f"a table of another program refers to this store ({error.diag.message_detail}): "
+            "restore into a database of its own"
+        ) from error
+    yield
+    for table in tables:
+        connection.execute(sql.SQL("alter table {} enable trigger user").format(table))
+
+
+def _read_table(connection: Connection, archive: BackupFile, name: str, table: Table) -> None:
+    cursor = connection.cursor()
+    try:
+        with cursor.copy(sql.SQL("copy {} from stdin").format(_copy_columns(name, table.columns))) as copy:
+            for block in archive.blocks(name):
+                copy.write(block)
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
+        raise archive.damaged(name) from error
+    if cursor.rowcount != table.rows:
+        raise archive.damaged(name)

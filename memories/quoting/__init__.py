@@ -1,0 +1,1 @@
+"""Recalled text as assistants get it, and how the store knows it again."""

@@ -1,0 +1,1 @@
+"""One search, from the query to the terms of each result and the event it leaves."""

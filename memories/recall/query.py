@@ -1,0 +1,65 @@
+"""What a query holds: its terms, the pairs of words in it, the people it names. Called by recall."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+
+from memories.lexical.index import LexicalIndex
+from memories.lexical.terms import (
+    names,
+    pairs,
+    person,
+    terms,
+)
+
+# Two words side by side say more than each: their share beside that of a single word.
+PAIR_WEIGHT = 0.4
+# A word that was guessed from another spelling counts half.
+GUESSED_WEIGHT = 0.5
+# What asks how things were, not how they are.
+PAST = re.compile(
+    r"\b(ago|at first|back then|before|earlier|formerly|in the past|old|originally|previous|previously|used to)\b",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
+
+
+def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]:
+    """Weights of the query's terms, pairs of terms and guessed words, for BM25."""
+    found = terms(query)
+    weights = {term: GUESSED_WEIGHT for word in respelled.values() for term in terms(word)}
+    weights |= {term: float(count) for term, count in Counter(found).items()}
+    return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
+
+
+def named(query: str, lexical: LexicalIndex) -> frozenset[str]:
+    """Words of the query, written as names are, that name people who take part in some memory.
+
+    At its beginning a capital tells nothing of a word that is common: "Will it rain?" is not about Will.
+    """
+    words = [match[1] for match in WORD.finditer(query)]
+    capitalised = [word for place, word in enumerate(words) if word[0].isupper() and (place or terms(word))]
+    found = {name for word in capitalised for name in names(word)}
+    return frozenset(name for name in found if lexical.row_frequency(person(name)))
+
+
+def asks_of_the_past(query: str) -> bool:
+    return PAST.search(query) is not None
+
+
+def without_names(query: str, people: frozenset[str]) -> str:
+    """The query without the people it names: who takes part is known, and needs no guess by meaning."""
+    if not people:
+        return query
+    rest = " ".join(WORD.sub(lambda match: "" if _is_named(match[1], people) else match[0], query).split())
+    return rest if terms(rest) else query
+
+
+@lru_cache(maxsize=4096)
+def people_names(people: str) -> frozenset[str]:
+    return frozenset(names(people))
+
+
+def _is_named(word: str, people: frozenset[str]) -> bool:
+    return word[0].isupper() and people.issuperset(names(word) or [""])

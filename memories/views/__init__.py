@@ -1,0 +1,1 @@
+"""What people read of schema `dreams`: explanations, counts, canned questions, watched figures."""

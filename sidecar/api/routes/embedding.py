@@ -1,0 +1,36 @@
+"""What both protocols do to embed: find the model, hold the limits, count, and wait for the vectors."""
+
+from typing import Annotated
+
+from fastapi import Request
+from pydantic import Field
+
+from memories.errors import InputError
+from sidecar.api.routes.operation import Metrics
+from sidecar.api.text import Text
+from sidecar.embedders.queue import Embedded
+from sidecar.registry import Registry
+from sidecar.settings import SidecarSettings
+
+Texts = Annotated[list[Text], Field(description="At most SIDECAR_REQUEST_TEXTS texts.")]
+
+
+def registry(request: Request) -> Registry:
+    served: Registry = request.app.state.registry
+    return served
+
+
+async def embed(
+    request: Request, model_name: str, texts: list[str], dimensions: int | None = None, truncate: bool = True
+) -> Embedded:
+    settings: SidecarSettings = request.app.state.settings
+    metrics: Metrics = request.app.state.metrics
+    model = registry(request).find(model_name)
+    if len(texts) > settings.request_texts:
+        raise InputError(f"Send at most {settings.request_texts} texts at once: this request has {len(texts)}.")
+    if dimensions not in (None, model.embedder.dimensions):
+        raise InputError(f"Ask for {model.embedder.dimensions} dimensions or none: {model_name} may not be cut.")
+    embedded = await model.embed(texts, truncate)
+    metrics.texts.labels(model.embedder.name).inc(len(texts))
+    metrics.tokens.labels(model.embedder.name).inc(embedded.token_count)
+    return embedded

@@ -1,0 +1,131 @@
+"""Ollama's protocol, as far as embedding needs it; the official `ollama` client is its test."""
+
+from time import perf_counter_ns
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from sidecar.api.errors import Sentence, documented
+from sidecar.api.routes.embedding import Texts, embed, registry
+from sidecar.api.text import Text
+from sidecar.embedders.queue import ServedModel
+
+# The release of Ollama whose protocol is spoken; clients compare it with the features they want.
+PROTOCOL_VERSION = "0.12.0"
+# As Ollama writes it of a model that is kept.
+NEVER = "9999-12-31T23:59:59Z"
+router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=Sentence))
+
+
+class ModelRequest(BaseModel):
+    model: Text
+
+
+class EmbedRequest(ModelRequest):
+    input: Text | Texts
+    truncate: bool = Field(True, description="Cut texts to the model's context; otherwise a longer text is an error.")
+    dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
+    keep_alive: float | str | None = Field(None, description="Accepted; a model stays loaded while the sidecar runs.")
+    options: dict[str, Any] | None = Field(None, description="Accepted; no option changes an embedding.")
+
+
+class LegacyEmbedRequest(ModelRequest):
+    prompt: Text
+
+
+class EmbedResponse(BaseModel):
+    model: str
+    embeddings: list[list[float]]
+    total_duration: int = Field(description="Nanoseconds.")
+    load_duration: int = Field(description="Always 0: models are loaded before the sidecar answers.")
+    prompt_eval_count: int = Field(description="Tokens that the model read.")
+
+
+class LegacyEmbedResponse(BaseModel):
+    embedding: list[float]
+
+
+@router.get("/version")
+async def version() -> dict[str, str]:
+    return {"version": PROTOCOL_VERSION}
+
+
+@router.get("/tags")
+async def tags(request: Request) -> dict[str, list[dict[str, object]]]:
+    """The models that are served."""
+    return {"models": [_described(model) for model in registry(request).models]}
+
+
+@router.get("/ps")
+async def running(request: Request) -> dict[str, list[dict[str, object]]]:
+    """The models that are loaded: all that are served, for as long as the sidecar runs."""
+    return {
+        "models": [
+            {**_described(model), "expires_at": NEVER, "size_vram": 0, "context_length": model.embedder.context_tokens}
+            for model in registry(request).models
+        ]
+    }
+
+
+@router.post("/show")
+async def show(request: Request, body: ModelRequest) -> dict[str, object]:
+    """What a model is and can do."""
+    embedder = registry(request).find(body.model).embedder
+    family = embedder.family
+    return {
+        "details": _described(registry(request).find(body.model))["details"],
+        "model_info": {
+            "general.architecture": family,
+            "general.parameter_count": embedder.parameter_count,
+            f"{family}.context_length": embedder.context_tokens,
+            f"{family}.embedding_length": embedder.dimensions,
+        },
+        "capabilities": ["embedding"],
+    }
+
+
+@router.post("/embed", response_model=EmbedResponse)
+async def embed_texts(request: Request, body: EmbedRequest) -> Response:
+    """One unit vector for each text, or an error and none."""
+    started = perf_counter_ns()
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    embedded = await embed(request, body.model, texts, body.dimensions, body.truncate)
+    return _json(
+        {
+            "model": body.model,
+            "embeddings": embedded.vectors,
+            "total_duration": perf_counter_ns() - started,
+            "load_duration": 0,
+            "prompt_eval_count": embedded.token_count,
+        }
+    )
+
+
+@router.post("/embeddings", response_model=LegacyEmbedResponse)
+async def embed_prompt(request: Request, body: LegacyEmbedRequest) -> Response:
+    """Ollama's older form: one text."""
+    embedded = await embed(request, body.model, [body.prompt])
+    return _json({"embedding": embedded.vectors[0]})
+
+
+def _described(model: ServedModel) -> dict[str, object]:
+    embedder = model.embedder
+    return {
+        "name": f"{embedder.name}:latest",
+        "model": f"{embedder.name}:latest",
+        "size": embedder.size_bytes,
+        "digest": embedder.digest,
+        "details": {
+            "format": "safetensors",
+            "family": embedder.family,
+            "families": [embedder.family],
+            "parameter_size": f"{embedder.parameter_count / 1e6:.0f}M",
+            "quantization_level": "F32",
+        },
+    }
+
+
+def _json(content: dict[str, object]) -> Response:
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")

@@ -1,0 +1,110 @@
+"""OpenAI's protocol, as far as embedding needs it; the official `openai` client is its test."""
+
+import base64
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field, Strict
+from starlette.concurrency import run_in_threadpool
+
+from memories.errors import InputError
+from sidecar.api.errors import documented
+from sidecar.api.routes.embedding import Texts, embed, registry
+from sidecar.api.text import Text
+from sidecar.embedders.protocol import Vectors
+from sidecar.embedders.queue import ServedModel
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=documented(404, 503))
+Given = Field(min_length=1)
+Tokens = Annotated[list[Annotated[int, Strict()]], Given]
+
+
+class EmbeddingRequest(BaseModel):
+    model: Text
+    input: (
+        Text | Annotated[Texts, Field(json_schema_extra={"minItems": 1})] | Tokens | Annotated[list[Tokens], Given]
+    ) = Field(description="Texts, or tokens of the model's own tokenizer with those that it puts at both ends.")
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
+    user: str | None = Field(None, description="Accepted; nothing is kept of it.")
+
+
+class Embedding(BaseModel):
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str = Field(description="In base64, float32 little-endian.")
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingResponse(BaseModel):
+    object: Literal["list"]
+    model: str
+    data: list[Embedding]
+    usage: Usage
+
+
+@router.get("/models")
+async def models(request: Request) -> dict[str, object]:
+    """The models that are served."""
+    return {"object": "list", "data": [_described(model.embedder.name) for model in registry(request).models]}
+
+
+@router.get("/models/{name}")
+async def model(request: Request, name: str) -> dict[str, object]:
+    """One model that is served."""
+    return _described(registry(request).find(name).embedder.name)
+
+
+@router.post("/embeddings", response_model=EmbeddingResponse)
+async def embeddings(request: Request, body: EmbeddingRequest) -> Response:
+    """One unit vector for each text, or an error and none."""
+    texts = await run_in_threadpool(texts_of, body, registry(request).find(body.model))
+    if not texts:
+        raise InputError("Give at least one text as input.")
+    embedded = await embed(request, body.model, texts, body.dimensions)
+    in_base64 = body.encoding_format == "base64"
+    content = {
+        "object": "list",
+        "model": body.model,
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _base64(vector) if in_base64 else vector}
+            for index, vector in enumerate(embedded.vectors)
+        ],
+        "usage": {"prompt_tokens": embedded.token_count, "total_tokens": embedded.token_count},
+    }
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+
+
+def texts_of(body: EmbeddingRequest, model: ServedModel) -> list[str]:
+    """What is to be embedded, as texts. Raises InputError for tokens that are not the model's."""
+    match body.input:
+        case str() as text:
+            return [text]
+        case [int(), *_] as tokens:
+            return [text_of(tokens, model)]  # type: ignore[arg-type]
+        case several:
+            return [each if isinstance(each, str) else text_of(each, model) for each in several]  # type: ignore[arg-type]
+
+
+def text_of(tokens: list[int], model: ServedModel) -> str:
+    text = model.embedder.text_of(tokens)
+    if text is None:
+        name = model.embedder.name
+        raise InputError(
+            f"Send texts: these numbers are not what the tokenizer of {name} makes of one (with LangChain, set "
+            "check_embedding_ctx_length=False)."
+        )
+    return text
+
+
+def _described(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "codex-dreams"}
+
+
+def _base64(vector: Vectors) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()

@@ -1,0 +1,106 @@
+"""What an operator asks: is it alive, is it ready, how much has it done."""
+
+from collections.abc import Iterable
+from functools import partial
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.base import RequestResponseEndpoint
+
+from memories.errors import StoreUnreachable
+from memories.serving import recognition
+from memories.settings import settings
+from memories.views.monitor import Reading
+from sidecar.api.errors import Sentence, documented
+from sidecar.registry import Registry
+from sidecar.store import Store
+
+health = APIRouter(tags=["Operation"])
+router = APIRouter(tags=["Operation"])
+AS_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+class Metrics:
+    """What one sidecar has done since it started."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.collected = CollectorRegistry()
+        self.requests = Counter("sidecar_requests", "Requests answered", ["path", "status"], registry=self.collected)
+        self.seconds = Histogram("sidecar_request_seconds", "Time to answer", ["path"], registry=self.collected)
+        self.texts = Counter("sidecar_embedded_texts", "Texts embedded", ["model"], registry=self.collected)
+        self.tokens = Counter("sidecar_embedded_tokens", "Tokens read by embedders", ["model"], registry=self.collected)
+
+        waiting = Gauge("sidecar_unanswered_texts", "Texts in work or waiting", ["model"], registry=self.collected)
+        for model in registry.models:
+            waiting.labels(model.embedder.name).set_function(partial(getattr, model, "unanswered_texts"))
+
+        about = "A figure of what was dreamt (docs/biology.md)"
+        self.biology = Gauge("dreams_biology", about, ["figure"], registry=self.collected)
+        self.lowest = Gauge("dreams_biology_low", "The least it should be", ["figure"], registry=self.collected)
+        self.highest = Gauge("dreams_biology_high", "The most it should be", ["figure"], registry=self.collected)
+
+    def tell(self, readings: Iterable[Reading]) -> None:
+        """Shows these figures of what was dreamt, and no others."""
+        for gauge in (self.biology, self.lowest, self.highest):
+            gauge.clear()
+        for reading in readings:
+            if reading.value is not None:
+                self.biology.labels(reading.figure).set(reading.value)
+                self.lowest.labels(reading.figure).set(reading.low)
+                self.highest.labels(reading.figure).set(reading.high)
+
+
+async def measure(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Count and time a request under its route; unknown paths share one label, so that none can fill the memory."""
+    started = perf_counter()
+    response = await call_next(request)
+    route = request.scope.get("route")
+    path = getattr(route, "path", "unknown")
+    metrics: Metrics = request.app.state.metrics
+    metrics.requests.labels(path, str(response.status_code)).inc()
+    metrics.seconds.labels(path).observe(perf_counter() - started)
+    return response
+
+
+@health.get("/healthz", responses=documented(form=Sentence))
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@health.get(recognition.PATH, response_class=Response, responses=AS_TEXT | documented(503, form=Sentence))
+def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:
+    """Proves to a client of the same DREAMS_HOME that this is its sidecar."""
+    key = recognition.secret(settings().dreams_home)
+    return Response(recognition.proof(key, nonce, request.scope["server"]), media_type="text/plain")
+
+
+@health.get("/readyz", responses=documented(503, form=Sentence))
+async def readyz(request: Request) -> dict[str, object]:
+    """The models that can be used now, or 503 when a Postgres is set or in use and does not answer.
+
+    Models are loaded before the port answers.
+    """
+    store: Store | None = request.app.state.store
+    try:
+        if store is not None:
+            await run_in_threadpool(store.check)
+    except StoreUnreachable as error:
+        # Anyone may ask this: where Postgres is, is told to those with the key only.
+        raise StoreUnreachable("Postgres does not answer: start it, or correct POSTGRES_DB_URL.") from error
+    return {"status": "ready", "models": [model.embedder.name for model in request.app.state.registry.models]}
+
+
+@router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
+async def metrics(request: Request) -> Response:
+    """Prometheus text: what this sidecar did, and what the last cycle dreamt where a Postgres is in use."""
+    store: Store | None = request.app.state.store
+    try:
+        request.app.state.metrics.tell(await run_in_threadpool(store.readings) if store is not None else [])
+    except StoreUnreachable:
+        # What the sidecar did is told all the same; /readyz says what is wrong with the store.
+        request.app.state.metrics.tell([])
+    return Response(generate_latest(request.app.state.metrics.collected), media_type=CONTENT_TYPE_LATEST)
