@@ -19,7 +19,7 @@ from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import MIGRATIONS, migrate
 from memories.records import identity
 from memories.settings import settings
-from tests.integration.test_forget_everywhere import embed
+from tests.integration.store.test_forget_everywhere import embed
 
 VERSIONS = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
 # Deleted by the earlier version, deleted by this one: words that stand in nothing else.

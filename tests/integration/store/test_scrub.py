@@ -20,7 +20,7 @@ from memories.postgres.database import connect
 from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings, settings
 from tests.conftest import Dreams, forget_settings
-from tests.integration.test_forget_everywhere import embed, places, remember
+from tests.integration.store.test_forget_everywhere import embed, places, remember
 
 WORD = "zyxquorv"
 

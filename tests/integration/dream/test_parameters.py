@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.dbt.cache import install_extension
-from ingest.dbt.parameters import Parameters, check, run_parameters
+from ingest.dbt.parameters import Parameters, check_parameters, run_parameters
 from ingest.dbt.project import PROFILES, PROJECT
 from ingest.settings import settings
 from memories.errors import DreamsError
@@ -147,7 +147,7 @@ def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
 
 def test_each_parameter_has_a_type_and_a_range_that_its_default_meets() -> None:
     assert set(Parameters.model_fields) == set(variables()) - {"as_of"}
-    check(variables())
+    check_parameters(variables())
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_what_a_parameter_cannot_be_is_refused_in_a_sentence(wrong: dict[str, ob
 @given(st.sampled_from(sorted(Parameters.model_fields)), ANYTHING)
 def test_any_value_is_taken_or_refused_by_its_name(name: str, value: object) -> None:
     try:
-        check({**DEFAULTS, name: value})
+        check_parameters({**DEFAULTS, name: value})
     except DreamsError as error:
         assert name in str(error)
     else:

@@ -14,9 +14,15 @@ from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import migrate
 from tests.conftest import OWN, carried_to, forget_settings, new_database, use
 from tests.earlier import GONE, LATER, VERSIONS, can_delete, columns_of, fill, forget, id_of, ids_with, live
-from tests.integration.test_forget_everywhere import KEPT_IDS, STATISTICS, embed, files_with, places
-from tests.integration.test_history import marts
-from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
+from tests.integration.dream.test_history import marts
+from tests.integration.store.test_forget_everywhere import (
+    KEPT_IDS,
+    STATISTICS,
+    embed,
+    files_with,
+    places,
+)
+from tests.integration.store.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
 EARLIER = VERSIONS[:-1]
 # The first that could dream, one of those between, and the last.

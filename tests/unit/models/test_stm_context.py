@@ -11,7 +11,7 @@ import duckdb
 import numpy
 import pytest
 
-MODEL = Path(__file__).parents[2] / "biological_memory" / "models" / "short_term" / "stm_context.py"
+MODEL = Path(__file__).parents[3] / "biological_memory" / "models" / "short_term" / "stm_context.py"
 EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
 DRIFT, BOUNDARY = 0.6, 0.08
 

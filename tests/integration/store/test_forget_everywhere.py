@@ -46,7 +46,7 @@ from memories.recall.filters import condition
 from memories.records import Document, Filters
 from memories.settings import settings
 from tests.conftest import Dreams, eventually, is_anyone_waiting
-from tests.integration.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
+from tests.integration.store.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
 PERSON, CODEX, LATE = "corvpuk", "bilcrom", "quillop"
 POISON = "unreadable"

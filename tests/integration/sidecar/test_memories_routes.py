@@ -36,7 +36,7 @@ from sidecar.store import Store
 from tests.conftest import forget_settings, new_database, use
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class WordCounts:

@@ -13,7 +13,7 @@ import jinja2
 import pytest
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[2] / "biological_memory"
+PROJECT = Path(__file__).resolve().parents[3] / "biological_memory"
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 START = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 DEFAULTS = tuple(fsrs.scheduler.DEFAULT_PARAMETERS)

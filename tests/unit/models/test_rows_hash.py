@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-BIOLOGICAL_MEMORY = Path(__file__).resolve().parents[2] / "biological_memory"
+BIOLOGICAL_MEMORY = Path(__file__).resolve().parents[3] / "biological_memory"
 MACRO = (BIOLOGICAL_MEMORY / "macros" / "rows_hash.sql").read_text(encoding="utf-8")
 # Of each row its key, and its value before and after: of few, so that rows often change alike.
 values = st.integers(0, 1)
