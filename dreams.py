@@ -1,4 +1,4 @@
-"""The front door: the `dreams` command, made of the chapters in `commands`."""
+"""The `dreams` command line, assembled from the modules in `commands`."""
 
 import logging
 import signal
@@ -26,16 +26,16 @@ app.add_typer(cycles.app, name="cycles")
 
 @app.callback()
 def options(context: typer.Context, debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
-    """Shared by all commands; `main` looks for --debug itself, since it also covers errors in parsing."""
+    """Options of every command; `main` looks for --debug itself, since it also covers parsing errors."""
     from memories.settings import settings
 
-    # `dreams health` says itself what is wrong with DREAMS_HOME, and help needs none.
+    # `dreams health` itself reports what is wrong with DREAMS_HOME, and --help does not need it.
     if context.invoked_subcommand != "health" and "--help" not in sys.argv:
         close_to_others(settings().dreams_home)
 
 
 def main() -> None:
-    """Runs the command; an error is one sentence on standard error and an exit code, never a traceback."""
+    """Runs the command; an error prints one sentence to standard error and sets the exit code."""
     keep_to_owner()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,14 +1,13 @@
-"""What each mechanism of the dream adds: to recall, and to how well the probabilities of recalls are calibrated.
+"""Measures what each mechanism of the dream adds to recall and to the calibration of predicted recalls.
 
     make bench-ablation
     make bench-ablation LOCOMO=locomo10.json
 
-Each conversation of LoCoMo becomes a life that is asked about: it ends four weeks ago, every other question has been
-asked since, at its own hour, its results were shown and its evidence cited. Then the store dreams, twice, so that what
-is replayed takes effect, and the other questions are put to it. Each mechanism is switched off alone, and all is dreamt
-anew. Predictions are those that the cycle makes of what will be needed, scored at their horizon. How well forgetting
-foretells real reviews is told beside: the curve against the base rate, on the review log of the evaluation data
-(DREAMS_EVAL_DATA).
+Each conversation of LoCoMo becomes a store whose last turn is four weeks old. Every other question has been asked
+since, each at another time, with its results shown and its evidence cited. The store then runs two cycles, so that
+replay takes effect, and answers the remaining questions. Each mechanism is switched off alone, and all is computed
+again. Predictions are the cycle's own, of what will be needed, scored at their horizon. The forgetting curve is also
+compared with the base rate on real reviews, the review log of the evaluation data (DREAMS_EVAL_DATA).
 """
 
 import os
@@ -32,7 +31,7 @@ import psycopg
 import ingest.settings
 import memories.settings
 from benchmarks.human_memory import reviews, shipped
-from benchmarks.recall import DATA, HOME, Collected, Question, locomo, rankings, recall_at, remembered
+from benchmarks.recall import DATA, HOME, Collected, LabelledQuestion, locomo, rankings, recall_at, remembered
 from ingest.cycle.run import enrich, open_cycle, run_cycle
 from ingest.loading.load import load
 from memories.embedding.embedder import Embedder
@@ -52,7 +51,7 @@ insert into dreams.recall_events (memory_id, kind, query_id, rank, occurred_at) 
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """How one is switched off: by parameters of the cycle, or by terms of the search."""
+    """A mechanism, and the cycle parameters or omitted search terms that switch it off."""
 
     name: str
     parameters: Mapping[str, object]
@@ -71,7 +70,7 @@ MECHANISMS = (
 
 
 def lived(collected: Collected, now: datetime) -> Collected:
-    """The same conversation, ended four weeks ago."""
+    """The same conversation, shifted to end four weeks ago."""
     last = max(document.created_at for document in collected.documents if document.created_at)
     shift = now - timedelta(days=ASKED_DAYS) - last
     documents = [
@@ -83,7 +82,7 @@ def lived(collected: Collected, now: datetime) -> Collected:
 
 
 def use(name: str, like: str | None = None) -> None:
-    """A new database of that name, and its DuckDB file, are those of the settings."""
+    """Creates a database, as a copy of `like` if given, and points the settings to it and its DuckDB file."""
     server = database.start(memories.settings.StoreSettings(postgres_db_url=None))
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
@@ -95,8 +94,8 @@ def use(name: str, like: str | None = None) -> None:
     ingest.settings.settings.cache_clear()
 
 
-def asked_about(name: str, life: Collected, questions: Sequence[Question], now: datetime, embed: Embed) -> None:
-    """A store with the conversation and all that its questions left behind, not dreamt of yet."""
+def asked_about(name: str, life: Collected, questions: Sequence[LabelledQuestion], now: datetime, embed: Embed) -> None:
+    """Creates a store with the conversation and the events of its questions, on which no cycle has run."""
     use(name)
     migrate()
     with connect(autocommit=True) as connection:
@@ -118,7 +117,7 @@ def asked_about(name: str, life: Collected, questions: Sequence[Question], now: 
 
 
 def predictions() -> list[tuple[float, bool]]:
-    """Probability and outcome of each prediction that came to its horizon."""
+    """Probability and outcome of each prediction that has reached its horizon."""
     with duckdb.connect(os.environ["DUCKDB_PATH"], read_only=True) as connection:
         return [
             (float(probability), bool(was_needed))
@@ -137,7 +136,7 @@ def log_loss(scored: Sequence[tuple[float, bool]]) -> float:
 
 
 def measure(lives: Sequence[Collected], now: datetime, embed: Embed) -> None:
-    found: dict[str, list[tuple[Question, Sequence[str]]]] = {mechanism.name: [] for mechanism in MECHANISMS}
+    found: dict[str, list[tuple[LabelledQuestion, Sequence[str]]]] = {mechanism.name: [] for mechanism in MECHANISMS}
     scored: dict[str, list[tuple[float, bool]]] = {mechanism.name: [] for mechanism in MECHANISMS}
     for life in lives:
         base = "ablation_" + sha256(life.name.encode()).hexdigest()[:8]
@@ -145,7 +144,7 @@ def measure(lives: Sequence[Collected], now: datetime, embed: Embed) -> None:
         put = Collected(life.name, life.documents, life.questions[1::2])
         for mechanism in MECHANISMS:
             use("ablation", base)
-            # What one night replays, the next cycle sees.
+            # The replay of one night takes effect in the next cycle.
             for _ in range(2):
                 run_cycle(overrides=mechanism.parameters)
             scored[mechanism.name] += predictions()
@@ -163,7 +162,7 @@ def measure(lives: Sequence[Collected], now: datetime, embed: Embed) -> None:
 
 
 def foretold(folder: Path) -> None:
-    """Cross-day reviews of the log: probabilities by the forgetting curve, and by the base rate alone."""
+    """Prints how well the forgetting curve, and the base rate alone, predict the cross-day reviews of the log."""
     connection = reviews.read(folder)
     rows = shipped.by_weights(connection, reviews.EACH)(shipped.DEFAULT_WEIGHTS, least_days=1, halves=[0, 1])
     outcomes = [(float(row[2]), bool(row[4])) for row in rows if row[2] is not None]

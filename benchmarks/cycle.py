@@ -1,12 +1,12 @@
-"""How long a dream cycle takes and how much memory, by the number of memories, beside the floor: copying the same.
+"""Measures the time and peak memory of a dream cycle by store size, relative to copying the same data.
 
     make bench-cycle                              # 1,000 and 10,000 memories
     make bench-cycle SIZES="1000 10000 100000"
 
-Each size is a store of its own in an embedded Postgres, with synthetic memories (benchmarks/synthetic.py) that have
-their vectors: no model takes part. The first cycle dreams of all; `again` has nothing new; `1,000 more` has.
+Each size is a separate store in an embedded Postgres, with synthetic memories (benchmarks/synthetic.py) that already
+have vectors, so that no model runs. The `first` cycle computes everything, `again` has nothing new, `1,000 more` has.
 `of floor` is the time of dbt and write-back over that of copying the same columns out of Postgres, and the marts back
-in. Peak memory is that of this process and its children, Postgres left out.
+in. Peak memory is that of this process and its children, without Postgres.
 """
 
 import json
@@ -60,14 +60,14 @@ READ = (
 
 @dataclass(slots=True)
 class Peak:
-    """The most memory that this process and its children had, in bytes."""
+    """The peak memory of this process and its children, in bytes."""
 
     size: int = 0
 
 
 @contextmanager
 def watched(poll_seconds: float = POLL_SECONDS) -> Iterator[Peak]:
-    """Looks at memory while the block runs."""
+    """Samples memory while the block runs."""
     peak, over = Peak(), Event()
 
     def look() -> None:
@@ -104,7 +104,7 @@ def _size(process: psutil.Process) -> int:
 
 
 def floor(connection: Connection) -> float:
-    """Seconds to copy what a cycle reads out of Postgres, and what it writes out of it and into it."""
+    """Seconds to copy what a cycle reads out of Postgres, and what it writes out and back in."""
     started = time.perf_counter()
     for query in READ:
         with connection.cursor().copy(f"copy ({query}) to stdout (format binary)".encode()) as out:
@@ -122,20 +122,20 @@ def floor(connection: Connection) -> float:
 
 
 def dreamt() -> tuple[Cycle, float]:
-    """A cycle, and the most gigabytes it took."""
+    """Runs a cycle; returns it and its peak memory in gigabytes."""
     with watched() as peak:
         cycle = run_cycle()
     return cycle, peak.size / 1e9
 
 
 def more(connection: Connection, count: int) -> None:
-    """So many new memories, a second apart until now."""
+    """Adds `count` new memories, one second apart and ending now."""
     register_vector(connection)
     into = sql.SQL("copy public.memories ({}) from stdin (format binary)").format(
         sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
     )
     started_at = datetime.now(UTC) - timedelta(seconds=count)
-    # Of another size, and so with other texts than a store's.
+    # A corpus of another size has other texts than the store's.
     rows = (row for batch in Corpus(count + 1).batches(StoreSettings().embedding_model) for row in batch)
     with connection.cursor().copy(into) as copy:
         copy.set_types(list(COLUMNS.values()))
@@ -166,7 +166,7 @@ def measure(server: str, size: int) -> None:
 
 
 def report(size: int, what: str, cycle: Cycle, gigabytes: float, least: float) -> None:
-    """Prints it for people, and as JSON."""
+    """Prints a row of the table, and the same as JSON."""
     steps = {name: cycle.seconds.get(name, 0.0) for name in ("annotate", "embed", "dbt", "write_back")}
     dreaming, changed = steps["dbt"] + steps["write_back"], sum(cycle.rows_changed.values())
     print(

@@ -1,4 +1,4 @@
-"""Texts embedded in a second: the sidecar's embedder beside a plain sentence-transformers `encode` of the same weights.
+"""Measures texts embedded per second by the sidecar, and by a plain sentence-transformers `encode` of its weights.
 
     python benchmarks/embed.py            # variables: TEXTS=400 ROUNDS=5
 
@@ -37,7 +37,7 @@ Encode = Callable[[list[str]], Vectors]
 
 
 def mixed_texts(count: int, seed: int = 7) -> list[str]:
-    """Texts of 3 to 400 words; the lengths are log-normal, as those of notes and chat turns are."""
+    """Texts of 3 to 400 words, of log-normal length like notes and chat turns."""
     chance = random.Random(seed)
     words = WORD_LIST.split()
     lengths = (min(400, max(3, round(chance.lognormvariate(3.5, 1.0)))) for _ in range(count))
@@ -45,7 +45,7 @@ def mixed_texts(count: int, seed: int = 7) -> list[str]:
 
 
 def rounds_of(methods: dict[str, Encode], texts: list[str], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each method in each round; the order turns round by round."""
+    """Seconds of each method in each round; the order of the methods alternates."""
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     for turn in range(rounds):
         for name in list(methods)[:: 1 if turn % 2 == 0 else -1]:

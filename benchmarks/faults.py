@@ -1,12 +1,12 @@
-"""What a dream cycle survives: killed at random moments, Postgres restarted under it, no disk left, the clock set back.
+"""Tests a dream cycle against faults: kills at random moments, a Postgres restart, a full disk, a clock set back.
 
     make bench-faults                       # fifty moments, half an hour
     make bench-faults MOMENTS=12 SEED=2
 
-A store that has dreamt of most of the sample takes in the rest and dreams again; beside it one is left in peace. Each
-moment a process is killed (-9), alone or as the child of it that is at work, somewhere in the step named. Counted are:
-`hidden`, cycles that were seen half or not at all afterwards; `failed`, next runs that did not complete; `lost` and
-`doubled`, rows that the store has fewer or more of, after the next run, than the one left in peace.
+A store with a cycle over most of the sample ingests the rest and runs another; an undisturbed store does the same. At
+each moment the process, or the last child it started, is killed (-9) somewhere in the named step. It counts: `hidden`,
+cycles that were half visible or invisible afterwards; `failed`, next runs that did not complete; `lost` and `doubled`,
+rows that the store has fewer or more of, after the next run, than the undisturbed one.
 """
 
 import json
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,14 +45,17 @@ from ingest import sources
 from ingest.cycle.run import run_cycle
 from ingest.loading.load import load
 from ingest.publishing.marts import MARTS
+from ingest.sources import Record
+from memories.documents.write import INSERT_UNLESS_THERE, rows_of
 from memories.postgres import database
-from memories.postgres.database import connect
+from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import migrate
+from memories.records import Document
 from memories.settings import StoreSettings
 
 MOMENTS = number("MOMENTS", 50)
 STEPS = ("migrate", "ingest", "annotate", "embed", "dbt", "write_back")
-# A store of this version is what migrations are killed over.
+# The migrations that are killed start from a store of this version.
 EARLIER = "0010_mention_edges.sql"
 DREAMT_OF = 0.8
 LONGEST_SECONDS = 300
@@ -71,8 +74,8 @@ Told = Mapping[str, Counter[str]]
 
 
 @dataclass(slots=True)
-class Tally:
-    """What went wrong, over some moments."""
+class FaultCounts:
+    """Counts of what went wrong, over some moments."""
 
     moments: int = 0
     hidden: int = 0
@@ -88,13 +91,13 @@ class Tally:
 
 
 class Stores:
-    """Databases of one server, and their DuckDB files: copies of what a fault is to befall."""
+    """The databases of one server and their DuckDB files; each fault disturbs a fresh copy."""
 
     def __init__(self, server: str) -> None:
         self._server = server
 
     def use(self, name: str) -> None:
-        """The settings point to it from now on, those of processes started from here too."""
+        """Points the settings to a database, also in processes started from here."""
         url = self._server.replace(f"/{database.DATABASE}?", f"/{name}?")
         os.environ.update(POSTGRES_DB_URL=url, DUCKDB_PATH=str(HOME / f"{name}.duckdb"))
         memories.settings.settings.cache_clear()
@@ -113,7 +116,7 @@ class Stores:
 
 
 def work(say: Callable[[str], None]) -> None:
-    """What is disturbed: everything from an earlier version's store to a published cycle."""
+    """Migrates, ingests and runs a cycle, the work that faults disturb; passes the name of each step to `say`."""
     say("migrate")
     migrate()
     say("ingest")
@@ -123,7 +126,7 @@ def work(say: Callable[[str], None]) -> None:
 
 
 def told() -> Told:
-    """All that a person could ask of the store, row by row."""
+    """Every row that a person could query in the store, by relation."""
     with connect() as connection:
         return {
             name: Counter(
@@ -146,7 +149,7 @@ def victim() -> subprocess.Popen[str]:
 
 
 def until(process: subprocess.Popen[str], step: str) -> Iterator[tuple[str, float]]:
-    """The steps it comes to, with the instant of each, no further than that one."""
+    """The steps that a process reaches, up to `step`, with the monotonic time of each in seconds."""
     assert process.stdout is not None
     for line in process.stdout:
         yield line.strip(), time.monotonic()
@@ -155,14 +158,14 @@ def until(process: subprocess.Popen[str], step: str) -> Iterator[tuple[str, floa
 
 
 def completed() -> bool:
-    """Whether the work is done when it is begun again."""
+    """Whether the work completes when it is run again."""
     process = victim()
     process.communicate(timeout=LONGEST_SECONDS)
     return process.returncode == 0
 
 
 def killed(step: str, part: float, seconds: float, chance: random.Random) -> None:
-    """Kills the work, or a child of it, after a part of the seconds that a step takes."""
+    """Kills the work, or its last child, after a part (0 to 1) of the seconds that a step takes."""
     process = victim()
     for _ in until(process, step):
         pass
@@ -174,8 +177,8 @@ def killed(step: str, part: float, seconds: float, chance: random.Random) -> Non
     process.communicate(timeout=LONGEST_SECONDS)
 
 
-def judged(tally: Tally, before: Told | None, after: Told) -> None:
-    """What is seen now is what was before, or all that is to come; what is there after the next run is all of it."""
+def judged(tally: FaultCounts, before: Told | None, after: Told) -> None:
+    """Tallies marts that are neither those before nor those after the work, and rows that differ after the next run."""
     tally.moments += 1
     if before is not None and shown(told()) not in (shown(before), shown(after)):
         tally.hidden += 1
@@ -191,7 +194,7 @@ def judged(tally: Tally, before: Told | None, after: Told) -> None:
 
 
 def durations() -> Mapping[str, float]:
-    """Seconds of each step, undisturbed."""
+    """The seconds of each undisturbed step."""
     process = victim()
     steps = list(until(process, "end"))
     assert process.wait() == 0, "the work fails by itself"
@@ -210,7 +213,7 @@ def restarted(settings: StoreSettings, seconds: float, chance: random.Random) ->
 
 @contextmanager
 def disks(*folders: Path) -> Iterator[bool]:
-    """Each folder is a disk of its own, in memory; False where none can be mounted."""
+    """Mounts a disk in memory on each folder; yields False when one cannot be mounted."""
     mounted: list[Path] = []
     try:
         for folder in folders:
@@ -226,7 +229,7 @@ def disks(*folders: Path) -> Iterator[bool]:
 
 @contextmanager
 def full(folder: Path) -> Iterator[None]:
-    """Next to nothing is left of the disk that a folder is on."""
+    """Fills the disk that a folder is on, but for LEFT_BYTES, while the block runs."""
     ballast = folder / "ballast"
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - LEFT_BYTES)
@@ -237,7 +240,7 @@ def full(folder: Path) -> Iterator[None]:
 
 
 def prepare(stores: Stores) -> None:
-    """The stores that faults befall: one that has dreamt of most of the sample, one of an earlier version."""
+    """Creates the stores that faults disturb: one with a cycle over most of the sample, one of an earlier version."""
     lines = (ROOT / "sample" / "memories.jsonl").read_text().splitlines()
     middle = int(DREAMT_OF * len(lines))
     (HOME / "most.jsonl").write_text("\n".join(lines[:middle]) + "\n")
@@ -245,10 +248,21 @@ def prepare(stores: Stores) -> None:
     for name, until_migration in (("dreamt", None), ("earlier", EARLIER)):
         stores.create(name)
         migrate(until=until_migration)
+        records = sources.jsonl.read(HOME / "most.jsonl")
         with connect(autocommit=True) as connection:
-            load(connection, sources.jsonl.read(HOME / "most.jsonl"))
+            if name == "dreamt":
+                load(connection, records)
+            else:
+                insert(connection, records)
         if name == "dreamt":
             run_cycle()
+
+
+def insert(connection: Connection, records: Iterable[Record]) -> None:
+    """Fills an earlier version's store through Codex's table alone, as today's loader needs today's schema."""
+    for record in records:
+        for row in rows_of(record) if isinstance(record, Document) else ():
+            connection.execute(INSERT_UNLESS_THERE, row.values())
 
 
 def main() -> None:
@@ -282,7 +296,7 @@ def measure(stores: Stores, settings: StoreSettings, chance: random.Random, can_
     print(f"{'fault':<24} {'moments':>7} {'hidden':>7} {'failed':>7} {'lost':>7} {'doubled':>7}", flush=True)
 
     def befallen(fault: str, base: str, moments: int, befall: Callable[[int], None]) -> None:
-        tally = Tally()
+        tally = FaultCounts()
         for moment in range(moments):
             stores.create("befallen", base)
             befall(moment)
@@ -316,12 +330,12 @@ def two_at_once() -> None:
 def no_disk_left(settings: StoreSettings, folder: Path) -> None:
     with full(folder):
         assert not completed(), "there was room enough"
-    # A server that cannot write ends.
+    # A server that cannot write stops.
     database.start(settings)
 
 
 def clock_set_back() -> None:
-    """The last cycle was published by a clock that was a day ahead."""
+    """Dates the published cycles a day ahead, as a clock that was then set back would."""
     with connect() as connection:
         connection.execute(
             "update dreams.cycles set as_of = as_of + %(ahead)s, published_at = published_at + %(ahead)s",

@@ -1,11 +1,11 @@
-"""Published data of human memory beside what the shipped SQL makes of the same: every row met or missed.
+"""Compares the shipped SQL with published data of human memory: each row is met or missed.
 
     make bench-human                                  # variables: DREAMS_EVAL_DATA=folder OUTPUT=build/human
     make bench-human FINDINGS="forgetting spacing"    # some of the findings only
 
-The macros and models of biological_memory are rendered and run in DuckDB on the data; other models of memory are fitted
-to the same data in the same run. The data is not part of the project: a finding whose data is absent is skipped. Each
-row is printed again as a line of JSON, and each data set with the curves goes to OUTPUT as PNG and HTML.
+It runs the macros and models of biological_memory in DuckDB on the data, and fits other models of memory to the same
+data. The data is not part of the project: a finding whose data is absent is skipped. Each row is also printed as JSON,
+and each data set with its curves goes to OUTPUT as PNG and HTML.
 """
 
 import json
@@ -26,7 +26,7 @@ OUTPUT = Path(os.environ.get("OUTPUT") or ROOT / "build" / "human")
 
 
 def capacity_of_talk() -> Comparison:
-    """With vectors by the embedder that is the default."""
+    """Compares capacity on vectors by the default embedder."""
     conversations = capacity.read(data_file(DATA / "retrieval", "locomo*.json"))
     from sidecar.embedders.all_minilm import AllMiniLM
 

@@ -1,4 +1,4 @@
-"""How fast JSON lines get into Postgres, beside the floor, the same rows by a bare COPY; and the peak memory it takes.
+"""Measures how fast JSON lines load into Postgres, relative to a bare COPY of the same rows, and the peak memory.
 
 MEGABYTES="10 100" python benchmarks/ingest.py
 """
@@ -26,7 +26,7 @@ WORDS = ["river", "gauge", "boat", "harbour", "forecast", "rain", "storm", "mode
 
 
 def write_notes(file: Path, megabytes: int, seed: int = 1) -> int:
-    """Notes of log-normal length (median 60 words), each different; returns how many."""
+    """Writes distinct notes of log-normal length (median 60 words); returns how many."""
     chance, count = random.Random(seed), 0
     with file.open("w") as out:
         while out.tell() < megabytes * 1_000_000:

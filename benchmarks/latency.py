@@ -1,13 +1,13 @@
-"""How long a store and a search take, by the number of memories: p50 and p99 of one client, warm.
+"""Measures the latency of stores and searches by store size: p50 and p99 of one warm client.
 
     make bench-latency                                  # 10,000 and 100,000 memories
     make bench-latency SIZES="10000 100000 1000000"     # a million takes long to fill: half an hour, 20 GB of disk
-    make bench-latency KEEP=folder                      # keeps the stores there, and uses those that are there
+    make bench-latency KEEP=folder                      # keeps the stores there, and reuses them
 
-Each size is a store of its own in an embedded Postgres: synthetic memories (benchmarks/synthetic.py), loaded by COPY,
-their vector index built afterwards, with what a dream cycle leaves behind. Searches get their vector from a stand-in at
-once; what the model takes is told apart. `of peer` is a row's p50 over that of what does the least for the same: a bare
-INSERT with its commit, and pgvector's own search. `load` is how busy the machine was, this benchmark included.
+Each size is a separate store in an embedded Postgres: synthetic memories (benchmarks/synthetic.py), loaded by COPY,
+their vector index built afterwards, with the state that a dream cycle leaves. Searches get their vector from a stand-in
+at once; the model is measured separately. `of peer` is a row's p50 over that of the least work for the same task: a
+bare INSERT with its commit, or pgvector's own search. `load` is the machine's load average, this benchmark included.
 """
 
 import json
@@ -72,7 +72,7 @@ select
 
 
 class StandIn:
-    """Gives a question its vector at once, as no model can; a memory gets that of some subject."""
+    """Returns a question's known vector without a model; any other text gets a vector of the first subject."""
 
     def __init__(self, corpus: Corpus, questions: Mapping[str, Vectors]) -> None:
         self._meanings, self._chance = corpus.meanings, numpy.random.default_rng(9)
@@ -87,7 +87,7 @@ class StandIn:
 
 
 class Report:
-    """Prints rows about one size: for people, and as JSON."""
+    """Prints rows about one size, as a table and as JSON."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -112,7 +112,7 @@ class Report:
         )
 
     def figures(self, method: str, unit: str, figures: Mapping[str, float]) -> None:
-        """Seconds or megabytes, one for each part."""
+        """Prints the figure of each part, in seconds or megabytes."""
         print(f"{self._size:>9} {method:<34} " + ", ".join(f"{part} {value:.1f}" for part, value in figures.items()))
         self._json(method, {"unit": unit, **{part: round(value, 1) for part, value in figures.items()}})
 
@@ -156,13 +156,13 @@ def measure(base: str, size: int) -> None:
 
 
 def filled(base: str, corpus: Corpus, report: Report) -> str:
-    """The store of this size; it is filled when it is not there."""
+    """The connection string of the store of this size, which is filled if it does not exist."""
     name = f"latency_{corpus.size}"
     target = base.replace(f"/{database.DATABASE}?", f"/{name}?")
     with psycopg.connect(base, autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
             return target
-        # Under another name until it is whole.
+        # It has another name until it is complete.
         connection.execute("drop database if exists latency_unfinished with (force)")
         connection.execute("create database latency_unfinished")
     unfinished = target.replace(name, "latency_unfinished")
@@ -176,7 +176,7 @@ def filled(base: str, corpus: Corpus, report: Report) -> str:
 
 
 def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors], vectors: Sequence[Vectors]) -> None:
-    """pgvector alone, exactly and by its index; then the search's own way to it."""
+    """Measures pgvector alone, exact and by its index, then the search's own vector query."""
     model = StoreSettings().embedding_model
 
     def plain(vector: Vectors) -> Collection[UUID]:
@@ -212,7 +212,7 @@ def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors]
 
 
 def by_words(report: Report, connection: Connection, warming: Sequence[str], questions: Sequence[str]) -> None:
-    """The lexical index alone: built, then searched."""
+    """Measures the lexical index alone, built and then searched."""
     folder = HOME / "lexical-alone"
     shutil.rmtree(folder, ignore_errors=True)
     lexical = LexicalIndex(folder)
@@ -253,7 +253,7 @@ def stored(report: Report, memory: Memory, texts: Sequence[str]) -> None:
 
 
 def with_model(report: Report, target: str, warming: Mapping[str, Vectors], questions: Mapping[str, Vectors]) -> None:
-    """The same by the sidecar's model, and that by itself."""
+    """Measures the sidecar's model alone, and full searches with it."""
     embedder = Embedder()
     timed(lambda text: embedder([text]), list(warming))
     report.latency("the model alone", timed(lambda text: embedder([text]), list(questions))[1])
@@ -272,7 +272,7 @@ def disk(report: Report, connection: Connection) -> None:
 
 
 def timed(call: Callable[[Argument], Found], arguments: Sequence[Argument]) -> tuple[list[Found], list[float]]:
-    """What each call gave, and its milliseconds."""
+    """The result of each call, and its milliseconds."""
     found, milliseconds = [], []
     for argument in arguments:
         started = time.perf_counter()
@@ -289,7 +289,7 @@ def _setting(connection: Connection, name: str, value: str) -> Iterator[None]:
 
 
 def _without_person(text: str) -> str:
-    """A question as it is embedded: who takes part is left out then."""
+    """A question as it is embedded, without the person it names."""
     return text.partition(" to ")[0].rstrip("?")
 
 

@@ -1,12 +1,12 @@
-"""Many write and search one store at once: how fast it goes, and whether anything goes wrong.
+"""Load-tests one store with concurrent writers and searchers: measures speed and checks that nothing goes wrong.
 
     make bench-load SECONDS=60 WRITERS=32 SEARCHERS=8 PROCESSES=4
 
-Writers and searchers are threads, shared out among processes that each have the store open. Writers store, edit and
-delete by `Memory` and by Codex's own SQL: notes of their own, the same note at the same moment, long documents that
-others change too. Whatever is acknowledged is a claim, which searchers of any process check at once: a word that stands
-in one memory alone finds it, a word that was deleted or edited away finds nothing. At the end Postgres is compared with
-all claims. A stand-in embeds, so that the store is what is measured.
+Writers and searchers are threads, spread over processes that each have the store open. Writers store, edit and delete
+through `Memory` and Codex's own SQL: separate notes, the same note at the same moment, long documents that others
+change too. Each acknowledged write is a claim, which searchers of any process check at once: a unique word finds its
+memory, a word that was deleted or edited away finds nothing. At the end Postgres is compared with all claims. A
+stand-in embeds, so that only the store is measured.
 """
 
 import multiprocessing
@@ -47,17 +47,17 @@ from memories.records import Answer
 from memories.settings import StoreSettings
 
 DIMENSIONS = 64
-# Words that tell one memory from all others begin so.
+# Unique words, which identify one memory, begin like this.
 MARK = re.compile(r"zq[0-9a-z]+")
 SHARED_NOTES_A_SECOND = 10
 REMEMBERED_CLAIMS = 1_000
 SAME_PROCESS_CHECKS = 0.05
 LONGEST_ERRORS = 20
-# While there are few memories, a word in one alone says little: likeness may put others before it.
+# In a small store a unique word scores little, so similar memories may rank before its own.
 CHECKED_RESULTS = 50
 HOT_DOCUMENTS = 6
 
-# As Codex 3 writes them.
+# Codex 3's own statement.
 CODEX_3_UPSERT = """
 insert into memories (id, content, content_hash, tags, context, summary, chunk_index, total_chunks, parent_id,
     created_at, updated_at)
@@ -68,7 +68,7 @@ returning id
 """
 DELETE = "delete from memories where id = %s"
 
-# Rows that tell of memories that are not there.
+# Rows about missing memories, and memories that break an invariant.
 ORPHANS = """
 select 'recall_events' as relation, count(*) from dreams.recall_events as t
 where not exists (select from memories as m where m.id = t.memory_id)
@@ -87,15 +87,15 @@ select 'contents twice', count(*) from (select from memories group by content_ha
 
 
 class Claim(NamedTuple):
-    """What was acknowledged: the word stands in this memory and in no other; None when it stands in none any more."""
+    """An acknowledged write: only this memory contains the word; None when no memory does any more."""
 
     word: str
     memory_id: UUID | None
 
 
 @dataclass(slots=True)
-class Tally:
-    """What the threads of a process did: milliseconds of writes and searches, what they were told, what went wrong."""
+class LoadCounts:
+    """What the threads of a process did: milliseconds of writes and searches, claims, errors, and wrong results."""
 
     writes: list[float] = field(default_factory=list)
     searches: list[float] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "LoadCounts") -> None:
         for name in self.__slots__:
             getattr(self, name).extend(getattr(other, name))
 
@@ -116,16 +116,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole run. `lost` are claims that Postgres does not bear out, `deadlocks` those that Postgres had to break."""
+    """A whole run. `lost` are contradictions between Postgres and the claims, `deadlocks` those that Postgres broke."""
 
     seconds: float
-    tally: Tally
+    tally: LoadCounts
     lost: Sequence[str]
     deadlocks: int
 
 
 def embed(texts: Sequence[str]) -> Vectors:
-    """The mean of a vector by chance for each word: texts that share words are similar, and others are not."""
+    """The unit mean of a random vector per word: texts that share words are similar, and others are not."""
     vectors = numpy.stack([numpy.sum([_vector(word) for word in text.split() or [""]], axis=0) for text in texts])
     return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -136,15 +136,15 @@ def _vector(word: str) -> Vectors:
 
 
 class Client:
-    """What writers and searchers have in common: an open store, chance, and somewhere to note what they are told."""
+    """The base of writers and searchers: an open store, a random generator, and a tally."""
 
     def __init__(self, memory: Memory, url: str, name: str, claims: "multiprocessing.Queue[Claim]") -> None:
         self.memory, self.url, self.name, self.claims = memory, url, name, claims
         self.chance = random.Random(name)
-        self.tally = Tally()
+        self.tally = LoadCounts()
 
     def run(self, until: float) -> None:
-        """Goes on until then, whatever the store says; anything else that fails ends it."""
+        """Repeats `step` until a Unix time and tallies errors of the store; any other error ends it."""
         with psycopg.connect(self.url, autocommit=True) as self.codex:
             while time.time() < until:
                 try:
@@ -173,7 +173,7 @@ def _problem(claim: Claim, answer: Answer) -> str | None:
 
 
 class Searcher(Client):
-    """Checks the latest claims; where there are none, those of before."""
+    """Checks the latest claims, or earlier ones when there are none."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -191,7 +191,7 @@ class Searcher(Client):
 
 
 class Writer(Client):
-    """Stores, edits and deletes, and claims what it was told."""
+    """Stores, edits and deletes, and claims what was acknowledged."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -214,7 +214,7 @@ class Writer(Client):
         self.claim(word, self.upsert(self.text(word)))
 
     def shared(self) -> None:
-        """What all others store in the same moment."""
+        """Stores the note that all others store at the same moment."""
         word = f"zqshared{int(time.time() * SHARED_NOTES_A_SECOND):x}"
         write = self.chance.choice([self.store, self.upsert])
         self.claim(word, write(f"all of us heard of {word} at once"))
@@ -253,7 +253,7 @@ class Writer(Client):
         self.claim(word, None)
 
     def document(self) -> None:
-        """A long one, which becomes shorter or is forgotten."""
+        """Stores a long document, then keeps, shortens or forgets it."""
         word, end = self.mark(), self.mark()
         memory_id = self.store(f"{self.long_text()} {word}\n\n{self.long_text()} {end}")
         match self.chance.randrange(3):
@@ -272,7 +272,7 @@ class Writer(Client):
                 self.claim(end, None)
 
     def contended(self) -> None:
-        """One of a few documents that all store, edit and forget; whoever comes too late is told so."""
+        """Stores, then edits or forgets, one of a few shared documents; another client may be quicker."""
         number = self.chance.randrange(HOT_DOCUMENTS)
         sections = [f"Section {part} of document {number}. " * 200 for part in range(self.chance.randrange(1, 5))]
         try:
@@ -304,7 +304,7 @@ class Writer(Client):
             self.check(claim)
 
     def mark(self) -> str:
-        """A word that nobody has used."""
+        """A new unique word."""
         self.marks += 1
         return f"zq{self.name}n{self.marks:x}"
 
@@ -319,20 +319,20 @@ class Writer(Client):
 
 
 def work(url: str, name: str, writers: int, searchers: int, until: float, claims: Any, tallies: Any) -> None:
-    """One process: opens the store, and lets its threads go on until then."""
+    """Runs one process: opens the store, and runs its threads until a Unix time."""
     with Memory(url, embed=embed) as memory:
         clients: list[Client] = [Writer(memory, url, f"{name}w{number}", claims) for number in range(writers)]
         clients += [Searcher(memory, url, f"{name}s{number}", claims) for number in range(searchers)]
         with ThreadPoolExecutor(len(clients)) as threads:
             list(threads.map(lambda client: client.run(until), clients))
-    whole = Tally()
+    whole = LoadCounts()
     for client in clients:
         whole.add(client.tally)
     tallies.put(whole)
 
 
 def run(url: str, seconds: float, writers: int, searchers: int, processes: int) -> Outcome:
-    """Lets them all go for so long, then compares the store with what they were told."""
+    """Runs all processes for some seconds, then compares the store with their claims."""
     context = multiprocessing.get_context("spawn")
     claims, tallies = context.Queue(maxsize=200), context.Queue()
     starting_seconds = 4.0 + 2.0 * processes
@@ -346,7 +346,7 @@ def run(url: str, seconds: float, writers: int, searchers: int, processes: int) 
     ]
     for worker in workers:
         worker.start()
-    whole = Tally()
+    whole = LoadCounts()
     for _ in workers:
         whole.add(tallies.get(timeout=seconds + starting_seconds + 120))
     claims.cancel_join_thread()
@@ -360,7 +360,7 @@ def _share(whole: int, parts: int, number: int) -> int:
 
 
 def _lost(url: str, claims: Sequence[Claim]) -> Iterator[str]:
-    """Claims that the store does not bear out, and rows that should not be."""
+    """Claims that the store contradicts, and rows that should not exist."""
     documents: defaultdict[str, set[UUID]] = defaultdict(set)
     with connect(url) as connection:
         for document, content in connection.execute("select coalesce(parent_id, id), content from memories"):
@@ -383,7 +383,7 @@ def _deadlocks(url: str) -> int:
 
 
 def report(outcome: Outcome) -> None:
-    """Prints it for people."""
+    """Prints the outcome."""
     tally = outcome.tally
     for kind, milliseconds in (("writes", tally.writes), ("searches", tally.searches)):
         p50, p99 = numpy.percentile(milliseconds or [0.0], [50, 99])

@@ -1,11 +1,11 @@
-"""How well search finds what answers a question, beside BM25, dense and rank fusion, and what each term adds.
+"""Measures how well search finds what answers a question, against BM25, dense and rank fusion, and without each term.
 
     make bench-recall                          # the evaluation data's LoCoMo, HotpotQA and Cranfield
     make bench-recall LOCOMO=locomo10.json     # any file in LoCoMo's form
     make bench-recall SETS=cranfield METHODS="full bm25"
 
-Each conversation and each collection is a store of its own: ingested, embedded, dreamt once, searched. The data is not
-part of the project: its folder is DREAMS_EVAL_DATA (../shared/data by default). KEEP=folder keeps the stores there.
+Each conversation or collection is a separate store: ingested, embedded, run through one cycle, searched. The data is
+not part of the project: its folder is DREAMS_EVAL_DATA (../shared/data by default). KEEP=folder keeps the stores there.
 No model judges: a result counts when it is a turn, passage or abstract that the data names as evidence.
 """
 
@@ -56,8 +56,8 @@ BASELINES: Mapping[str, Collection[Term]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question and the documents that answer it, by their place; `category` is LoCoMo's."""
+class LabelledQuestion:
+    """A question and the native ids of the documents that answer it; `category` is LoCoMo's."""
 
     text: str
     evidence: frozenset[str]
@@ -66,20 +66,20 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Documents that are searched together, and the questions put to them."""
+    """Documents that are searched together, and the questions about them."""
 
     name: str
     documents: Sequence[Document]
-    questions: Sequence[Question]
+    questions: Sequence[LabelledQuestion]
 
 
 def locomo(file: Path) -> Iterator[Collected]:
-    """One collection a conversation. A question without evidence that can be found in it is left out."""
+    """One collection for each conversation; leaves out questions without evidence in it."""
     for number, sample in enumerate(json.loads(file.read_text())):
         documents = list(turns(sample["conversation"]))
         known = {document.native_id for document in documents}
         questions = [
-            Question(str(asked["question"]), frozenset(evidence), int(asked["category"]))
+            LabelledQuestion(str(asked["question"]), frozenset(evidence), int(asked["category"]))
             for asked in sample["qa"]
             if (evidence := known & set(re.findall(r"D\d+:\d+", " ".join(asked.get("evidence", [])))))
         ]
@@ -87,7 +87,7 @@ def locomo(file: Path) -> Iterator[Collected]:
 
 
 def turns(conversation: Mapping[str, object]) -> Iterator[Document]:
-    """A turn's text with its image's caption; who speaks is metadata, and a turn comes half a minute after another."""
+    """Turns with their images' captions, the speaker as metadata, half a minute apart within a session."""
     sessions = sorted((key for key in conversation if re.fullmatch(r"session_\d+", key)), key=lambda key: int(key[8:]))
     for session in sessions:
         said_at = f"{conversation[f'{session}_date_time']} +0000"
@@ -110,7 +110,7 @@ def hotpotqa(folder: Path) -> Iterator[Collected]:
         for number, (title, sentences) in enumerate(passages.items())
     ]
     questions = [
-        Question(asked["question"], frozenset(title for title, _ in asked["supporting_facts"]))
+        LabelledQuestion(asked["question"], frozenset(title for title, _ in asked["supporting_facts"]))
         for asked in json.loads((folder / "hotpotqa_train.json").read_text())
     ]
     yield Collected("hotpotqa", documents, questions)
@@ -128,7 +128,7 @@ def cranfield(folder: Path) -> Iterator[Collected]:
         judged.setdefault(int(query), set()).add(document)
     asked = re.split(r"^\.I ", (folder / "cran.qry").read_text(), flags=re.M)[1:]
     questions = [
-        Question(" ".join(record.split(".W", 1)[1].split()), frozenset(judged[number]))
+        LabelledQuestion(" ".join(record.split(".W", 1)[1].split()), frozenset(judged[number]))
         for number, record in enumerate(asked, 1)
         if number in judged
     ]
@@ -136,12 +136,12 @@ def cranfield(folder: Path) -> Iterator[Collected]:
 
 
 def day(number: int) -> datetime:
-    """Documents of a collection come a day apart: none is another's neighbour in time."""
+    """Dates the documents of a collection a day apart, so that none is another's neighbour in time."""
     return datetime(2020, 1, 1, 12, tzinfo=UTC) + timedelta(days=number)
 
 
 def dreamt(collected: Collected) -> str:
-    """The connection string of a store in which the collection was dreamt; one that is kept is not dreamt again."""
+    """The connection string of the collection's store, after a cycle; a store that was kept runs no other."""
     name = "recall_" + sha256(repr(collected.documents).encode()).hexdigest()[:16]
     server = database.start(memories.settings.StoreSettings())
     url = server.replace("/dreams?", f"/{name}?")
@@ -161,7 +161,7 @@ def dreamt(collected: Collected) -> str:
 
 
 def rankings(memory: Memory, collected: Collected, without: Collection[Term]) -> list[list[str]]:
-    """The documents that a search finds for each question, by native id, the best first."""
+    """The native ids of the documents that search finds for each question, best first."""
     by_id = {document.id: document.native_id for document in collected.documents}
     return [
         [
@@ -185,29 +185,29 @@ def fused(*ranked: Sequence[Sequence[str]]) -> list[list[str]]:
     return together
 
 
-def recall_at(k: int) -> Callable[[Sequence[str], Question], float]:
+def recall_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
     return lambda found, asked: len(asked.evidence.intersection(found[:k])) / len(asked.evidence)
 
 
-def any_at(k: int) -> Callable[[Sequence[str], Question], float]:
+def any_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
     return lambda found, asked: float(bool(asked.evidence.intersection(found[:k])))
 
 
-def all_at(k: int) -> Callable[[Sequence[str], Question], float]:
+def all_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
     return lambda found, asked: float(asked.evidence <= set(found[:k]))
 
 
-def ndcg_at(k: int) -> Callable[[Sequence[str], Question], float]:
-    """With binary gain."""
+def ndcg_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
+    """The normalised discounted cumulative gain, with binary gain."""
 
-    def measure(found: Sequence[str], asked: Question) -> float:
+    def measure(found: Sequence[str], asked: LabelledQuestion) -> float:
         gained = sum(1 / log2(place + 2) for place, document in enumerate(found[:k]) if document in asked.evidence)
         return gained / sum(1 / log2(place + 2) for place in range(min(k, len(asked.evidence))))
 
     return measure
 
 
-MEASURES: Mapping[str, Callable[[Sequence[str], Question], float]] = {
+MEASURES: Mapping[str, Callable[[Sequence[str], LabelledQuestion], float]] = {
     "R@5": recall_at(5),
     "R@10": recall_at(10),
     "R@50": recall_at(50),
@@ -218,14 +218,14 @@ MEASURES: Mapping[str, Callable[[Sequence[str], Question], float]] = {
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The middle 95 % of the means of resampled questions (bootstrap; Efron 1979), with a fixed seed."""
+    """The 95 % bootstrap interval of the mean (Efron 1979), with a fixed seed."""
     chance = random.Random(1)
     means = sorted(sum(chance.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
     return means[int(RESAMPLES * 0.025)], means[int(RESAMPLES * 0.975)]
 
 
-def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Sequence[Question]) -> None:
-    """A line of the table, and the same as JSON with the intervals."""
+def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Sequence[LabelledQuestion]) -> None:
+    """Prints a row of the table, and the same as JSON with the intervals."""
     values = {
         measure: [take(found, question) for found, question in zip(ranked, asked, strict=True)]
         for measure, take in MEASURES.items()
@@ -252,7 +252,7 @@ def methods() -> Mapping[str, Collection[Term]]:
 
 
 def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Sequence[str]], Vectors]:
-    """Each question is asked with many methods: its vector is made once."""
+    """Caches vectors, as each question is asked with many methods."""
     import numpy
 
     known: dict[str, Vectors] = {}
@@ -267,7 +267,7 @@ def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Se
 
 
 def run(name: str, collections: Sequence[Collected]) -> None:
-    """Every method on a set; several collections count as one set of questions."""
+    """Runs every method on a set; several collections count as one set of questions."""
     from memories.embedding.embedder import Embedder
 
     compared, asked = methods(), [question for collected in collections for question in collected.questions]

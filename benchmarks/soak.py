@@ -1,14 +1,14 @@
-"""A month of a person, their assistant and the dreams, in a quarter of an hour: what was held, and what grew.
+"""Simulates a month of use and dream cycles in a quarter of an hour, and reports losses and growth.
 
     make soak                       # thirty days
     make soak DAYS=3 SEED=2
 
-The month ends with last night. Its clock is compressed, not its work (benchmarks/month/clock.py): by day a cycle runs,
-each day to the next of the first three stages, and one of the night at 03:10; notes, cards, searches, reviews,
-corrections, pins and deletions happen all the while, by `Memory`, by a source that is read again, and by Codex's own
-SQL. A reader looks on. At the end of each day a cycle runs in quiet, and all marts are computed anew for its instant.
+The month ends with last night. Its clock is compressed (benchmarks/month/clock.py), its work is not: each day runs a
+cycle up to the first, second or third stage in turn, and a full one at 03:10 at night. Meanwhile the person and their
+assistant note, search, review, correct, pin and delete through `Memory`, a source that is read again, and Codex's own
+SQL, and a reader polls the store. Each day ends with an undisturbed cycle and a rebuild of all marts for its instant.
 
-Printed are what was done, what went wrong, each line 0 where the store holds, and the first week beside the last.
+It prints what was done, what went wrong (each line is 0 in a sound store), and the first week beside the last.
 """
 
 import json
@@ -37,7 +37,7 @@ from benchmarks.cycle import HOME, Peak, watched
 from benchmarks.faults import sidecar
 from benchmarks.month import checks
 from benchmarks.month.clock import Clock, compressed
-from benchmarks.month.person import Person
+from benchmarks.month.person import Owner
 from benchmarks.variables import number
 from ingest.cycle.record import Cycle
 from ingest.cycle.run import run_cycle
@@ -67,7 +67,7 @@ select
 
 @dataclass(slots=True)
 class Day:
-    """Seconds of its cycles, and what there was at its end."""
+    """The seconds of a day's cycles by stage, and the sizes and resources at its end."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     memories: int = 0
@@ -81,7 +81,7 @@ class Day:
 
 @dataclass(slots=True)
 class Month:
-    """What was done besides what the person did, and what went wrong."""
+    """Counts of cycles and acts, and of what went wrong."""
 
     days: list[Day] = field(default_factory=list)
     cycles: Counter[str] = field(default_factory=Counter)
@@ -93,9 +93,9 @@ class Month:
 
 
 class Life:
-    """The month as it goes on: who acts, and what dreams beside."""
+    """Runs the month: the person acts while cycles run in another thread."""
 
-    def __init__(self, person: Person, clock: Clock, connection: Connection, chance: random.Random) -> None:
+    def __init__(self, person: Owner, clock: Clock, connection: Connection, chance: random.Random) -> None:
         self.person, self.clock, self.connection, self.chance = person, clock, connection, chance
         self.month = Month()
 
@@ -115,7 +115,7 @@ class Life:
                 print(f"day {number + 1}: {day.memories} memories, {day.seconds}", file=sys.stderr, flush=True)
 
     def through(self, dreaming: "Future[Cycle | None]") -> None:
-        """Acts while a cycle runs, and then until there is no more to do."""
+        """Acts ACTS times while a cycle runs, then waits for its end."""
         for _ in range(ACTS):
             self.month.acts += 1
             self.month.acts_in_cycles += not dreaming.done()
@@ -135,7 +135,7 @@ class Life:
         return cycle
 
     def rebuild(self) -> None:
-        """What Postgres shows after a cycle in quiet, beside all computed anew for the same instant."""
+        """Compares what an undisturbed cycle published with a rebuild for the same instant."""
         quiet = self.dream("long_term")
         if quiet is None:
             return
@@ -154,8 +154,8 @@ class Life:
         day.open_files, day.resident_bytes, day.peak_bytes = own.num_fds(), own.memory_info().rss, peak.size
 
 
-def wrong(connection: Connection, person: Person, month: Month, reader: checks.Reader) -> Mapping[str, int]:
-    """What should be 0, each."""
+def wrong(connection: Connection, person: Owner, month: Month, reader: checks.Watcher) -> Mapping[str, int]:
+    """Counts that should all be 0."""
     left = checks.rows_with(connection, person.gone)
     for where in filter(None, (left, reader.mixed)):
         print(f"where: {where}", file=sys.stderr)
@@ -176,7 +176,7 @@ def wrong(connection: Connection, person: Person, month: Month, reader: checks.R
     }
 
 
-def done(connection: Connection, person: Person, month: Month, reader: checks.Reader) -> Mapping[str, int]:
+def done(connection: Connection, person: Owner, month: Month, reader: checks.Watcher) -> Mapping[str, int]:
     recalls = sum(count for (_, kind), count in person.recalled.items() if kind in ("opened", "cited"))
     return {
         "days": len(month.days),
@@ -192,7 +192,7 @@ def done(connection: Connection, person: Person, month: Month, reader: checks.Re
 
 
 def grown(days: Sequence[Day]) -> Mapping[str, float]:
-    """Means over some days; over those that had it, of a stage that not every day has."""
+    """Means over some days; the seconds of a stage are over the days that ran it."""
     seconds = {stage: [day.seconds[stage] for day in days if stage in day.seconds] for stage in STAGES}
     return {
         **{f"seconds of a cycle: {stage}": mean(took) for stage, took in seconds.items() if took},
@@ -207,7 +207,7 @@ def grown(days: Sequence[Day]) -> Mapping[str, float]:
 
 
 def report(did: Mapping[str, int], went_wrong: Mapping[str, int], days: Sequence[Day]) -> None:
-    """Prints it for people, and as JSON."""
+    """Prints the results as tables, and as JSON."""
     for name, count in did.items():
         print(f"{name:<40} {count:>9}")
     print(f"\n{'of all that was acknowledged':<40} {'wrong':>9}")
@@ -225,8 +225,8 @@ def soak(url: str, days: int, seed: int) -> None:
     with compressed(url) as clock, connect(url, autocommit=True) as connection:
         migrate(url)
         clock.set(first)
-        with Memory(url) as memory, checks.Reader(url) as reader:
-            person = Person(memory, url, clock, seed)
+        with Memory(url) as memory, checks.Watcher(url) as reader:
+            person = Owner(memory, url, clock, seed)
             life = Life(person, clock, connection, random.Random(seed))
             life.live(first, days)
         went_wrong = wrong(connection, person, life.month, reader)

@@ -1,9 +1,8 @@
-"""A store of synthetic memories, of any size, that was dreamt of: for benchmarks of what depends on the size.
+"""Generates a store of synthetic memories of any size, with the state that a dream cycle leaves, for benchmarks.
 
-What a search touches is as in a real store: frequencies of words (Zipf's law, English function words among them),
-pairs of words that belong together, lengths, sessions, how near texts of one subject lie to each other (nearest
-neighbours, local dimension and spectrum of all-MiniLM's vectors of dialogues), edges a memory. What the texts say
-is nonsense.
+What a search touches is as in a real store: word frequencies (Zipf's law, with English function words), collocations,
+lengths, sessions, the similarity of texts on one subject (nearest neighbours, local dimension and spectrum of
+all-MiniLM's vectors of dialogues), edges per memory. The texts are nonsense.
 """
 
 import json
@@ -45,7 +44,7 @@ PSEUDO_WORDS = 50_000
 TOPICS = 400
 TOPIC_WORDS = 800
 PEOPLE = 300
-# Shares of the running text: function words, then words of the topic; the rest is of any topic.
+# Shares of the running text: function words, then words of the topic; the rest comes from any topic.
 FUNCTION_SHARE = 0.45
 TOPIC_SHARE = 0.3
 COLLOCATION_SHARE = 0.3
@@ -55,11 +54,11 @@ SHORTEST_WORDS = 8
 
 DIMENSIONS = 384
 MEMORIES_PER_CLUSTER = 200
-# Of the spectrum of subjects and of what texts of one subject differ in; and how far these lie from its middle.
+# The spectrum of subjects and of the deviations within one; and the distance of its texts from its centre.
 SPECTRUM_EXPONENT = 0.5
 CLUSTER_RADIUS = 0.85
 RADIUS_DEVIATION = 0.25
-# All texts are a little alike.
+# All texts are slightly similar.
 COMMON_SHARE = 0.3
 QUERY_RADIUS = 1.3
 
@@ -121,7 +120,7 @@ select
 from numbered as p inner join public.memories as m on m.id = p.id
 """
 
-# From each memory to those of its session just before it, and to earlier ones of its subject, near and far.
+# Edges from each memory to those just before it in its session, and to earlier ones of its subject, near and far.
 EDGES = """
 insert into dreams.edge_states (
     memory_a, memory_b, edge_type, forward_weight, backward_weight, evidence_count, first_at, last_at, scaled_through
@@ -157,7 +156,7 @@ order by 1, 2
 
 
 class Language:
-    """Words of which texts are made, by topic."""
+    """Generates texts from a vocabulary with topics."""
 
     def __init__(self, seed: int = 1) -> None:
         self._chance = numpy.random.default_rng(seed)
@@ -171,7 +170,7 @@ class Language:
         self.people = [word.capitalize() for word in self.words[-PEOPLE:]]
 
     def texts(self, topics: Numbers, chance: numpy.random.Generator, lengths: Numbers | None = None) -> list[str]:
-        """A text of each topic."""
+        """A text for each topic, of log-normal length unless `lengths` gives the words of each."""
         if lengths is None:
             drawn = chance.lognormal(*LENGTHS, len(topics)).astype(numpy.int64)
             lengths = numpy.maximum(drawn, SHORTEST_WORDS)
@@ -196,7 +195,7 @@ class Language:
         return tokens
 
     def _pseudo_words(self) -> list[str]:
-        """The more frequent, the shorter (Zipf's law of abbreviation)."""
+        """Made-up words: the more frequent, the shorter (Zipf's law of abbreviation)."""
         found: dict[str, None] = {}
         while len(found) < PSEUDO_WORDS:
             syllables = 2 + int(len(found) > 1_000) + int(self._chance.random() < len(found) / PSEUDO_WORDS)
@@ -207,7 +206,7 @@ class Language:
 
 
 class Meanings:
-    """Vectors of texts: clusters of them, as subjects make."""
+    """Generates vectors of texts, in one cluster for each subject."""
 
     def __init__(self, clusters: int, seed: int = 2) -> None:
         chance = numpy.random.default_rng(seed)
@@ -219,7 +218,7 @@ class Meanings:
         self._shifts = chance.integers(0, DIMENSIONS, clusters)
 
     def of(self, clusters: Numbers, chance: numpy.random.Generator, radius: float = 1.0) -> Vectors:
-        """A vector of each cluster."""
+        """A unit vector for each given cluster."""
         deviations = chance.standard_normal((len(clusters), DIMENSIONS), dtype=numpy.float32)
         turned = self._spectrum[(numpy.arange(DIMENSIONS) + self._shifts[clusters][:, None]) % DIMENSIONS]
         radii = radius * self._radii[clusters] * numpy.exp(RADIUS_DEVIATION * chance.standard_normal(len(clusters)))
@@ -227,7 +226,7 @@ class Meanings:
 
 
 class Corpus:
-    """So many memories: their texts, vectors, sessions and subjects, the same for the same size."""
+    """`size` memories with texts, vectors, sessions and subjects, the same for the same size."""
 
     def __init__(self, size: int) -> None:
         chance = numpy.random.default_rng(size)
@@ -243,7 +242,7 @@ class Corpus:
         self.cluster = numpy.where(chance.random(size) < SESSION_FOCUS, focus, _draw(weights, size, chance))
 
     def batches(self, model: str) -> Iterator[Sequence[Sequence[object]]]:
-        """Rows of public.memories, as COLUMNS has them."""
+        """Batches of rows of public.memories, in the order of COLUMNS."""
         first_at = datetime.now(UTC) - timedelta(days=365 * YEARS)
         between = timedelta(days=365 * YEARS) / (int(self.session[-1]) + 1)
         for start in range(0, self.size, BATCH):
@@ -273,7 +272,7 @@ class Corpus:
         ]  # fmt: skip
 
     def questions(self, count: int, seed: int) -> Mapping[str, Vectors]:
-        """Questions about memories, as people ask them, and the vector of each; every fifth names a person."""
+        """Questions about the memories and the vector of each; every fifth names a person."""
         chance = numpy.random.default_rng(seed)
         clusters = self.cluster[chance.integers(0, self.size, count)]
         vectors = self.meanings.of(clusters, chance, QUERY_RADIUS)
@@ -293,7 +292,7 @@ class Corpus:
 
 
 def fill(connection: Connection, corpus: Corpus, model: str) -> Mapping[str, float]:
-    """Fills an empty, migrated store, and has it dreamt of; returns the seconds that each step took."""
+    """Fills an empty, migrated store, with the state of a dream cycle; returns the seconds of each step."""
     seconds = store_memories(connection, corpus, model)
     with _timed(seconds, "dreamt state"):
         _dream(connection)
@@ -303,7 +302,7 @@ def fill(connection: Connection, corpus: Corpus, model: str) -> Mapping[str, flo
 
 
 def store_memories(connection: Connection, corpus: Corpus, model: str) -> dict[str, float]:
-    """Stores the memories with their vectors, and where each belongs in table `places`; returns the seconds it took."""
+    """Stores the memories with vectors, and their sessions and clusters in table `places`; returns seconds by step."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "HNSW index"), _without_index(connection, "public", "memories_embedding_idx", corpus.size):
         with _timed(seconds, "COPY"):
@@ -351,7 +350,7 @@ def _dream(connection: Connection) -> None:
 
 @contextmanager
 def _without_index(connection: Connection, schema: str, name: str, rows: int) -> Iterator[None]:
-    """Drops an index for the length of the block, and then builds it in one go, as large as it may get in memory."""
+    """Drops an index for the block, then builds it at once, with enough memory to hold all of it."""
     row = connection.execute(
         "select indexdef from pg_indexes where schemaname = %s and indexname = %s", (schema, name)
     ).fetchone()
@@ -372,7 +371,7 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 
 def _zipf(count: int, offset: float = 2.7) -> NDArray[numpy.float64]:
-    """Cumulative shares of so many words by their rank (Zipf-Mandelbrot)."""
+    """The cumulative shares of `count` words by rank (Zipf-Mandelbrot)."""
     shares = 1 / (numpy.arange(1, count + 1) + offset)
     return numpy.cumsum(shares / shares.sum())
 

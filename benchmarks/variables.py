@@ -1,4 +1,4 @@
-"""What the environment asks of a benchmark: names of those there are, or whole numbers, with spaces between them."""
+"""Reads a benchmark's environment variables: known names, or whole numbers, with spaces between them."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 
 def chosen(variable: str, known: Collection[str]) -> Sequence[str]:
-    """The names asked for, or all; an unknown one ends the benchmark with a sentence that lists them."""
+    """The names in a variable, or all that are known; an unknown one ends the benchmark with a sentence."""
     asked = os.environ.get(variable, "").split()
     for name in asked:
         if name not in known:
@@ -15,7 +15,7 @@ def chosen(variable: str, known: Collection[str]) -> Sequence[str]:
 
 
 def numbers(variable: str, default: str) -> Sequence[int]:
-    """The whole numbers asked for; anything else ends the benchmark with a sentence."""
+    """The whole numbers in a variable; anything else ends the benchmark with a sentence."""
     asked = (os.environ.get(variable, "").strip() or default).split()
     for text in asked:
         if not text.isdecimal():
@@ -24,7 +24,7 @@ def numbers(variable: str, default: str) -> Sequence[int]:
 
 
 def number(variable: str, default: int) -> int:
-    """The one whole number asked for; anything else ends the benchmark with a sentence."""
+    """The single whole number in a variable; anything else ends the benchmark with a sentence."""
     found = numbers(variable, str(default))
     if len(found) > 1:
         sys.exit(f"{variable} must be one whole number, but has {len(found)}")

@@ -1,7 +1,7 @@
-"""Communities of a graph of memories, with their centrality and clustering. Called by the dbt model ltm_communities.
+"""Finds communities, centrality and clustering in a graph of memories with igraph.
 
-While igraph counts, no other thread of its process goes on: a large graph has a process of its own, and dbt goes on
-with other models. The seed is fixed.
+igraph blocks the other threads of its process, so a large graph runs in a separate process while dbt computes other
+models. The random seed is fixed.
 """
 
 import gc
@@ -15,17 +15,17 @@ import igraph
 import numpy
 
 SEED = 1
-# On a million memories a third adds .00003 to a modularity of .924; until nothing improves takes several times as long.
+# On a million memories a third adds .00003 to a modularity of .924; running to convergence takes several times as long.
 ITERATIONS = 2
 FEWEST_MEMBERS_SPLIT = 8
-# A few seconds' work: a process takes half a second to start.
+# A few seconds of work, compared to half a second to start a process.
 FEWEST_TIES_APART = 500_000
 forks = multiprocessing.get_context("fork")
 
 
 def partition(count, ties, weights, resolution):
-    """For each of so many memories, in order of their ids: the first memory of its area and of its cluster, its
-    centrality and its clustering; ties as pairs of places.
+    """Four arrays over `count` memories in order of id: the first member of the memory's area and of its cluster, its
+    centrality and its clustering coefficient. `ties` holds pairs of places, 0 to count - 1, as shape (edges, 2).
     """
     if len(ties) >= FEWEST_TIES_APART:
         return partition_apart(count, ties, weights, resolution)
@@ -33,23 +33,24 @@ def partition(count, ties, weights, resolution):
 
 
 def partition_apart(count, ties, weights, resolution):
-    """The same, by a process of its own. Raises CalledProcessError where that fails."""
+    """As `partition`, in a separate process. Raises CalledProcessError when that fails."""
     asked = arrays_to_bytes([numpy.array(count), ties, weights, numpy.array(resolution)])
     ran = subprocess.run([sys.executable, "-m", __name__], input=asked, stdout=subprocess.PIPE, check=True)
     return arrays_from_bytes(ran.stdout)
 
 
 def answer():
-    """What that process does: it is asked by its standard input, and answers by its output. A fork of it measures the
-    graph while it looks for communities.
+    """Runs in the separate process: reads the graph from standard input and writes the result to standard output.
+
+    A fork computes centrality and clustering meanwhile.
     """
-    # Of all that is made of millions of ties nothing goes round in circles, and looking for such takes seconds.
+    # Nothing made of the millions of ties is a reference cycle, and looking for cycles takes seconds.
     gc.disable()
     count, ties, weights, resolution = arrays_from_bytes(sys.stdin.buffer.read())
     graph = graph_of(int(count), ties, weights)
     received, sent = forks.Pipe(duplex=False)
     forks.Process(target=lambda: sent.send_bytes(arrays_to_bytes(measured(graph)))).start()
-    # Where the fork ends without a word, waiting for it then ends too.
+    # Closed here, so that recv_bytes raises EOFError if the fork dies.
     sent.close()
     divided = areas_and_clusters(graph, float(resolution))
     sys.stdout.buffer.write(arrays_to_bytes([*divided, *arrays_from_bytes(received.recv_bytes())]))
@@ -75,14 +76,14 @@ def partition_here(count, ties, weights, resolution):
 
 
 def graph_of(count, ties, weights):
-    # A view of memory igraph takes as it is, where it would make an object of each number of an array or a list.
+    # igraph takes a memoryview as it is, but makes a Python object of each number of an array or a list.
     graph = igraph.Graph(n=count, edges=memoryview(numpy.ascontiguousarray(ties)))
     graph.es["weight"] = weights.tolist()
     return graph
 
 
 def areas_and_clusters(graph, resolution):
-    """The first member of the area and of the cluster of each vertex."""
+    """For each vertex, the first member of its area and of its cluster."""
     areas = first_members(range(graph.vcount()), communities(graph, resolution))
     members = {}
     for vertex, area in enumerate(areas):
@@ -97,19 +98,19 @@ def areas_and_clusters(graph, resolution):
 
 
 def measured(graph):
-    """The centrality and the clustering of each vertex."""
+    """For each vertex, its PageRank times the number of vertices, and its local clustering coefficient."""
     centrality = numpy.array(graph.pagerank(weights="weight")) * graph.vcount()
     return centrality, numpy.array(graph.transitivity_local_undirected(mode="zero"))
 
 
 def first_members(vertices, labels):
-    """The first of the vertices that has the same label, for each of them."""
+    """For each vertex, the first vertex with the same label."""
     first = {}
     return [first.setdefault(label, vertex) for vertex, label in zip(vertices, labels, strict=True)]
 
 
 def communities(graph, resolution):
-    """By modularity at a resolution."""
+    """For each vertex, the label of its community (Leiden, by modularity at a resolution)."""
     igraph.set_random_number_generator(random.Random(SEED))  # noqa: S311 - the same every time, that is all
     return graph.community_leiden(
         objective_function="modularity",

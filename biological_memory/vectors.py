@@ -1,24 +1,24 @@
-"""Vectors as numpy has them: read from DuckDB's bytes, and in whole numbers. Called by the Python models."""
+"""Reads vectors from DuckDB into numpy, and quantises them to whole numbers for reproducible products."""
 
 import numpy
 
-# Few enough for a processor's caches.
+# Fits into a processor's caches.
 ROWS_AT_A_TIME = 2048
-# Postgres sends a vector's numbers so (stg_embeddings): half precision, the most significant byte first.
+# The format of stg_embeddings, as Postgres sends it: half precision, most significant byte first.
 SENT = numpy.dtype(">f2")
-# Of a component of a vector. A product of two vectors of whole numbers stays below 2^24, up to which float32 is exact:
-# it comes out the same whatever the order, the shape and the machine (docs/decisions/0010).
+# Quantisation steps per unit of a vector's component. The inner product of two quantised unit vectors stays below 2^24,
+# up to which float32 is exact: the result is the same for any order, shape and machine (docs/decisions/0010).
 STEPS = 4080
 MOST_SIMILAR = 2**24
 
 
 def read_vectors(places, count, dimensions, session):
-    """Vectors by their place: float32 of shape (count, dimensions).
+    """Reads vectors into a float32 array of shape (count, dimensions), indexed by place.
 
-    `places` is a relation of memory_id and place (0 to count - 1). What a vector lacks at its end is zero, and so is
-    one that is not there. They are read piece by piece: at a million, one copy of all is as much as there is room for.
-    And by the numbers of their rows, of which DuckDB knows where these stand: joined by memory, the vectors of all
-    would be read. (What `dbt.ref` gives is a query, which has no such numbers.)
+    `places` is a relation of memory_id and place (0 to count - 1). Missing vectors, and missing components at the end,
+    are zero. Reads in batches, because a second copy of a million vectors does not fit in memory. Joins by rowid, so
+    that DuckDB reads only these vectors: a join by memory_id would read all. (`dbt.ref` gives a query, which has no
+    rowid, so the SQL names the table.)
     """
     vectors = numpy.zeros((count, dimensions), dtype=numpy.float32)
     rows = session.sql(
@@ -39,11 +39,11 @@ def read_vectors(places, count, dimensions, session):
 
 
 def in_whole_numbers(vectors):
-    """Vectors of length one, their components in whole numbers of 1/STEPS, as float32."""
+    """Quantises unit vectors: their components as whole multiples of 1/STEPS, in float32."""
     whole = vectors * numpy.float32(STEPS)
     return numpy.rint(whole, out=whole)
 
 
 def ranges(stop, step):
-    """What is to be done a piece at a time, as slices."""
+    """Splits range(stop) into slices of `step`."""
     return [slice(at, min(at + step, stop)) for at in range(0, stop, step)]

@@ -1,1 +1,1 @@
-"""The `dreams` command, a module for each chapter of its manual."""
+"""The commands of `dreams`, one module for each group."""

@@ -1,4 +1,4 @@
-"""Questions to the store: search, explanations, canned queries, counts, health."""
+"""Commands that question the store: search, why, query, stats, health."""
 
 from typing import Annotated
 
@@ -16,21 +16,21 @@ app = typer.Typer()
     + 'dreams search "where is the key?" --tags home --from 2026-01-01'
 )
 def search(
-    query: Annotated[str, typer.Argument(help="Words, or a question.")],
-    k: Annotated[int, typer.Option("--results", "-k", help="How many at most.")] = 10,
-    tags: Annotated[str, typer.Option(help="Only what has all of these, separated by commas.")] = "",
+    query: Annotated[str, typer.Argument(help="Words or a question.")],
+    k: Annotated[int, typer.Option("--results", "-k", help="Maximum number of results.")] = 10,
+    tags: Annotated[str, typer.Option(help="Only memories with all these tags, separated by commas.")] = "",
     agent: Annotated[
         str | None, typer.Option(help='Only memories of this agent; "default" for those that name none.')
     ] = None,
-    since: Annotated[str | None, typer.Option("--from", help="Only what was made on this day or later.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only what was made before this day.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Only memories created on this day or later.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only memories created before this day.")] = None,
     where: Annotated[
-        list[str] | None, typer.Option(help="Only what has this metadata: key=value; may be repeated.")
+        list[str] | None, typer.Option(help="Only memories with this metadata: key=value; may be repeated.")
     ] = None,
-    as_of: Annotated[str | None, typer.Option(help="Search as at this instant; nothing later counts.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Search as of this instant; nothing later counts.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave a term of relevance out; may be repeated.")] = None,
-    by_words: Annotated[bool, typer.Option("--words", help="By words and associations, without a model.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for the model where it has to be started.")] = False,
+    by_words: Annotated[bool, typer.Option("--words", help="Use words and associations, without a model.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the model if it has to start.")] = False,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -73,11 +73,11 @@ def search(
 
 
 @app.command(
-    help="Say why a memory stands as it does, and with --query why a search found it." + EXAMPLE + "dreams why 3f2a91c0"
+    help="Explain the state of a memory, and with --query why a search found it." + EXAMPLE + "dreams why 3f2a91c0"
 )
 def why(
     memory: Reference,
-    query: Annotated[str | None, typer.Option(help="A search, to see its place there and each term's share.")] = None,
+    query: Annotated[str | None, typer.Option(help="A search: adds the memory's rank and each term's share.")] = None,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -112,7 +112,7 @@ def query(
     show_table(columns, found_rows, as_json)
 
 
-@app.command(help="Counts, and the disk that each part uses." + EXAMPLE + "dreams stats")
+@app.command(help="Show counts, and the disk space that each part uses." + EXAMPLE + "dreams stats")
 def stats(as_json: AsJson = False) -> None:
     from ingest.settings import settings
     from memories.postgres.database import connect
@@ -129,14 +129,14 @@ def stats(as_json: AsJson = False) -> None:
 
 
 @app.command(
-    help="Check every part and say what to mend; exit code 1 when something is wrong." + EXAMPLE + "dreams health"
+    help="Check every part and say what to fix; exit code 1 when something is wrong." + EXAMPLE + "dreams health"
 )
 def health(
     biology: Annotated[
-        bool, typer.Option(help="What was dreamt in figures, beside the ranges of docs/biology.md.")
+        bool, typer.Option(help="Compare the dream cycle's figures with the ranges of docs/biology.md.")
     ] = False,
     as_report: Annotated[
-        bool, typer.Option("--report", help="Print what to send with a report; no memory is in it.")
+        bool, typer.Option("--report", help="Print what to send with a bug report; it contains no memory.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The dream cycles there were, and back to an earlier one: `dreams cycles …`."""
+"""Commands that list past dream cycles and roll back to one: `dreams cycles …`."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from commands.parameters import EXAMPLE, AsJson
 from commands.terminal import show, show_table
 
 app = typer.Typer(
-    help="The dream cycles there were, and back to an earlier one." + EXAMPLE + "dreams cycles",
+    help="List past dream cycles, or roll back to one." + EXAMPLE + "dreams cycles",
     invoke_without_command=True,
 )
 
@@ -16,7 +16,7 @@ app = typer.Typer(
 @app.callback()
 def list_cycles(
     context: typer.Context,
-    last: Annotated[int, typer.Option(help="How many, from the last one back.", min=1)] = 20,
+    last: Annotated[int, typer.Option(help="How many of the latest cycles to list.", min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -42,12 +42,12 @@ def list_cycles(
 
 
 @app.command(
-    help="Show again what an earlier cycle showed; no memory and no event changes."
+    help="Return to the results of an earlier cycle; no memory and no event changes."
     + EXAMPLE
     + "dreams cycles rollback 3f2a91c0"
 )
 def rollback(
-    cycle: Annotated[str, typer.Argument(help="The cycle's id, or its first six or more characters.")],
+    cycle: Annotated[str, typer.Argument(help="The cycle's id, or at least its first six characters.")],
     as_json: AsJson = False,
 ) -> None:
     from ingest.cycle.history import roll_back

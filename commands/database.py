@@ -1,4 +1,4 @@
-"""The Postgres that holds the memories: `dreams db …`."""
+"""Commands for the Postgres that holds the memories: `dreams db …`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +59,7 @@ def db_backup(file: Path, as_json: AsJson = False) -> None:
 @app.command("restore", help="Fill an empty store from a backup." + EXAMPLE + "dreams db restore memories.zip")
 def db_restore(
     file: Path,
-    replace: Annotated[bool, typer.Option(help="Lose what the store holds now.")] = False,
+    replace: Annotated[bool, typer.Option(help="Discard what the store holds now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     from memories.postgres.backup import restore
@@ -71,8 +71,8 @@ def db_restore(
 
 @app.command(
     "scrub",
-    help="Rewrite what the disk still holds of forgotten memories. Each table is closed while it is rewritten, and as"
-    " much free room is needed as the largest takes." + EXAMPLE + "dreams db scrub",
+    help="Remove what the disk still holds of forgotten memories. Each table is locked while it is rewritten, and the"
+    " disk needs as much free space as the largest table takes." + EXAMPLE + "dreams db scrub",
 )
 def db_scrub(
     wait: Annotated[bool, typer.Option(help="Wait while a dream cycle runs.")] = False,

@@ -1,4 +1,4 @@
-"""The dream cycle and its steps."""
+"""Commands for the dream cycle and its steps: embed, annotate, run, fit, write-back."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from memories.errors import InputError
 app = typer.Typer()
 
 
-@app.command(help="Give a vector to every memory that has none." + EXAMPLE + "dreams embed")
+@app.command(help="Compute a vector for every memory that has none." + EXAMPLE + "dreams embed")
 def embed(as_json: AsJson = False) -> None:
     from ingest.vectors.embed import count_waiting
     from ingest.vectors.embed import embed as embed_memories
@@ -35,7 +35,7 @@ def embed(as_json: AsJson = False) -> None:
 
 
 @app.command(
-    help="Say what each memory is about: by rule, and by ANNOTATION_MODEL where it is set."
+    help="Annotate what each memory is about: by rules, and by ANNOTATION_MODEL if it is set."
     + EXAMPLE
     + "dreams annotate"
 )
@@ -60,13 +60,13 @@ def annotate(as_json: AsJson = False) -> None:
     )
 
 
-@app.command(help="Dream: embed, annotate, run dbt, write back, and say what was found." + EXAMPLE + "dreams run")
+@app.command(help="Dream: embed, annotate, run dbt, write back, and report what was found." + EXAMPLE + "dreams run")
 def run(
     as_of: Annotated[
         str | None, typer.Option(help="Compute for another instant (ISO 8601); publishes nothing.")
     ] = None,
-    full_refresh: Annotated[bool, typer.Option(help="Compute everything anew.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say how many rows would change, and publish nothing.")] = False,
+    full_refresh: Annotated[bool, typer.Option(help="Recompute everything.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Report how many rows would change, and publish nothing.")] = False,
     stage: Annotated[str, typer.Option(help="working_memory, short_term, consolidation or long_term.")] = "long_term",
     parameter: Assignments = None,
     wait: Annotated[bool, typer.Option(help="Wait while another cycle runs.")] = False,
@@ -112,12 +112,12 @@ def run(
 
 
 @app.command(
-    help="Fit the forgetting curve to your own reviews; kept only if it foretells those left out better."
+    help="Fit the forgetting curve to your own reviews; kept only if it predicts held-out memories better."
     + EXAMPLE
     + "dreams fit"
 )
 def fit(
-    reset: Annotated[bool, typer.Option(help="Go back to the parameters the project comes with.")] = False,
+    reset: Annotated[bool, typer.Option(help="Go back to the default parameters.")] = False,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -147,7 +147,7 @@ def fit(
     )
 
 
-@app.command("write-back", help="Publish what a `dbt run` of your own computed." + EXAMPLE + "dreams write-back")
+@app.command("write-back", help="Publish the results of your own `dbt run`." + EXAMPLE + "dreams write-back")
 def write_back(as_json: AsJson = False) -> None:
     from ingest.cycle.run import publish_computed
 

@@ -1,4 +1,4 @@
-"""Memories put in, shown whole, kept from fading, taken out."""
+"""Commands that add, show, pin, delete and export memories."""
 
 import sys
 from pathlib import Path
@@ -21,11 +21,11 @@ def ingest(
     source: Annotated[str, typer.Argument(help="sample, jsonl, markdown, chatgpt, claude or git.")],
     path: Annotated[Path | None, typer.Argument(help="A file or folder; - is standard input (jsonl).")] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only what is dated from this day or instant on (ISO 8601).")
+        str | None, typer.Option(help="Only memories dated from this day or instant on (ISO 8601).")
     ] = None,
     redact: Annotated[bool, typer.Option(help="Mask keys, tokens, passwords and card numbers before storing.")] = False,
-    revive: Annotated[bool, typer.Option(help="Bring back memories that were forgotten.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would change, and change nothing.")] = False,
+    revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Report what would change, and change nothing.")] = False,
     exclude: Annotated[
         list[str] | None, typer.Option(help="Notes to leave out, as in .gitignore; may be repeated.")
     ] = None,
@@ -59,7 +59,7 @@ def ingest(
 def store(
     content: Annotated[str, typer.Argument(help="What to remember; - reads standard input.")],
     context: Annotated[str, typer.Option(help="Where or why it was noted.")] = "",
-    summary: Annotated[str, typer.Option(help="A gist.")] = "",
+    summary: Annotated[str, typer.Option(help="A short summary.")] = "",
     tags: Annotated[str, typer.Option(help="Separated by commas.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -73,13 +73,13 @@ def store(
 
 @app.command(
     "open",
-    help="Show a memory whole; what is opened together after a search is learnt together."
+    help="Show a whole memory; memories opened after the same search become associated."
     + EXAMPLE
     + "dreams open 3f2a91c0 --query-id 5b0c6a51-8f5e-4f0e-9d51-0f6f6f1f7c11",
 )
 def open_memory(
     memory: Reference,
-    query_id: Annotated[UUID | None, typer.Option(help="The search that listed it, as that search says.")] = None,
+    query_id: Annotated[UUID | None, typer.Option(help="The query_id of the search that listed it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -93,12 +93,12 @@ def open_memory(
 
 
 @app.command(
-    help="Delete a memory and every copy of it, for good: says what would go, and asks; with --now also what the disk"
-    " still holds of it, as `dreams db scrub` does." + EXAMPLE + "dreams forget 3f2a91c0 --now"
+    help="Permanently delete a memory and every copy of it, after showing what would go and asking; --now also removes"
+    " what the disk still holds of it, as `dreams db scrub` does." + EXAMPLE + "dreams forget 3f2a91c0 --now"
 )
 def forget(
     memory: Reference,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Scrub the disk, too.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What runs until it is ended: the schedules, the sidecar, the door for assistants."""
+"""Commands that run until they are interrupted: the schedules, the sidecar, the MCP server."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ app = typer.Typer()
 @app.command(help="Dream on schedule, with the Prefect UI." + EXAMPLE + "dreams schedule --open")
 def schedule(
     open_ui: Annotated[
-        bool, typer.Option("--open", help="Open the UI in your browser, signed in; also while the schedules run.")
+        bool, typer.Option("--open", help="Open the UI in your browser, signed in; also if the schedules already run.")
     ] = False,
 ) -> None:
     from ingest.flows import HOME
@@ -57,11 +57,11 @@ def serve() -> None:
     + "dreams mcp --http"
 )
 def mcp(
-    http: Annotated[bool, typer.Option("--http", help="Over streamable HTTP instead.")] = False,
-    host: Annotated[str, typer.Option(help="With --http; any but this machine's loopback demands MCP_API_KEY.")] = (
+    http: Annotated[bool, typer.Option("--http", help="Serve over streamable HTTP instead.")] = False,
+    host: Annotated[str, typer.Option(help="With --http; any address but loopback requires MCP_API_KEY.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="With --http; 0 takes a free one.", min=0, max=65535)] = 11436,
+    port: Annotated[int, typer.Option(help="With --http; 0 picks a free port.", min=0, max=65535)] = 11436,
 ) -> None:
     from memories.mcp.server import configuration, serve_http, serve_stdio
     from memories.settings import settings

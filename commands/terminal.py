@@ -1,4 +1,4 @@
-"""How the `dreams` command reads what is typed, and shows data: sentences, tables, JSON, progress."""
+"""Parses what the user typed, and prints results: sentences, tables, JSON, progress."""
 
 import json
 import sys
@@ -23,17 +23,17 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def plain(value: object) -> float | str:
-    """What JSON has no form of: numbers of Postgres, dates, ids."""
+    """Converts what JSON cannot represent: Decimals to floats, dates and ids to strings."""
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def say(sentence: str) -> None:
-    """Prints data as it is: what looks like markup in it is not."""
+    """Prints a sentence as it is, without interpreting markup in it."""
     console.print(sentence, markup=False)
 
 
 def complain(sentence: str) -> None:
-    """Prints what went wrong, on standard error."""
+    """Prints what went wrong to standard error."""
     errors.print(f"dreams: {sentence}", markup=False)
 
 
@@ -59,7 +59,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json
 
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; yields the function that moves it on."""
+    """Shows a progress bar on standard error; yields the function that advances it."""
     columns = (SpinnerColumn(), TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(what, total=total)
@@ -68,13 +68,13 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def status(what: str) -> Iterator[Callable[[str], None]]:
-    """A line on standard error that says what is being done; yields the function that changes it."""
+    """Shows on standard error what is being done; yields the function that names the current step."""
     with errors.status(what) as shown:
         yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")
 
 
 def instant(text: str) -> datetime:
-    """A date or instant as typed, in UTC. Raises InputError when it is none."""
+    """Parses an ISO 8601 date or instant, and returns it in UTC. Raises InputError when it is neither."""
     try:
         return in_utc(datetime.fromisoformat(text))
     except ValueError as error:
@@ -82,12 +82,12 @@ def instant(text: str) -> datetime:
 
 
 def words(text: str) -> list[str]:
-    """What stands between commas."""
+    """The items of a comma-separated list, without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """The two sides of name=value. Raises InputError when there are not two."""
+    """The two sides of name=value. Raises InputError without a name or an equals sign."""
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise InputError(f"{text!r} sets nothing: write --set name=value")
@@ -95,7 +95,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def values(assignments: Sequence[str]) -> Mapping[str, object]:
-    """Assignments whose values are JSON where they can be, else text."""
+    """Parses assignments; a value is read as JSON if it is valid JSON, else as text."""
     found: dict[str, object] = {}
     for name, value in map(assignment, assignments):
         try:

@@ -1,6 +1,6 @@
-"""Child processes that end when their parent does, however it ends: it holds the other end of their standard input.
+"""Ends child processes when their parent ends, in whatever way.
 
-Those that `multiprocessing` starts know their parent themselves.
+The parent holds the other end of a child's standard input; processes of `multiprocessing` know their parent themselves.
 """
 
 import multiprocessing
@@ -11,7 +11,7 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Called in the child: has it terminated as soon as standard input closes."""
+    """Terminates this process as soon as its standard input closes."""
     threading.Thread(target=_terminate_at_end_of_input, daemon=True).start()
 
 
@@ -23,7 +23,7 @@ def _terminate_at_end_of_input() -> None:
 
 
 def end_with_starter() -> None:
-    """Called in a process that `multiprocessing` started. Interrupting is left to its parent."""
+    """Terminates this process of `multiprocessing` when its parent ends; Ctrl-C is left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_terminate_after_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Looks at every part, and says what would stop the next command and how to mend it."""
+"""Checks every part of the installation, and says what would stop the next command and how to mend it."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ REPORTED_FAULTS = 3
 LONGEST_CYCLE_HOURS = 12
 
 
-# A lock of one number is listed by its halves; the number is that of CYCLE_LOCK.
+# pg_locks shows the 64-bit number of an advisory lock in two halves; the number is that of CYCLE_LOCK.
 LOCK_HOLDER = """
 select activity.pid, round(extract(epoch from clock_timestamp() - activity.backend_start) / 3600)
 from pg_locks as locks
@@ -44,7 +44,7 @@ where locks.locktype = 'advisory' and locks.granted and activity.datname = curre
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part, whether it is well, and what was seen (or what to do)."""
+    """One part, whether it is in order, and what was found (or what to do)."""
 
     part: str
     ok: bool
@@ -52,7 +52,7 @@ class Check:
 
 
 def checks() -> Iterator[Check]:
-    """Each part in turn; where Postgres does not answer, what lives in it is left out."""
+    """Checks each part in turn; leaves out what is in Postgres when it does not answer."""
     yield _checked("home", _home)
     yield _disk()
     yield _checked("cache", _cache)
@@ -67,7 +67,7 @@ def checks() -> Iterator[Check]:
 
 
 def report() -> Iterator[str]:
-    """What to send with a report: versions, checks, and where unexpected errors came from. No memory is in it."""
+    """Lines to send with a bug report: versions, checks, and where unexpected errors came from. They hold no memory."""
     yield f"codex-dreams {version('codex-dreams')}, Python {platform.python_version()}, {platform.platform()}"
     for check in checks():
         yield f"{check.part}: {'ok' if check.ok else 'NOT OK'}: {check.detail}"
@@ -112,7 +112,7 @@ def _extension() -> str:
 
 
 def _port() -> str:
-    """Whether `dreams serve` could listen, or does."""
+    """Checks that `dreams serve` could listen on its port, or does."""
     store = store_settings()
     port = int(store.sidecar_port)
     with closing(socket.socket(socket.AF_INET6 if ":" in store.sidecar_host else socket.AF_INET)) as listener:
@@ -176,7 +176,7 @@ def _count(connection: Connection, query: str) -> int:
 
 
 def _lock(connection: Connection) -> Check:
-    """Whether a session holds the lock of cycles longer than any cycle takes."""
+    """Checks that no session has held the lock of cycles longer than any cycle takes."""
     holder = connection.execute(LOCK_HOLDER).fetchone()
     if holder is None:
         return Check("lock", True, "no cycle runs")

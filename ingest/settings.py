@@ -1,4 +1,4 @@
-"""The settings of what moves data, read once from the environment and `.env`."""
+"""Holds the settings of loading, annotating and computing, read once from the environment and `.env`."""
 
 from functools import lru_cache
 from typing import Annotated
@@ -13,7 +13,7 @@ AMOUNT = r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]i?)?[bB]$|^[0-9]+%$"
 
 
 class IngestSettings(BaseSettings):
-    """Who annotates besides the rules, and where DuckDB computes.
+    """The chat model that annotates besides the rules, and DuckDB's file and memory limit.
 
     `annotation_model` is a chat model of the Ollama at OLLAMA_URL. The DuckDB file is a cache: it may be deleted.
     """

@@ -5,8 +5,8 @@
     memories.store("The spare key hangs behind the clock", tags=["home"])
     memories.search("where is the key?").results[0].memory.content
 
-These functions share one `memories.memory.Memory` over the store of the settings, opened at the first call and closed
-when the program ends. Open one of your own for another store. Nothing heavy is imported before it is used.
+These functions share one `memories.memory.Memory` on the configured store, opened at the first call and closed when the
+program exits. For another store, open a `Memory` yourself. Heavy imports wait until they are needed.
 """
 
 import atexit
@@ -51,22 +51,22 @@ def search(
     without: Collection[Term] = (),
     words_only: bool = False,
 ) -> Answer:
-    """The memories most relevant to a query, each with its reasons: `Memory.search`."""
+    """Returns the memories most relevant to a query, each with its reasons: `Memory.search`."""
     return _opened().search(query, k, filters, as_of=as_of, without=without, words_only=words_only)
 
 
 def get(reference: str | UUID) -> Memoir:
-    """The memory that an id names: `Memory.get`."""
+    """Returns the memory with an id: `Memory.get`."""
     return _opened().get(reference)
 
 
 def forget(reference: str | UUID) -> "Receipt":
-    """Deletes a memory and every copy of it, for good: `Memory.forget`."""
+    """Deletes a memory and every copy of it permanently: `Memory.forget`."""
     return _opened().forget(reference)
 
 
 def why(reference: str | UUID, query: str | None = None) -> "Explanation":
-    """All that is known of a memory, and its place in a search: `Memory.why`."""
+    """Explains a memory, and its rank in a search: `Memory.why`."""
     return _opened().why(reference, query)
 
 

@@ -1,23 +1,23 @@
-"""The exceptions of Codex Dreams; every message says in one sentence what to do.
+"""The exceptions of Codex Dreams. Every message is one sentence that says what to do.
 
 DreamsError
-├── InputError            what was given is wrong: a file, a line, an option (exit code 2)
+├── InputError            invalid input: a file, a line, an option (exit code 2)
 │   ├── NotFound          no memory has that id
-│   ├── ContentTaken      another memory says exactly that
-│   ├── NotListed         the search that is said to have listed a memory did not
-│   ├── HomeUnsuitable    DREAMS_HOME is no folder of one's own
+│   ├── ContentTaken      another memory has exactly this content
+│   ├── NotListed         the given search did not list the memory
+│   ├── HomeUnsuitable    DREAMS_HOME is not a usable, private folder
 │   └── SourceError       a source file cannot be read
 ├── StoreError            Postgres
 │   ├── StoreUnreachable  no connection
-│   ├── StoreUnsuitable   too old, no pgvector, or not a table of Codex 2.1 or later
+│   ├── StoreUnsuitable   server too old, no pgvector, or public.memories is not from Codex 2.1 or later
 │   └── CycleInProgress   another process holds the cycle lock
-├── CacheLocked           another process holds the DuckDB file, or writes the lexical index
+├── CacheLocked           another process holds the DuckDB file or is writing the lexical index
 ├── CacheUnwritable       the lexical index or the DuckDB file cannot be written
 ├── ModelError            the sidecar or Ollama
 │   └── ModelUnreachable  no connection
-├── ScheduleError         the schedules cannot be served
+├── ScheduleError         the scheduler or its web interface cannot run
 └── CycleFailed           a stage of a dream cycle failed; the last complete cycle stays visible
-    └── RebuildDiffers    the DuckDB file is not what a full rebuild gives
+    └── RebuildDiffers    the DuckDB file differs from a full rebuild
 """
 
 

@@ -1,6 +1,6 @@
-"""What every door says when something fails: one sentence that says what to do.
+"""Turns any failure into one sentence that says what to do, for all interfaces.
 
-What nobody expected is kept, as a traceback without the error's own words: these may quote a memory.
+Saves unexpected errors as tracebacks without their messages, which may quote a memory.
 """
 
 import errno
@@ -27,21 +27,21 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_LEAVE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class Told(NamedTuple):
-    """What is said of an error, and the exit code that goes with it."""
+class Complaint(NamedTuple):
+    """The sentence shown for an error, and its exit code."""
 
     sentence: str
     exit_code: int = 1
 
 
-def tell(error: BaseException) -> Told:
-    """One sentence; what nobody expected is kept."""
+def tell(error: BaseException) -> Complaint:
+    """Returns the sentence and exit code for an error; saves the traceback of an unexpected one."""
     expected = _expected(error)
-    return expected if expected is not None else Told(keep(error))
+    return expected if expected is not None else Complaint(keep(error))
 
 
 def keep(error: BaseException) -> str:
-    """Keeps a traceback where its owner alone can read it; the sentence to show in its place."""
+    """Saves a traceback that its owner alone can read; returns the sentence to show instead."""
     kind = type(error).__name__
     try:
         file = _new_file()
@@ -56,13 +56,13 @@ def keep(error: BaseException) -> str:
 
 
 def kept() -> Sequence[Path]:
-    """The files of what was kept, the last one first."""
+    """The saved tracebacks, newest first."""
     return sorted((settings().dreams_home / "faults").glob("*.txt"), reverse=True)
 
 
 @contextmanager
 def one_sentence(complain: Callable[[str], object], *, debug: bool = False) -> Iterator[None]:
-    """Ends the program with one sentence and an exit code where the block fails."""
+    """Ends the program with one sentence and an exit code when the block fails; with `debug`, re-raises instead."""
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -73,23 +73,24 @@ def one_sentence(complain: Callable[[str], object], *, debug: bool = False) -> I
         raise SystemExit(told.exit_code) from error
 
 
-def _expected(error: BaseException) -> Told | None:
+def _expected(error: BaseException) -> Complaint | None:
     match error:
         case DreamsError():
-            return Told(str(error), error.exit_code)
+            return Complaint(str(error), error.exit_code)
         case KeyboardInterrupt():
-            return Told("interrupted; what was finished is kept, run the same command to go on", INTERRUPTED)
+            return Complaint("interrupted; what was finished is kept, run the same command to go on", INTERRUPTED)
         case psycopg.Error():
-            return Told(_of_postgres(error))
+            return Complaint(of_postgres(error))
         case OSError():
             return _of_system(error)
         case MemoryError():
-            return Told("this takes more memory than there is: close other programs, or do less at once")
+            return Complaint("this takes more memory than there is: close other programs, or do less at once")
         case _:
             return None
 
 
-def _of_postgres(error: psycopg.Error) -> str:
+def of_postgres(error: psycopg.Error) -> str:
+    """What to do about an error of Postgres, in one sentence."""
     said = (error.diag.message_primary or str(error)).strip().split("\n")[0]
     match error:
         case psycopg.errors.DiskFull():
@@ -108,16 +109,18 @@ def _of_postgres(error: psycopg.Error) -> str:
             return f"Postgres refused this ({said}): `dreams health` says whether something is to be mended"
 
 
-def _of_system(error: OSError) -> Told | None:
+def _of_system(error: OSError) -> Complaint | None:
     where = "" if error.filename is None else f" at {os.fsdecode(error.filename)}"
     if error.errno in NO_ROOM:
-        return Told(f"there is no room left on the disk{where}: make some, then run this again")
+        return Complaint(f"there is no room left on the disk{where}: make some, then run this again")
     if error.errno in NO_LEAVE:
-        return Told(f"this user may not read or write{where} ({error.strerror}): change that, or name another place")
+        return Complaint(
+            f"this user may not read or write{where} ({error.strerror}): change that, or name another place"
+        )
     if error.errno == errno.EPIPE:
-        return Told("whoever read the output stopped reading")
+        return Complaint("whoever read the output stopped reading")
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return Told("too many files are open: raise the limit (`ulimit -n`), then run this again")
+        return Complaint("too many files are open: raise the limit (`ulimit -n`), then run this again")
     return None
 
 
@@ -128,7 +131,7 @@ def _new_file() -> Path:
 
 
 def _traceback(error: BaseException) -> Iterator[str]:
-    """Where it came from and what led to it, by the kinds of errors alone."""
+    """The traceback of an error and its causes, with error types (and SQLSTATE) but no messages."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         yield from _traceback(cause)

@@ -1,4 +1,4 @@
-"""DREAMS_HOME: a folder, and everything in it, for its owner alone."""
+"""Keeps DREAMS_HOME, and everything in it, private to its owner."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from memories.settings import StoreSettings, settings
 OWNER_ONLY = 0o077
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
-# What lies there (docs/security.md says what each is for). Nothing else in the folder is ours to change.
+# The contents of DREAMS_HOME (docs/security.md explains each). Nothing else in the folder is ours to change.
 CONTENTS = (
     "dbt_target",
     "duckdb_extensions",
@@ -31,12 +31,12 @@ CONTENTS = (
 
 
 def keep_to_owner() -> None:
-    """From now on, what this process and its children make is for its owner alone."""
+    """Sets the umask: files that this process and its children create are private to their owner."""
     os.umask(OWNER_ONLY)
 
 
 def home(store: StoreSettings | None = None) -> Path:
-    """The folder, made where there is none. Raises HomeUnsuitable as `check` does, or when it cannot be made."""
+    """Returns DREAMS_HOME, created if missing. Raises HomeUnsuitable as `check` does, or when it cannot be created."""
     folder = (store or settings()).dreams_home
     check(folder)
     try:
@@ -47,14 +47,14 @@ def home(store: StoreSettings | None = None) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder, and those above it that are missing, for their owner alone."""
+    """Creates a folder and its missing parents, private to their owner."""
     for each in reversed((folder, *folder.parents)):
         if not each.is_dir():
             each.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def check(folder: Path) -> None:
-    """Raises HomeUnsuitable when it is no folder, or somebody else could have put something there."""
+    """Raises HomeUnsuitable when the path is not a folder, or another user could have put something there."""
     try:
         link, status = folder.lstat(), folder.stat()
     except FileNotFoundError:
@@ -74,7 +74,11 @@ def check(folder: Path) -> None:
 
 
 def close_to_others(folder: Path) -> None:
-    """Takes from others what an earlier version, or another umask, gave them. Raises HomeUnsuitable as `check` does."""
+    """Removes permissions that an earlier version, or another umask, gave to others.
+
+    Raises HomeUnsuitable as `check` does, when an entry is another user's, or when an open folder holds nothing but
+    files of other programs.
+    """
     check(folder)
     if not folder.is_dir():
         return
@@ -94,7 +98,7 @@ def close_to_others(folder: Path) -> None:
 
 
 def close_all(path: Path) -> None:
-    """Takes a file, or a folder with all in it, from others. Postgres keeps its own data closed."""
+    """Closes a file, or a folder and its contents, to others. Skips what is in `postgres`: Postgres keeps it closed."""
     close(path)
     if path.name != "postgres" and path.is_dir() and not path.is_symlink():
         for inner in path.iterdir():
@@ -102,7 +106,10 @@ def close_all(path: Path) -> None:
 
 
 def close(path: Path) -> None:
-    """Takes one file or folder from others; links have no mode, and what is gone meanwhile needs none."""
+    """Closes one file or folder to others. Skips links, which have no mode, and paths that no longer exist.
+
+    Raises HomeUnsuitable when this user may not change the mode.
+    """
     try:
         mode = path.lstat().st_mode
         if mode & OWNER_ONLY and not stat.S_ISLNK(mode):

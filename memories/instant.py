@@ -1,12 +1,13 @@
-"""Reads every instant as one in UTC, in the years 1 to 9999: what a person gives, and what Postgres holds."""
+"""Converts instants to UTC, within the years 1 to 9999: those a person enters and those Postgres returns."""
 
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.types.datetime import TimestamptzBinaryLoader, TimestamptzLoader
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 
 from memories.errors import InputError
 from memories.settings import settings
@@ -16,9 +17,9 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def in_utc(instant: datetime) -> datetime:
-    """The instant in UTC; one that names no zone is read on the clock of TIMEZONE.
+    """Converts an instant to UTC; one without a zone is taken to be in TIMEZONE.
 
-    Raises InputError when it lies outside the years 1 to 9999 of UTC.
+    Raises InputError when the result is outside the years 1 to 9999.
     """
     try:
         aware = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(settings().timezone))
@@ -28,29 +29,49 @@ def in_utc(instant: datetime) -> datetime:
 
 
 def read_in_utc(connection: psycopg.Connection[Any]) -> None:
-    """Has a connection read instants in UTC, whatever zone and style the server or the environment asks for."""
+    """Makes a connection read instants in UTC, whatever zone and date style the server or the environment sets."""
     connection.execute("select set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)")
     connection.adapters.register_loader("timestamptz", _FromText)
     connection.adapters.register_loader("timestamptz", _FromBinary)
 
 
-class _FromText(TimestamptzLoader):
-    """Reads what Python has no date for (infinity, 44 BC) as the earliest or the latest it has."""
+class _Clamped(Loader):
+    """Clamps instants outside Python's range (infinity, 44 BC) to the earliest or latest datetime.
+
+    It wraps psycopg's own loader, which is in C and cannot be subclassed: a search reads hundreds of instants.
+    """
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        loader = psycopg.adapters.get_loader(oid, self.format)
+        assert loader is not None, "psycopg reads instants"  # noqa: S101
+        self._load = loader(oid, context).load
 
     def load(self, data: Buffer) -> datetime:
         try:
-            return super().load(data)
+            loaded: datetime = self._load(data)
         except psycopg.DataError:
-            sent = bytes(data)
-            return EARLIEST if sent.startswith(b"-") or sent.endswith(b"BC") else LATEST
+            return EARLIEST if self._is_early(bytes(data)) else LATEST
+        return loaded
+
+    @staticmethod
+    def _is_early(sent: bytes) -> bool:
+        raise NotImplementedError
 
 
-class _FromBinary(TimestamptzBinaryLoader):
-    """Does the same for Postgres' binary format, a signed number of microseconds."""
+class _FromText(_Clamped):
+    format = Format.TEXT
 
-    def load(self, data: Buffer) -> datetime:
-        try:
-            return super().load(data)
-        except psycopg.DataError:
-            is_negative = bytes(data)[0] >= 1 << 7
-            return EARLIEST if is_negative else LATEST
+    @staticmethod
+    def _is_early(sent: bytes) -> bool:
+        return sent.startswith(b"-") or sent.endswith(b"BC")
+
+
+class _FromBinary(_Clamped):
+    """The binary format is a signed number of microseconds."""
+
+    format = Format.BINARY
+
+    @staticmethod
+    def _is_early(sent: bytes) -> bool:
+        return sent[0] >= 1 << 7

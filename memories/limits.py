@@ -1,4 +1,4 @@
-"""How large what comes in from outside may be: each door has the same limits, since each goes through `Memory`."""
+"""Size limits on input. They are the same for every interface, since all go through `Memory`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from json import dumps
@@ -12,10 +12,15 @@ MOST_TAGS = 200
 LONGEST_TAG_CHARACTERS = 200
 LONGEST_AGENT_CHARACTERS = 200
 LONGEST_QUERY_CHARACTERS = 10_000
+MOST_RESULTS = 1_000
+# Fewer for an assistant, whose context is small.
+MOST_RESULTS_FOR_ASSISTANTS = 100
+# So much of a query is recorded with the event of its search.
+RECORDED_QUERY_CHARACTERS = 2_000
 LARGEST_METADATA_BYTES = 65_536
 MOST_METADATA_KEYS = 1_000
 DEEPEST_METADATA_LEVELS = 64
-# Of a row that another program has written, so much is found by words: the content, and each of its other parts.
+# How much of a row word search covers: rows written by other programs may exceed the limits above.
 INDEXED_CONTENT_CHARACTERS = 100_000
 INDEXED_PART_CHARACTERS = 20_000
 INDEXED_PEOPLE_CHARACTERS = 2_000
@@ -28,7 +33,7 @@ def check_memory(
     tags: Sequence[str] | None,
     metadata: Mapping[str, object] | None,
 ) -> None:
-    """Raises InputError when a part of a memory is too large to keep; what is None is not looked at."""
+    """Raises InputError when a part of a memory is too large to keep; skips parts that are None."""
     if content is not None and len(content.encode("utf-8", "replace")) > LONGEST_CONTENT_MEGABYTES * 1_000_000:
         raise InputError(f"the content is too long: store at most {LONGEST_CONTENT_MEGABYTES} MB at once")
     _check_length("the context", context or "", LONGEST_NOTE_CHARACTERS)
@@ -46,7 +51,7 @@ def check_query(query: str, filters: Filters) -> None:
 
 
 def check_tags(tags: Sequence[str]) -> None:
-    """Raises InputError when there are too many, or one is too long."""
+    """Raises InputError when there are too many tags, or one is too long."""
     if len(tags) > MOST_TAGS:
         raise InputError(f"there are {len(tags)} tags: give at most {MOST_TAGS}")
     for tag in tags:

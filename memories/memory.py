@@ -1,4 +1,4 @@
-"""The store, opened: `Memory`. Python, the command line, HTTP and MCP all search, store and forget by it."""
+"""Stores, searches and forgets memories: `Memory` serves Python, the command line, HTTP and MCP alike."""
 
 import logging
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from memories.documents.deletion_preview import Forgettable, forgettable
-from memories.documents.edit import Changes, edit
+from memories.documents.edit import MemoryChanges, edit
 from memories.documents.memoir import RowPlace, document_rows, memoir, places
 from memories.documents.receipt import Receipt, forget_with_receipt
 from memories.documents.storable import check_metadata, check_text
@@ -33,11 +33,12 @@ from memories.embedding.embed import unit_vector
 from memories.embedding.embedder import Embedder
 from memories.embedding.just_stored import Newcomers
 from memories.embedding.vectors import Embed, as_query
-from memories.errors import InputError, ModelError, NotListed, StoreUnreachable
+from memories.errors import InputError, ModelError, NotListed, StoreError, StoreUnreachable
+from memories.faults import of_postgres
 from memories.instant import in_utc
 from memories.lexical.changes import store_identity
 from memories.lexical.index import LexicalIndex
-from memories.limits import check_memory, check_query
+from memories.limits import MOST_RESULTS, check_memory, check_query
 from memories.postgres.database import Connection, url, without_password
 from memories.postgres.migrate import migrate, pending
 from memories.quoting.handed_out import with_citations
@@ -45,7 +46,7 @@ from memories.quoting.quotation import Quoter, quotation_key
 from memories.recall import candidates
 from memories.recall.events import EventWriter, Recall
 from memories.recall.fusion import Familiarity
-from memories.recall.search import search
+from memories.recall.search import Request, Sources, VectorOf, search
 from memories.recall.second_connection import beside
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
@@ -60,7 +61,8 @@ from memories.worker import Worker
 
 SOURCE = "dreams"
 MOST_CONNECTIONS = 12
-MOST_RESULTS = 1_000
+# The SQLSTATE classes of a broken connection and of a server that shuts down; with no SQLSTATE, nothing answered.
+CONNECTION_LOST = ("08", "57P")
 EXPLAINED_RESULTS = 200
 REMEMBERED_QUERIES = 256
 CONNECT_SECONDS = 15.0
@@ -71,14 +73,13 @@ logger = logging.getLogger(__name__)
 
 
 class Memory:
-    """The store, opened; any thread may call it. Close it, or use it in a `with` block.
+    """An open store; thread-safe. Close it, or use it in a `with` block.
 
-    `database_url` is the store of the settings where none is given; a store that is new, or of an earlier version, is
-    migrated. `embed` gives texts their vectors; without it the sidecar or Ollama does, found or started at the first
-    need.
+    `database_url` defaults to the configured store. A new store, or one of an earlier version, is migrated. `embed`
+    computes vectors; without it the sidecar or Ollama does, found or started when first needed.
 
-    Raises StoreUnreachable when Postgres does not answer, StoreUnsuitable when this store cannot be used. Every method
-    raises StoreUnreachable when Postgres goes away.
+    Raises StoreUnreachable when Postgres does not answer, and StoreUnsuitable when the store cannot be used. Every
+    method raises StoreUnreachable when Postgres goes away.
     """
 
     def __init__(self, database_url: str | None = None, *, embed: Embed | None = None) -> None:
@@ -110,7 +111,7 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Brings the events to Postgres and lets go of everything. What cannot be brought, the next `Memory` brings."""
+        """Writes pending events to Postgres and releases all resources. The next `Memory` writes events left over."""
         self._worker.stop(CLOSE_SECONDS)
         self._newcomers.stop(CLOSE_SECONDS)
         if self._events.has_events:
@@ -151,11 +152,11 @@ class Memory:
         metadata: Mapping[str, object] | None = None,
         created_at: datetime | None = None,
     ) -> Stored:
-        """Stores one memory, and says whether it is new; the same content again is a re-activation, and keeps its id.
+        """Stores one memory and reports whether it is new; the same content again is a re-activation, and keeps its id.
 
-        `created_at` is when it happened, if not now. `metadata.source` says where it came from ("dreams" by itself).
+        `created_at` defaults to now. `metadata.source` names where the memory came from (default "dreams").
 
-        Raises InputError when there is nothing to store, or what Postgres cannot keep.
+        Raises InputError when the content is empty, or when a part is too large or cannot be kept in Postgres.
         """
         check_text(content)
         check_memory(content, context, summary, tags, metadata)
@@ -175,11 +176,12 @@ class Memory:
         return stored
 
     def get(self, reference: str | UUID, *, query_id: UUID | None = None, record: bool = True) -> Memoir:
-        """The whole document that an id, of it or of any chunk, names; an id's first six characters will do.
+        """Returns the whole document with an id, its own or a chunk's; the first six characters of an id are enough.
 
-        `query_id` is the search that listed it: what is opened together is learnt together.
+        `query_id` is the search that listed it: memories opened from the same search become associated.
 
-        Raises NotFound when there is none, and InputError when it is no id, or when that search did not list it.
+        Raises NotFound when there is none, InputError when the reference is not an id or matches several, and NotListed
+        when that search did not list it.
         """
         with self._connection() as connection:
             memory_id = find(connection, reference)
@@ -204,24 +206,25 @@ class Memory:
         tags: Sequence[str] | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> Memoir:
-        """Changes what is given of a memory, and returns it as it is then; what it said before is kept as a version.
+        """MemoryChanges the given fields of a memory and returns the result; keeps the earlier state as a version.
 
-        Raises NotFound, ContentTaken when another memory says exactly that, and InputError for what cannot be kept.
+        Raises NotFound as `get` does, ContentTaken when another memory has exactly this content, and InputError for
+        what cannot be kept.
         """
         check_memory(content, context, summary, tags, metadata)
         with self._connection() as connection:
             memory_id = find(connection, reference)
-            edited = edit(connection, memory_id, Changes(content, context, summary, tags, metadata))
+            edited = edit(connection, memory_id, MemoryChanges(content, context, summary, tags, metadata))
         self._changed(edited.id)
         return edited
 
     def forgettable(self, reference: str | UUID) -> Forgettable:
-        """What `forget` would remove. Raises NotFound as `get` does."""
+        """Counts what `forget` would remove. Raises NotFound as `get` does."""
         with self._connection() as connection:
             return forgettable(connection, find(connection, reference))
 
     def forget(self, reference: str | UUID) -> Receipt:
-        """Deletes a memory, all chunks of its document and every copy; says what that removed, and what remains.
+        """Deletes a memory, all chunks of its document and every copy; returns what was removed and what remains.
 
         Raises NotFound as `get` does.
         """
@@ -250,11 +253,11 @@ class Memory:
         tag_weight: float = 0.0,
         record: bool = True,
     ) -> Answer:
-        """The `k` memories most relevant to a query, each with its reasons.
+        """Returns the `k` memories most relevant to a query, each with its reasons.
 
-        `as_of` searches the store as it was; `without` switches terms off; `words_only` needs no model. `tag_weight` is
-        the share of the tags' similarity. The search is recorded as an event, unless it is one of the past or `record`
-        is False. Without a model it is answered by words and what was dreamt, and `note` says so.
+        `as_of` searches the store as it was; `without` switches terms off; `words_only` uses no model. `tag_weight`
+        scales the share of the tags' similarity. Unless `as_of` is past or `record` is False, the results are recorded
+        as events. Without a model, words and associations alone decide, and `note` says so.
 
         Raises InputError when the query is empty or an argument is out of range.
         """
@@ -270,30 +273,15 @@ class Memory:
             notes.extend([note] if note else [])
             return vector
 
-        if asks_model and is_present:
-            self._wait_for_newcomers()
-        with self._connection() as connection, beside(self._pool, connection) as second:
-            answer = search(
-                connection,
-                second,
-                self._opened_lexical(),
-                self._familiarity,
-                query,
-                vector_of if asks_model else None,
-                self._model,
-                k,
-                filters,
-                as_of,
-                without,
-                tag_weight,
-            )
+        request = Request(query, k, filters, as_of, without, tag_weight)
+        answer = self._answered(request, vector_of if asks_model else None, waits=asks_model and is_present)
         if record and is_present:
             self.listed(answer, asked_at)
         self._worker.wake()
         return replace(answer, note=notes[0]) if notes else answer
 
     def listed(self, answer: Answer, when: datetime | None = None) -> None:
-        """Records that the results of a search were shown: `search` does, unless it is told not to record."""
+        """Records that the results of a search were shown; `search` does this unless `record` is False."""
         shown_at = when or datetime.now(UTC)
         self._record(
             Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, answer.query)
@@ -301,9 +289,9 @@ class Memory:
         )
 
     def why(self, reference: str | UUID, query: str | None = None) -> Explanation:
-        """All that is known of a memory; with a query also its place among 200 results, and each term's share.
+        """Explains a memory; with a query, adds its rank among 200 results and each term's share. Records nothing.
 
-        Raises NotFound as `get` does, and InputError as `search` does. Nothing of it is recorded.
+        Raises NotFound as `get` does, and InputError as `search` does.
         """
         with self._connection() as connection:
             explanation = explain(connection, find(connection, reference))
@@ -312,43 +300,43 @@ class Memory:
         return placed_in(explanation, self.search(query, EXPLAINED_RESULTS, record=False), EXPLAINED_RESULTS)
 
     def quoter(self) -> Quoter:
-        """What quotes memories in one answer to an assistant."""
+        """Returns a `Quoter`, which quotes memories in one answer to an assistant."""
         with self._connection() as connection:
             return Quoter(quotation_key(connection))
 
     def with_citations(self, text: str) -> str:
-        """A text that an assistant gives, with citations in place of what this store handed out to it."""
+        """Returns an assistant's text with this store's own quotations replaced by citations."""
         with self._connection() as connection:
             return with_citations(connection, text)[0]
 
     def cited(self, reference: str | UUID, query_id: UUID | None = None) -> None:
-        """Records that an answer rests on a memory. Raises NotFound and InputError as `get` does."""
+        """Records that an answer relied on a memory. Raises NotFound and InputError as `get` does."""
         with self._connection() as connection:
             memory_id = find(connection, reference)
         self._used("cited", memory_id, query_id)
 
     def fates(self, memory_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """What becomes of memories; one that no cycle has dreamt of yet is not in it."""
+        """Returns the fate of each memory; omits those that no cycle has covered yet."""
         with self._connection() as connection:
             return fates(connection, memory_ids)
 
     def places(self, row_ids: Collection[UUID]) -> Mapping[UUID, RowPlace]:
-        """Where rows stand, each in its document and its cluster; a row that is gone has no place."""
+        """Returns each row's place in its document and its cluster; omits missing rows."""
         with self._connection() as connection:
             return places(connection, row_ids)
 
     def statistics(self) -> Mapping[str, object]:
-        """Counts, as of the last cycle."""
+        """Returns counts of memories and of the last cycle's results."""
         with self._connection() as connection:
             return overview.statistics(connection)
 
     def context(self, agent: str | None = None) -> overview.Context:
-        """Working memory and the latest episodes; of one agent ("" for memories that name none), or of all."""
+        """Returns working memory and the latest episodes, of one agent ("" for memories that name none) or of all."""
         with self._connection() as connection:
             return overview.context(connection, agent)
 
     def _missing_model(self) -> list[str]:
-        """Waits for the model, where it has to be started, while no connection waits along; says what went wrong."""
+        """Finds or starts the model without holding a connection meanwhile; returns what went wrong, if anything."""
         try:
             if isinstance(self._embed, Embedder):
                 self._embed.find()
@@ -357,7 +345,7 @@ class Memory:
         return []
 
     def _vector(self, query: str) -> tuple[NDArray[numpy.float32] | None, str | None]:
-        """The query's vector; without one, why there is none."""
+        """Returns the query's vector and None, or None and why there is none."""
         known = self._query_vectors.get(query)
         if known is not None:
             return known, None
@@ -377,19 +365,27 @@ class Memory:
                 self._lexical = LexicalIndex(self._lexical_folder)
             return self._lexical
 
-    def _wait_for_newcomers(self) -> None:
-        """No connection waits along: whoever makes the vectors needs one."""
+    def _answered(self, request: Request, vector_of: VectorOf | None, *, waits: bool) -> Answer:
+        """Searches; if it `waits`, the newest memories get their vectors first."""
         with self._connection() as connection:
-            are_waiting = self._newcomers.are_waiting(connection)
-        if are_waiting:
-            self._newcomers.wait()
+            if not (waits and self._newcomers.are_waiting(connection)):
+                return self._searched(connection, request, vector_of)
+        # The thread that computes the vectors needs a connection: this one is given back meanwhile.
+        self._newcomers.wait()
+        with self._connection() as connection:
+            return self._searched(connection, request, vector_of)
+
+    def _searched(self, connection: Connection, request: Request, vector_of: VectorOf | None) -> Answer:
+        with beside(self._pool, connection) as second:
+            sources = Sources(connection, second, self._opened_lexical(), self._familiarity)
+            return search(request, sources, self._model, vector_of)
 
     def _changed(self, memory_id: UUID) -> None:
         self._newcomers.note(memory_id)
         self._worker.wake()
 
     def _used(self, kind: Literal["opened", "cited"], memory_id: UUID, query_id: UUID | None) -> None:
-        """Records a use of a memory; only a search that listed it can have led to that."""
+        """Records a use of a memory. Raises NotListed when the search `query_id` did not list it."""
         if query_id is not None:
             with self._connection() as connection:
                 if not self._events.was_listed(connection, document_rows(connection, memory_id), query_id):
@@ -401,7 +397,7 @@ class Memory:
         self._worker.wake()
 
     def _work(self) -> None:
-        """What nobody waits for. A model is used when there is one, never started: a store needs none."""
+        """Writes events to Postgres and settles the lexical index, in the background."""
         with self._connection() as connection:
             self._events.flush(connection)
             if self._events.has_events:
@@ -418,6 +414,8 @@ class Memory:
             with self._pool.connection(timeout_seconds) as connection:
                 yield connection
         except psycopg.OperationalError as error:
+            if error.sqlstate is not None and not error.sqlstate.startswith(CONNECTION_LOST):
+                raise StoreError(of_postgres(error)) from error
             raise StoreUnreachable(
                 f"Postgres does not answer at {without_password(self._url)}, or not now: see that it runs, and ask "
                 f"again ({str(error).strip().splitlines()[0]})"
@@ -425,7 +423,7 @@ class Memory:
 
 
 def _pool(database_url: str) -> "ConnectionPool[Connection]":
-    """Connections in autocommit mode, which are looked at before they are used: Postgres may have been restarted."""
+    """A pool of autocommit connections, each checked before use, since Postgres may have been restarted."""
     return ConnectionPool(
         database_url,
         kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "dreams"},

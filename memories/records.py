@@ -1,7 +1,7 @@
-"""What enters the store, and what comes back from it.
+"""The records that enter the store and those that it returns.
 
-In: a `Document` is one thing remembered, an `Event` is something that happened to one. Out: a `Memoir` is one thing
-remembered as it stands, an `Answer` is what a search found, `Recalled` by `Recalled`, each with its reasons.
+In: a `Document` is one thing to remember, an `Event` something that happened to it. Out: a `Memoir` is a memory in its
+current state, an `Answer` holds the results of a search, each a `Recalled` with its reasons.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f1f3c1e-5d0c-5c43-9b3a-0d6a5a6f4d52")
-# The native id of what a store exported: it keeps its id in any other.
+# The native id of an exported record, which keeps its id in any store.
 EXPORTED = re.compile(r"(?:^|:)dreams:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
 EventKind = Literal[
@@ -22,10 +22,10 @@ EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One thing to remember, as a source gives it; a long one becomes several rows of `public.memories`.
+    """One thing to remember, as read from a source; a long one becomes several rows of `public.memories`.
 
-    `native_id` names it within `source` for ever: the same pair is the same memory, edited or not. What a store
-    exported besides says which ids its chunks have, and by `source_hash` what its source last said of it.
+    `source` and `native_id` identify it permanently: the same pair is the same memory, edited or not. An export also
+    carries the ids of its chunks and, in `source_hash`, a hash of what its source last said.
     """
 
     source: str
@@ -47,7 +47,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a memory said until `valid_until`; `belongs_to` is the memory with which it is forgotten, if not its own."""
+    """A memory's state until `valid_until`. `belongs_to` is the memory it is forgotten with, if not its own."""
 
     document: Document
     number: int
@@ -90,7 +90,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A thing in a source that could not be read; everything else in the source still loads."""
+    """An item of a source that could not be read; the rest of the source still loads."""
 
     where: str
     reason: str
@@ -98,7 +98,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Things of one kind, named in the plural, that a source holds and no memory is made of."""
+    """How many items of one kind (named in the plural) a source holds that do not become memories."""
 
     kind: str
     count: int = 1
@@ -106,14 +106,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What the person should know, or decide, about something in a source; whatever it is, it is kept."""
+    """Something the person should know or decide about an item of a source, which is kept either way."""
 
     where: str
     sentence: str
 
 
 def identity(source: str, native_id: str) -> UUID:
-    """UUIDv5 of a native identifier, the same on every machine and in every run; `dreams:` and an id is that id."""
+    """UUIDv5 of a native identifier, the same on every machine and in every run; `dreams:<id>` gives `<id>` itself."""
     if exported := EXPORTED.search(native_id):
         return UUID(exported[1])
     return uuid5(NAMESPACE, f"{source}\x1f{native_id}")
@@ -140,9 +140,9 @@ TERMS: tuple[Term, ...] = get_args(Term)
 class Filters:
     """Which memories a search may find. Each field narrows it; an empty one does not.
 
-    `tags`: the memory has all of them, or tags nested in them, in any case. `agent`: whose memory it is
-    (`metadata.agent`; those that name none are of "default", and so is "").
-    `created_from` (inclusive) and `created_until` (exclusive): when it was made. `metadata`: it contains this JSON.
+    `tags`: the memory has all of them, or tags nested in them, ignoring case. `agent`: the memory's `metadata.agent`;
+    memories that name none belong to "default", and "" means the same. `created_from` (inclusive) and `created_until`
+    (exclusive): bounds on the creation date. `metadata`: JSON that the memory's metadata contains.
     """
 
     tags: Sequence[str] = ()
@@ -154,7 +154,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Memoir:
-    """One thing remembered, as it stands in the store: all chunks of a document, put together again."""
+    """A memory in its current state: one document, reassembled from its chunks."""
 
     id: UUID
     content: str
@@ -169,14 +169,13 @@ class Memoir:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """One result of a search: the memory, and why it came.
+    """One result of a search: the memory, and why it was found.
 
-    `relevance` is the sum of `terms`, each term's own share (in standard deviations above what a memory that has
-    nothing to do with the query would get); a term that was switched off is not in it. `passage` is the chunk that
-    matched best, the whole content when it has one chunk only, and `passage_id` the row it stands in. `duplicates`
-    are memories that say nearly the same, folded into this one. `cosine_similarity` is that of the query's vector and
-    the passage's; `tag_similarity` that of the tags', where tags were asked for. `superseded_by` is the memory that has
-    replaced this one.
+    `relevance` is the sum of `terms`, each term's share in standard deviations above the score of a memory unrelated to
+    the query; terms that were switched off are absent. `passage` is the chunk that matched best (the whole content if
+    there is only one), and `passage_id` its row. `duplicates` are nearly identical memories, folded into this one.
+    `cosine_similarity` compares the query's vector with the passage's, `tag_similarity` with that of the tags, when the
+    search gave tags a weight. `superseded_by` is the memory that replaced this one.
     """
 
     memory: Memoir
@@ -193,11 +192,11 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a search found, the most relevant first.
+    """The results of a search, most relevant first.
 
-    `method` is "words" when no vector of the query took part, else "full". `note` says what a person should know of
-    how it was answered, e.g. that the model was not running. `respelled` has the words of the query that no memory has,
-    each with the word of a memory that was searched for as well.
+    `method` is "words" when the search used no query vector, else "full". `note` tells the person about limitations,
+    e.g. that the model was not running. `respelled` maps query words that no memory contains to the similar words that
+    were also searched for.
     """
 
     query_id: UUID

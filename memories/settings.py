@@ -27,7 +27,7 @@ def _known(zone: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known)]
-# A path as a person writes it, whole: what is relative is so to the working folder, and ~ is the user's own.
+# Made absolute: relative paths start at the working folder, and ~ is the user's home.
 WholePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -37,14 +37,14 @@ def default_home() -> Path:
 
 
 class StoreSettings(BaseSettings):
-    """Where memories are kept, and who embeds them.
+    """Where memories are kept, and which server embeds them.
 
-    `postgres_db_url` names a server of your own; without it the embedded one is used, in `dreams_home`.
-    `ollama_url` names a running Ollama; without it the sidecar is started when it is needed, unless `dreams serve`
-    runs: the names that begin with `sidecar_` say where that would be. They are the sidecar's settings, checked there.
-    `mcp_api_key` is what an assistant has to give that asks over HTTP; without it a key is made. `mcp_file_roots` names
-    the folders below which an assistant may have files stored.
-    `timezone` is the person's: their nights, their schedules, and dates that name no zone.
+    `postgres_db_url` names your own server; without it the embedded one is used, in `dreams_home`.
+    `ollama_url` names a running Ollama; without it the sidecar is started when needed, unless `dreams serve` runs at
+    the address of the `sidecar_*` settings, which the sidecar itself validates.
+    `mcp_api_key` is the key that assistants send over HTTP; without it one is generated. `mcp_file_roots` names the
+    folders below which an assistant may have files stored.
+    `timezone` is the person's: it applies to their nights, their schedules, and dates without a zone.
     """
 
     model_config = SettingsConfigDict(
@@ -64,7 +64,7 @@ class StoreSettings(BaseSettings):
 
     @cached_property
     def postgres_folder(self) -> Path:
-        """The embedded server's data. Run as root, Postgres runs as another user, who must be able to reach it."""
+        """The embedded server's data folder, outside `dreams_home` for root: Postgres then runs as another user."""
         if os.geteuid() != 0:
             return self.dreams_home / "postgres"
         name = hashlib.sha256(str(self.dreams_home.resolve()).encode()).hexdigest()[:12]
@@ -72,7 +72,7 @@ class StoreSettings(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`; a name other than localhost may be reached by anyone."""
+    """Whether only this machine can reach `host`; any name other than localhost counts as reachable by others."""
     if host == "localhost":
         return True
     try:
@@ -82,7 +82,7 @@ def is_loopback(host: str) -> bool:
 
 
 def from_environment(kind: type[Settings]) -> Settings:
-    """Settings as the environment and `.env` have them. Raises InputError that says which of them to correct."""
+    """Reads settings from the environment and `.env`. Raises an InputError that names the one to correct."""
     try:
         return kind()
     except ValidationError as error:

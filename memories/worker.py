@@ -1,4 +1,4 @@
-"""A thread that does soon what no caller should wait for. Called by `Memory`."""
+"""A background thread for work that no caller should wait for."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    """Calls `work` a moment after it was woken, for all that came in that moment; a failure is tried again later."""
+    """Calls `work` shortly after being woken, once for all wake-ups in between; retries after a failure."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self._work = work
@@ -28,17 +28,17 @@ class Worker:
         self._woken.set()
 
     def hurry(self) -> None:
-        """Wakes it for someone who waits: it starts at once."""
+        """Wakes the thread without delay, for a caller who is waiting."""
         self._hurried.set()
         self._woken.set()
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `work` should come to an end."""
+        """Whether `work` should finish."""
         return self._stopping.is_set()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Ends the thread after what it is doing; what it was woken for since then is not done."""
+        """Ends the thread after its current call; wake-ups since then are dropped. Waits up to `timeout_seconds`."""
         self._stopping.set()
         self.hurry()
         self._thread.join(timeout_seconds)

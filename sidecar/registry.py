@@ -1,4 +1,4 @@
-"""The models this process serves, by their names."""
+"""The models that this process serves, by name."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ class UnknownModelError(InputError):
 
 
 class Registry:
-    """Served models by any of their names."""
+    """Finds a served model by any of its names."""
 
     def __init__(self, models: Sequence[ServedModel]) -> None:
         self.models = tuple(models)

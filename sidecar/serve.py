@@ -1,12 +1,12 @@
-"""Runs the sidecar until it is told to stop: `python -m sidecar.serve`.
+"""Runs the sidecar until it is stopped: `python -m sidecar.serve`.
 
-With `--child` it belongs to the process that started it: it takes a free port of this machine, writes one JSON line
-(`{"url": …, "models": […]}`) to standard output when it can be used, and stops when its standard input ends. A parent
-that keeps the other end of that pipe open need do nothing else: however it dies, the sidecar goes with it.
+With `--child` it belongs to the process that started it: it takes a free port on loopback, writes one JSON line
+(`{"url": …, "models": […]}`) to standard output when it is ready, and stops when its standard input ends. The parent
+only keeps the other end of that pipe open: however it dies, the sidecar stops too.
 
-With `--background` it belongs to nobody: searches of any process share it (`memories.embedding.embedder`). It takes a
-free port of this machine, writes where it listens into a file of DREAMS_HOME that its user alone can read, leaves when
-nobody has asked for fifteen minutes, and removes the file.
+With `--background` the searches of all processes share it (`memories.embedding.embedder`). It takes a free port on
+loopback, writes its URL to a file in DREAMS_HOME that only its user can read, stops after fifteen minutes without
+requests, and removes the file.
 """
 
 import argparse
@@ -38,10 +38,10 @@ from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.embedders.queue import ServedModel
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings, settings
-from sidecar.store import Store
+from sidecar.store import ServedStore
 
 Ready = Callable[[str, list[str]], None]
-# Longer than a client keeps a quiet connection, so that it is never closed under a request on its way.
+# Longer than clients keep an idle connection, so that none is closed while a request is on its way.
 KEEP_ALIVE_SECONDS = 600
 STOP_SECONDS = 10
 IDLE_MINUTES = 15.0
@@ -51,24 +51,24 @@ LONGEST_IDLE_CHECK_SECONDS = 10.0
 def serve(
     settings: SidecarSettings, on_ready: Ready, idle_minutes: float | None = None, *, with_memories: bool = True
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until nobody has asked for `idle_minutes`.
+    """Serves until SIGTERM or SIGINT, or until `idle_minutes` have passed without a request.
 
-    `on_ready` gets the URL and the names of the models once both can be used. Whoever only embeds has no use for the
-    memories routes: nothing is opened to other users of this machine that nobody asked for.
+    `on_ready` gets the URL and the names of the models once they can be used. A sidecar that only embeds runs without
+    `with_memories`, so that it does not open the memories to other users of this machine.
     """
-    on_stop(quit_now)
+    _on_stop(_quit_now)
     secret(store_settings().dreams_home)
-    with listen(settings.host, settings.port) as listener:
-        registry = load(settings)
-        store = Store(registry) if with_memories else None
+    with _listen(settings.host, settings.port) as listener:
+        registry = _load(settings)
+        store = ServedStore(registry) if with_memories else None
         app = Idleness(create_app(registry, settings, store))
         server = http_server(
             app, lifespan="off", timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=STOP_SECONDS
         )
-        on_stop(server.handle_exit)
+        _on_stop(server.handle_exit)
         if idle_minutes is not None:
-            stop_when_idle(server, app, idle_minutes * 60)
-        on_ready(url_of(listener), [model.embedder.name for model in registry.models])
+            _stop_when_idle(server, app, idle_minutes * 60)
+        on_ready(_url_of(listener), [model.embedder.name for model in registry.models])
         try:
             server.run(sockets=[listener])
         finally:
@@ -77,22 +77,22 @@ def serve(
             registry.close()
 
 
-def serve_in_background(settings: SidecarSettings, lock: int | None, idle_minutes: float) -> None:
-    """Serve to whoever finds the file; `lock` is the one that the starter holds for it.
+def _serve_in_background(settings: SidecarSettings, lock: int | None, idle_minutes: float) -> None:
+    """Serves all processes that find the announcement file; `lock` is the descriptor of the starter's lock, if any.
 
-    Raises InputError when one runs already.
+    Raises InputError when another sidecar runs in the background or is being started.
     """
     if lock is None and hold(store_settings()) is None:
         raise InputError("a sidecar runs in the background already, or is being started: use that one")
     file = announcement(store_settings())
     try:
-        serve(settings, lambda url, _: write_announcement(file, url), idle_minutes, with_memories=False)
+        serve(settings, lambda url, _: _write_announcement(file, url), idle_minutes, with_memories=False)
     finally:
         if file.is_file():
             file.unlink()
 
 
-def load(settings: SidecarSettings) -> Registry:
+def _load(settings: SidecarSettings) -> Registry:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     embedder = AllMiniLM()
@@ -100,8 +100,11 @@ def load(settings: SidecarSettings) -> Registry:
     return Registry([ServedModel(embedder, aliases, settings.request_texts)])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; a connection made before the models are loaded waits for them."""
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; a connection made before the models are loaded waits for them.
+
+    Raises InputError when the port is taken or the address is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -115,22 +118,22 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def url_of(listener: socket.socket) -> str:
+def _url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def on_stop(handle: Callable[[int, FrameType | None], None]) -> None:
+def _on_stop(handle: Callable[[int, FrameType | None], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
 
 
-def quit_now(number: int, frame: FrameType | None) -> None:
+def _quit_now(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def stop_with_parent() -> None:
-    """Ask this process to stop when standard input ends, which is when the parent closes it or is gone."""
+def _stop_with_parent() -> None:
+    """Stops this process when standard input ends, because the parent closed it or died."""
 
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 4096):
@@ -140,8 +143,8 @@ def stop_with_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def stop_when_idle(server: uvicorn.Server, app: Idleness, limit_seconds: float) -> None:
-    """Ask the server to stop once nobody has wanted anything for so long."""
+def _stop_when_idle(server: uvicorn.Server, app: Idleness, limit_seconds: float) -> None:
+    """Stops the server after `limit_seconds` without a request."""
 
     def wait() -> None:
         while app.seconds < limit_seconds:
@@ -151,11 +154,8 @@ def stop_when_idle(server: uvicorn.Server, app: Idleness, limit_seconds: float) 
     threading.Thread(target=wait, name="idle", daemon=True).start()
 
 
-def write_announcement(file: Path, url: str) -> None:
-    """Whole or not at all: a reader never finds half of it.
-
-    Raises InputError when something else is in its place.
-    """
+def _write_announcement(file: Path, url: str) -> None:
+    """Writes the URL and this process's id to `file` atomically. Raises InputError when it cannot be written."""
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     try:
@@ -166,7 +166,7 @@ def write_announcement(file: Path, url: str) -> None:
         raise InputError(f"{file} cannot be written ({error.strerror}): remove it, and ask again.") from error
 
 
-def announce(url: str, models: list[str]) -> None:
+def _announce(url: str, models: list[str]) -> None:
     sys.stdout.write(json.dumps({"url": url, "models": models}) + "\n")
     sys.stdout.flush()
 
@@ -192,11 +192,11 @@ def main() -> int:
         if options.child or options.background:
             chosen = chosen.model_copy(update={"host": "127.0.0.1", "port": 0, "api_key": None})
         if options.child:
-            stop_with_parent()
+            _stop_with_parent()
         if options.background:
-            serve_in_background(chosen, options.lock, options.idle_minutes)
+            _serve_in_background(chosen, options.lock, options.idle_minutes)
         else:
-            serve(chosen, announce, with_memories=not options.child)
+            serve(chosen, _announce, with_memories=not options.child)
     return 0
 
 

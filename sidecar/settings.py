@@ -11,9 +11,9 @@ from memories.settings import PROJECT_ROOT, from_environment, is_loopback
 
 
 class SidecarSettings(BaseSettings):
-    """Where the sidecar listens, who may ask, and how much at once.
+    """Where the sidecar listens, its API key, and its limits.
 
-    It listens on this machine alone; any other `host` demands an `api_key`. Without `threads` torch takes every core.
+    By default it listens on loopback; any other `host` requires an `api_key`. Without `threads`, torch uses every core.
     """
 
     model_config = SettingsConfigDict(

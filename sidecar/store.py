@@ -1,7 +1,4 @@
-"""The store behind the memories routes, opened at the first request that needs it: the models are served without one.
-
-`sidecar.serve` makes it and closes it, `sidecar.api.routes.memories` asks it from worker threads.
-"""
+"""Opens the store behind the memories routes at the first request that needs it; the models are served without one."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,8 +19,8 @@ from sidecar.registry import Registry
 EMBED_SECONDS = 60.0
 
 
-class Store:
-    """One `Memory`, whose queries this sidecar's own model embeds when it is the one that the store uses."""
+class ServedStore:
+    """One `Memory`, whose queries this sidecar's own model embeds if it is the store's model."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -34,11 +31,11 @@ class Store:
         self._readings: Sequence[Reading] = []
 
     def answer_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Says which event loop serves requests, and with them the models."""
+        """Sets the event loop that serves requests and runs the models."""
         self._loop = loop
 
     def memory(self) -> Memory:
-        """The opened store; for worker threads, since opening may start Postgres.
+        """The opened store; call it from worker threads only, since opening may start Postgres.
 
         Raises StoreError when it cannot be opened; the next request tries again.
         """
@@ -48,15 +45,15 @@ class Store:
             return self._memory
 
     def check(self) -> None:
-        """Raises StoreUnreachable when Postgres was asked for, by a setting or a request, and does not answer."""
+        """Raises StoreUnreachable when Postgres is configured or already in use, and does not answer."""
         if self._is_wanted():
             with connect():
                 pass
 
     def readings(self) -> Sequence[Reading]:
-        """What the visible cycle dreamt, in figures, read once a cycle; nothing where Postgres was not asked for.
+        """The figures of the visible cycle, read once a cycle; none without a Postgres, or with migrations pending.
 
-        Raises StoreUnreachable when it was, and does not answer.
+        Raises StoreUnreachable when Postgres is configured or in use, and does not answer.
         """
         if not self._is_wanted() or pending():
             return []
@@ -75,7 +72,7 @@ class Store:
         return self._memory is not None or settings().postgres_db_url is not None
 
     def _own_embed(self) -> Embed | None:
-        """None when the store uses a model that is served elsewhere: its memory then finds that by itself."""
+        """None when the store uses a model that is served elsewhere, which its `Memory` then finds by itself."""
         name = settings().embedding_model
         model = next((model for model in self._registry.models if name in model.names), None)
         return None if model is None else lambda texts: self._embed(model, texts)

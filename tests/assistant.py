@@ -1,4 +1,4 @@
-"""An assistant's side of MCP: the official client, the servers that it talks to, and what it hears."""
+"""Helpers for MCP tests: the official client, the servers it talks to, and readers of its answers."""
 
 import os
 import re
@@ -26,7 +26,7 @@ Talk = Callable[[Client], Awaitable[None]]
 
 
 def embedded(body: Mapping[str, Any]) -> tuple[int, dict[str, object]]:
-    """What a small embedder would answer: texts with the same words are alike."""
+    """The answer of a small embedder, to which texts with the same words are similar."""
     vectors = []
     for text in body["input"]:
         vector = numpy.full(384, 0.001)
@@ -38,14 +38,14 @@ def embedded(body: Mapping[str, Any]) -> tuple[int, dict[str, object]]:
 
 @contextmanager
 def serving(environment: Environment, *arguments: str) -> Iterator[str]:
-    """The URL of `dreams mcp --http`, in a process of its own."""
+    """Runs `dreams mcp --http` in a separate process and yields its URL."""
     with serving_aloud(environment, *arguments) as (line, _):
         yield line.split()[2]
 
 
 @contextmanager
 def serving_aloud(environment: Environment, *arguments: str) -> Iterator[tuple[str, IO[str]]]:
-    """The first line that `dreams mcp --http` prints, and what it prints after that."""
+    """Runs `dreams mcp --http`; yields the first line that it prints, and the stream of the rest."""
     process = subprocess.Popen(
         [*DREAMS, "mcp", "--http", "--port", "0", *arguments],
         env={**os.environ, **environment}, cwd="/", stdout=subprocess.PIPE, text=True,
@@ -63,7 +63,7 @@ def serving_aloud(environment: Environment, *arguments: str) -> Iterator[tuple[s
 
 @asynccontextmanager
 async def over_http(url: str, key: str = KEY) -> AsyncIterator[Any]:
-    """The official client's way to a server that wants a key."""
+    """Opens the official client's streams to a server that requires a key."""
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60) as http_client,
         streamable_http_client(url, http_client=http_client) as streams,
@@ -76,7 +76,7 @@ def stdio(environment: Environment, folder: str = "/") -> StdioServerParameters:
 
 
 def talk(server: Any, conversation: Talk, mode: str = "auto") -> None:
-    """Holds a conversation with the server at a URL, or over any other way."""
+    """Runs a conversation with the server at a URL, or over another transport."""
     failures: list[AssertionError] = []
 
     async def connected() -> None:
@@ -86,7 +86,7 @@ def talk(server: Any, conversation: Talk, mode: str = "auto") -> None:
                 try:
                     await conversation(client)
                 except AssertionError as failure:
-                    # Out of the task groups, so that it is shown as it is.
+                    # Raised outside the task groups, which would wrap it.
                     failures.append(failure)
 
     anyio.run(connected)

@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium as the system's packages install it, with nothing downloaded."""
+"""Runs a real browser for tests: Chromium from the system's packages, with nothing downloaded."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def chromium() -> Iterator[Chrome]:
 
 
 def statuses(browser: Chrome, address: str) -> dict[str, set[int]]:
-    """Each path of a server that the browser has asked for since this was called last, and what was answered."""
+    """The statuses by path of the browser's requests to a server since the last call."""
     found: dict[str, set[int]] = {}
     for entry in browser.get_log("performance"):
         event = json.loads(entry["message"])["message"]
@@ -52,7 +52,7 @@ def statuses(browser: Chrome, address: str) -> dict[str, set[int]]:
 
 @contextmanager
 def page(html: str) -> Iterator[str]:
-    """The address of a web site of somebody else's, with one page."""
+    """Serves one page as a foreign web site and yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

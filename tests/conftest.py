@@ -1,4 +1,4 @@
-"""What tests stand on: one embedded Postgres, and for each test that asks a database of its own."""
+"""Shared fixtures: one embedded Postgres, and a separate database for each test that asks for one."""
 
 import json
 import os
@@ -33,13 +33,13 @@ from memories.postgres.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 Dreams = Callable[..., subprocess.CompletedProcess[str]]
-# Each test's own database has this name, and its DuckDB file one place: to dbt it is the project it has read before.
+# Each test's database has this name, and its DuckDB file one path, so that dbt reuses the project it has parsed.
 OWN = "own"
-# Each process of the tests has a core to itself: threads that wait for one another on it take twice the time.
+# Each test process has one core, on which threads that wait for one another take twice the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests interrupt programs. Those would ignore it where pytest was started with interrupts ignored, as `&` in a script does.
+# Tests interrupt programs, which would ignore it if pytest was started with interrupts ignored, as by `&` in a script.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# How long an example takes says nothing on a machine that does other things besides.
+# The time of an example means nothing on a busy machine.
 hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tests")
 
@@ -51,7 +51,7 @@ def forget_settings() -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The connection string of a running server's database that nobody uses."""
+    """Starts a server and yields the connection string of its default database, which no test uses."""
     home = Path(tempfile.mkdtemp(prefix="dreams-"))
     patch = pytest.MonkeyPatch()
     for name in ("OLLAMA_URL", "ANNOTATION_MODEL", "EMBEDDING_MODEL"):
@@ -60,12 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     patch.setenv("DUCKDB_PATH", str(home / "memory.duckdb"))
     patch.setenv("DBT_LOG_LEVEL_FILE", "none")
     store = memories.settings.StoreSettings(postgres_db_url=None, dreams_home=home)
-    # Several processes of pytest have a server each; what the first start sets up on a machine is theirs together.
+    # Each pytest process has a server, but they share what the first start sets up on a machine.
     with FileLock(tmp_path_factory.getbasetemp().parent / "server.lock"):
         url = database.start(store)
     patch.setenv("POSTGRES_DB_URL", url)
     forget_settings()
-    # These databases need not outlive a power cut, and disks are slow to promise that.
+    # These databases need not survive a power cut, and fsync is slow.
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("alter system set fsync = off")
         connection.execute("select pg_reload_conf()")
@@ -80,14 +80,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def stop_sidecar(home: Path) -> None:
-    """Ends the sidecar that a search started in the background, which would stay for fifteen minutes."""
+    """Ends the sidecar that a search started in the background, which would run for fifteen minutes."""
     file = home / "sidecar.json"
     if file.exists():
         os.kill(json.loads(file.read_text())["pid"], signal.SIGTERM)
 
 
 def new_database(server: str, template: str | None = None, name: str | None = None) -> str:
-    """The connection string of a database of that name, or of one nobody else has; what has the name is dropped."""
+    """Creates a database, by default with a unique name, in place of any old one; returns its connection string."""
     name = name or f"test_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")
@@ -107,7 +107,7 @@ def migrated_template(server: str) -> str:
 
 
 def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
-    """Whether it comes to hold within so many seconds."""
+    """Whether `holds` becomes true within some seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -117,7 +117,7 @@ def eventually(holds: Callable[[], object], seconds: float = 60) -> bool:
 
 
 def is_anyone_waiting() -> bool:
-    """For a lock, in the store of the settings."""
+    """Whether a connection to the settings' store waits for a lock."""
     with connect() as connection:
         return bool(
             connection.execute(
@@ -128,7 +128,7 @@ def is_anyone_waiting() -> bool:
 
 @contextmanager
 def sidecar(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sidecar of its own and its URL."""
+    """Runs a separate sidecar; yields its process and its URL."""
     with subprocess.Popen(
         [sys.executable, "-m", "sidecar.serve", *arguments],
         cwd=ROOT, env=os.environ | environment, text=True,
@@ -145,7 +145,7 @@ def sidecar(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
 
 @pytest.fixture(scope="session")
 def ollama_url(server: str) -> Iterator[str]:
-    """The URL of a sidecar with the real model, for all that do not test how one is started."""
+    """The URL of a shared sidecar with the real model, for tests of anything but its start."""
     with sidecar("--child") as (_, url):
         yield url
 
@@ -154,7 +154,7 @@ def ollama_url(server: str) -> Iterator[str]:
 def dreamt_template(
     server: str, migrated_template: str, ollama_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
-    """A database with the sample, embedded by the real model and dreamt once, and its DuckDB file."""
+    """The name of a database with the sample after one cycle, embedded by the real model, and its DuckDB file."""
     url, cache = new_database(server, migrated_template, OWN), Path(os.environ["DUCKDB_PATH"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OLLAMA_URL", ollama_url)
@@ -179,7 +179,7 @@ def use(url: str, cache: Path, patch: pytest.MonkeyPatch) -> str:
 
 
 def carried_to(file: Path, dreamt: Path) -> Path:
-    """A DuckDB file in the state of another one."""
+    """Copies the DuckDB file `dreamt`, with its version, to `file`."""
     for suffix in ("", ".version"):
         shutil.copy(f"{dreamt}{suffix}", f"{file}{suffix}")
     return file
@@ -187,7 +187,7 @@ def carried_to(file: Path, dreamt: Path) -> Path:
 
 @pytest.fixture
 def duckdb_file(server: str) -> Iterator[Path]:
-    """Where a test's DuckDB file will lie; it is gone after the test."""
+    """The path of a test's DuckDB file, which is deleted after the test."""
     file = Path(os.environ["DUCKDB_PATH"])
     yield file
     for left in file.parent.glob(f"{file.name}*"):
@@ -196,7 +196,7 @@ def duckdb_file(server: str) -> Iterator[Path]:
 
 @pytest.fixture
 def empty_url(server: str, duckdb_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database with nothing in it; the settings point to it."""
+    """An empty database; the settings point to it."""
     yield use(new_database(server, name=OWN), duckdb_file, monkeypatch)
     forget_settings()
 
@@ -212,7 +212,7 @@ def store_url(server: str, migrated_template: str, duckdb_file: Path, monkeypatc
 def dreamt_url(
     server: str, dreamt_template: tuple[str, Path], ollama_url: str, duckdb_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """A store of its own with the sample, dreamt once, its DuckDB file, and a sidecar; the settings point to them."""
+    """A store with the sample after one cycle, its DuckDB file, and a sidecar; the settings point to them."""
     template, dreamt = dreamt_template
     monkeypatch.setenv("OLLAMA_URL", ollama_url)
     yield use(new_database(server, template, OWN), carried_to(duckdb_file, dreamt), monkeypatch)
@@ -221,7 +221,7 @@ def dreamt_url(
 
 @contextmanager
 def ollama_server(answer: Callable[[dict[str, Any]], tuple[int, dict[str, object]]]) -> Iterator[ollama.Client]:
-    """A client of a server that gives each request's JSON body to `answer`, and sends back its status and JSON."""
+    """A client of a server that passes each request's JSON body to `answer` and sends back its status and JSON."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -246,7 +246,7 @@ def ollama_server(answer: Callable[[dict[str, Any]], tuple[int, dict[str, object
 
 @pytest.fixture
 def dreams() -> Dreams:
-    """Runs the `dreams` command in a process of its own, with the settings of the moment."""
+    """Runs the `dreams` command in a separate process, with the current settings."""
 
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

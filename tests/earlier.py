@@ -1,6 +1,6 @@
-"""Stores as earlier versions left them: migrated so far and no further, and filled with what there was a table for.
+"""Builds stores as earlier versions left them: migrated to one version, with rows in every table that it had.
 
-The statements are those that Codex, the loader and the cycles of the time made; since then they gained columns at most.
+The statements are those of Codex, the loader and the cycles of the time; since then they have at most gained columns.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from memories.settings import settings
 from tests.integration.store.test_forget_everywhere import embed
 
 VERSIONS = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
-# Deleted by the earlier version, deleted by this one: words that stand in nothing else.
+# Unique words of the memories that the earlier version deletes, and of those that this version deletes.
 GONE, LATER = "wimbrelo", "dunlorny"
 NOW = datetime.now(UTC).replace(hour=9, minute=0) - timedelta(days=2)
 WEEKS = 5
@@ -39,7 +39,7 @@ NOTES = (
 BY_TRIGGERS = {"created", "upserted", "edited", "rehearsed"}
 CYCLES = ("cycles", "cycle_changes", "nights", "processing_metrics", "learned_vectors")
 
-# As Codex 3 writes it, with an id and dates that are the same in every store.
+# Codex 3's own statement, with an id and dates that are the same in every store.
 UPSERT = """
 insert into memories (id, content, content_hash, tags, context, summary, chunk_index, total_chunks, parent_id,
     created_at, updated_at)
@@ -71,7 +71,7 @@ EVENT = """
 insert into dreams.recall_events (memory_id, kind, grade, query_id, rank, occurred_at, details)
 values (%s, %s, %s, %s, %s, %s, '{"query": "keel bolts"}')
 """
-# What stands in a table when something fails, is learnt from many, or is used by a program of one's own.
+# Rows for tables that nothing below fills: those of failures, snapshots, occurrences and recalled texts.
 BESIDES = {
     "annotation_quarantine": "select content_hash, 'parrot', '1', 'no JSON', content from memories",
     "embedding_failures": "select id, 'parrot', 'too long: ' || content from memories",
@@ -80,9 +80,9 @@ BESIDES = {
     " from memories",
     "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
 }
-# The rules of before found other topics.
+# Earlier rules found other topics.
 EARLIER_RULES = "update dreams.annotations set annotator_version = '1', topics = topics[:1]"
-# The models of before gave other figures, and longer vectors; cycles had published them before.
+# Earlier models computed other figures and longer vectors, and cycles published them.
 EARLIER_MODELS = """
 update dreams.learned_vectors set vector = vector || array_fill(0::real, array[384]);
 update dreams.memory_states set stability_days = stability_days + 1, encoding = encoding / 2;
@@ -98,7 +98,7 @@ from dreams.episodes as t, dreams.cycles as c
 
 
 def fill(url: str, version: str, dreamt: str) -> None:
-    """Leaves a store as that version would, which lived, dreamt what `dreamt` did, and was asked to forget."""
+    """Fills a store of a version: memories and events, the cycles of the store `dreamt`, and a deletion."""
     migrate(url, until=version)
     with connect(url, autocommit=True) as connection:
         live(connection)
@@ -109,7 +109,7 @@ def fill(url: str, version: str, dreamt: str) -> None:
 
 
 def live(connection: Connection) -> None:
-    """Memories by Codex's statements, what happened to them, and what is known of them besides."""
+    """Adds memories by Codex's statements, with their events, vectors, annotations and other rows."""
     for number, content in enumerate(NOTES):
         remember(connection, str(number), content, NOW - timedelta(days=20, minutes=-number))
     for word in (GONE, LATER):
@@ -151,12 +151,12 @@ def remember(
 
 
 def forget(connection: Connection, word: str) -> None:
-    """As Codex deletes, whatever says a word."""
+    """Deletes the memories that contain a word, as Codex does."""
     connection.execute("delete from memories where content ilike %s", (f"%{word}%",))
 
 
 def ids_with(word: str) -> list[UUID]:
-    """Those of the memories that say a word."""
+    """The ids of the memories that contain a word."""
     parts = [f"part {number}" for number, _ in enumerate(PARTS, 1)] if word == LATER else []
     return [id_of(name) for name in (*parts, *(f"{word} {week}" for week in range(WEEKS)))]
 
@@ -166,7 +166,7 @@ def id_of(name: str) -> UUID:
 
 
 def can_delete(connection: Connection) -> bool:
-    """Between 0001 and 0005 the trigger is there, and not yet all the tables that it clears."""
+    """False between 0001 and 0005, where the trigger exists, but not yet all the tables that it clears."""
     return has(connection, "memory_insights") or not has(connection, "recall_events")
 
 
@@ -198,7 +198,7 @@ def _embed(connection: Connection) -> None:
 
 
 def _recall(connection: Connection) -> None:
-    """An event of each kind that this version knows, and of which it does not take note by itself."""
+    """Adds events of each kind that this version knows and does not record itself."""
     kinds = {str(kind) for (kind,) in connection.execute(KINDS)} - BY_TRIGGERS
     assert kinds
     for place, kind in enumerate(sorted(kinds)):
@@ -209,7 +209,7 @@ def _recall(connection: Connection) -> None:
 
 
 def _lose_a_part(connection: Connection) -> None:
-    """The document becomes as short as a line, as the loader and `edit` have it."""
+    """Shortens the document to one line, as the loader and `edit` do."""
     content = f"Nothing is left of the log of {LATER}."
     with connection.transaction():
         connection.execute("select set_config('dreams.shrinking_document', 'on', true)")
@@ -218,7 +218,7 @@ def _lose_a_part(connection: Connection) -> None:
 
 
 def _dream(connection: Connection, source: Connection) -> None:
-    """What the cycles of that version published, and recorded."""
+    """Copies what the cycles of that version published and recorded."""
     for table in (*CYCLES, *MARTS):
         if has(connection, table):
             _copy(connection, source, table)
@@ -230,7 +230,7 @@ def _dream(connection: Connection, source: Connection) -> None:
 
 
 def _members(connection: Connection) -> str:
-    """The memories that a record of an episode is deleted with: its title's, and those of the others since 0011."""
+    """SQL for the memories whose deletion takes an episode's record along: its title, and since 0011 all members."""
     return MARTS["episodes"].memories or "" if has(connection, "forgotten") else "array[t.title_memory_id]"
 
 

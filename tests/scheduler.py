@@ -1,4 +1,4 @@
-"""`dreams schedule` as tests drive it: a process with a Prefect server of its own, asked over HTTP."""
+"""Runs `dreams schedule` for tests, with a separate Prefect server that they query over HTTP."""
 
 import os
 import socket
@@ -48,7 +48,7 @@ class Scheduler:
         return (self.home / "password").read_text().strip()
 
     def answer(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Asks again, as Prefect's own client does, while the server's database is busy (503)."""
+        """Retries, as Prefect's own client does, while the server's database is busy (503)."""
 
         def answered() -> httpx.Response | None:
             response = self.api.request(method, path, json=body)
@@ -89,7 +89,7 @@ class Scheduler:
 
 @contextmanager
 def running_scheduler(store: str, embedder: str, home: Path) -> Iterator[Scheduler]:
-    """`dreams schedule` with a server of its own, on a port of its own."""
+    """Runs `dreams schedule` with a separate server on a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -120,7 +120,7 @@ def running_scheduler(store: str, embedder: str, home: Path) -> Iterator[Schedul
 
 
 def _listen(process: subprocess.Popen[str]) -> list[str]:
-    """What it prints, from when the schedules run on."""
+    """Waits until the schedules run; returns the list to which all output is added."""
     assert process.stdout is not None and process.stderr is not None
     said: list[str] = []
     Thread(target=said.extend, args=(process.stderr,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Capacity of working memory: seven, plus or minus two (Miller 1956), for windows of twenty turns of real talk."""
+"""Tests working-memory capacity, seven plus or minus two (Miller 1956), on windows of twenty dialogue turns."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ NAMES = ("first", "second")
 
 
 def read(file: Path) -> list[list[str]]:
-    """The first turns of each conversation that say anything, LoCoMo's form."""
+    """Up to 120 evenly spaced turns with text from each conversation of a file in LoCoMo's form."""
     conversations = []
     for sample in json.loads(file.read_text(encoding="utf-8")):
         talk = sample["conversation"]
@@ -29,8 +29,8 @@ def read(file: Path) -> list[list[str]]:
 
 
 def windows(conversations: Sequence[Vector]) -> Mapping[str, list[Vector]]:
-    """Twenty vectors each: turns drawn at random, half of the windows from one conversation and half from all; those
-    least alike (farthest first); and a turn with those nearest to it."""
+    """Windows of twenty vectors each: random turns, half of the windows from one conversation and half from all; the
+    least similar turns (farthest first); and a turn with its nearest neighbours."""
     chance = numpy.random.default_rng(1)
     together = numpy.concatenate(conversations)
     found: dict[str, list[Vector]] = {"mixed": [], "distinct": [], "near-duplicates": []}
@@ -45,7 +45,7 @@ def windows(conversations: Sequence[Vector]) -> Mapping[str, list[Vector]]:
 
 
 def farthest_first(vectors: Vector, start: int) -> list[int]:
-    """Each next one is the one whose greatest similarity to those before is least (Gonzalez 1985)."""
+    """Indices, each of the vector whose greatest similarity to those before it is least (Gonzalez 1985)."""
     chosen = [start]
     nearest = vectors @ vectors[start]
     while len(chosen) < OFFERED:
@@ -55,7 +55,7 @@ def farthest_first(vectors: Vector, start: int) -> list[int]:
 
 
 def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
-    """Each window is an agent's, its items stored a few seconds apart; the shipped activations are computed."""
+    """Offers each window to an agent, ten seconds between items, and computes the shipped activations."""
     connection = shipped.database()
     connection.execute(
         "create table attention_events as"
@@ -81,7 +81,7 @@ def offer(offered: Sequence[Vector]) -> duckdb.DuckDBPyConnection:
 
 
 def capacities(connection: duckdb.DuckDBPyConnection, **overrides: float) -> tuple[Vector, Vector]:
-    """Mean similarity and slots of each window, by the shipped models; as many slots as that are filled."""
+    """The mean similarity and the number of filled slots of each window, by the shipped models."""
     shipped.build(connection, "wm_capacities", "attention_slots", **overrides)
     rows = connection.sql(
         "select mean_cosine_similarity, count(*) from attention_slots inner join wm_capacities"
@@ -91,8 +91,8 @@ def capacities(connection: duckdb.DuckDBPyConnection, **overrides: float) -> tup
 
 
 def compare(conversations: Sequence[Vector]) -> Comparison:
-    """Of the vectors of each conversation's turns. The var interference_similarity is the mean similarity of mixed
-    windows of the first half of LoCoMo's development conversations; the second half is new to it."""
+    """Compares slots on the vectors of each conversation's turns. The var interference_similarity is the mean
+    similarity of mixed windows in the first half of LoCoMo's development conversations; the second half is held out."""
     figures, points = [], {}
     for half, name in enumerate(NAMES):
         slots = {}

@@ -1,4 +1,4 @@
-"""Forgetting of lists of syllables: Ebbinghaus 1885 and three who did it again (Murre & Dros 2015, table 3)."""
+"""Tests forgetting of syllable lists: Ebbinghaus 1885 and three replications (Murre & Dros 2015, table 3)."""
 
 import csv
 from pathlib import Path
@@ -20,7 +20,7 @@ from benchmarks.human_memory.rivals import RIVALS
 
 GATES = {"ebbinghaus1885": 0.03}
 OTHERS_GATE = 0.05
-# Decays within the package's bounds. Stability is below its least of 0.001 days: such lists go within minutes.
+# Decays within the package's bounds. Stability may fall below its minimum of 0.001 days: such lists fade in minutes.
 BOUNDS = ([numpy.log(1e-9), 0.1], [numpy.log(36_500), 0.8])
 STARTS = [[numpy.log(1e-3), 0.2], [numpy.log(1e-4), 0.12]]
 

@@ -1,4 +1,4 @@
-"""Free recall of lists of words (PEERS; Healey, Long & Kahana 2019): which word follows which."""
+"""Tests contiguity on free recall of word lists (PEERS; Healey, Long & Kahana 2019): which word follows which."""
 
 import csv
 import gzip
@@ -22,7 +22,7 @@ NAMES = ("first", "second")
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """From one recalled word to the next: rows of places in the list, 0 the first; who recalled."""
+    """Transitions from one recalled word to the next, one a row, by 0-based list position, and who recalled them."""
 
     subjects: Vector
     origins: Vector
@@ -35,7 +35,7 @@ class Transitions:
 
 
 def read(folder: Path) -> Transitions:
-    """Every transition between two words of the list, the second recalled for the first time; intrusions and
+    """Reads every transition between two words of the list, the second recalled for the first time; intrusions and
     repetitions break the chain (Kahana 1996)."""
     with gzip.open(data_file(folder, "peers_free_recall*.csv.gz"), "rt", encoding="utf-8") as file:
         rows = sorted(
@@ -53,7 +53,7 @@ def read(folder: Path) -> Transitions:
 
 
 def steps(recalled: Sequence[int | None], length: int) -> Iterator[tuple[int, int, list[bool]]]:
-    """From where, to where, and what had not been recalled by then."""
+    """The origin and destination of each transition, and which places had not been recalled by then."""
     before, known = None, set[int]()
     for place in recalled:
         if place is None or place in known:
@@ -66,7 +66,7 @@ def steps(recalled: Sequence[int | None], length: int) -> Iterator[tuple[int, in
 
 
 def one_list(connection: duckdb.DuckDBPyConnection, length: int) -> None:
-    """An episode with an item for each word."""
+    """Creates an episode with an item for each word."""
     connection.execute(
         "create or replace table stm_episode_items as select cast(place as integer) as item_id, 'list' as episode_id,"
         " place + 1 as position, timestamptz '2026-01-01 00:00:00+00' + to_seconds(2 * place) as occurred_at"
@@ -76,7 +76,7 @@ def one_list(connection: duckdb.DuckDBPyConnection, length: int) -> None:
 
 
 def contiguity(connection: duckdb.DuckDBPyConnection, length: int, **overrides: float) -> Vector:
-    """The shipped weights from each place of a list (row) to each other (column)."""
+    """The shipped weights from each list position (row) to each other (column)."""
     shipped.build(connection, "ltm_contiguity_edges", contiguity_lag=length - 1, **overrides)
     weights = numpy.zeros((length, length))
     for earlier, later, forward, backward in connection.sql(
@@ -87,14 +87,14 @@ def contiguity(connection: duckdb.DuckDBPyConnection, length: int, **overrides: 
 
 
 def chances(weights: Vector, seen: Transitions) -> Vector:
-    """The probability of each place to be recalled next: its share of the weights of the unrecalled words."""
+    """The probability that each position is recalled next: its share of the weights of unrecalled words."""
     open_to_it = weights[seen.origins] * seen.unrecalled
     shares: Vector = open_to_it / open_to_it.sum(axis=1, keepdims=True)
     return shares
 
 
 def lag_crp(chosen: Vector, seen: Transitions) -> dict[int, float]:
-    """Recalls at each lag, as a share of the times that there was a word to recall there (Kahana 1996)."""
+    """Conditional response probability by lag: recalls over the opportunities to recall there (Kahana 1996)."""
     lags = numpy.arange(seen.unrecalled.shape[1]) - seen.origins[:, None]
     return {
         lag: float(chosen[lags == lag].sum() / max(seen.unrecalled[lags == lag].sum(), 1))
@@ -104,7 +104,7 @@ def lag_crp(chosen: Vector, seen: Transitions) -> dict[int, float]:
 
 
 def fitted(connection: duckdb.DuckDBPyConnection, seen: Transitions) -> dict[str, float]:
-    """The parameters of contiguity that make the transitions most likely (Nelder & Mead)."""
+    """The maximum-likelihood parameters of contiguity (Nelder & Mead)."""
     length = seen.unrecalled.shape[1]
 
     def surprise(given: Vector) -> float:

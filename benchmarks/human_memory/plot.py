@@ -1,4 +1,4 @@
-"""Charts a person can read, as PNG and as one page of HTML: the same lines, dots and words, drawn twice."""
+"""Draws charts as PNG and on one page of HTML, from the same lines, dots and words."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FONT_SIZE = 13
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Curve:
     points: Sequence[Point]
     colour: str
     width: int = 2
@@ -33,26 +33,26 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`anchor` is where `at` lies: start, middle or end of the line of text."""
+    """A line of text; `anchor` is the part of it at `at`: start, middle or end."""
 
     at: Point
     text: str
     anchor: str = "start"
 
 
-Mark = Line | Dot | Words
+Mark = Curve | Dot | Words
 
 
 def marks(chart: Chart) -> Iterator[Mark]:
-    """Frame, labels, legend, curves, then the data above them."""
+    """The marks of grid, labels and legend, then of curves with the data above them."""
     every = [point for points in (*chart.points.values(), *chart.curves.values()) for point in points]
     place_x, ticks_x = axis([x for x, _ in every], LEFT, WIDTH - RIGHT, chart.logarithmic)
     place_y, ticks_y = axis([*(y for _, y in every), 0.0], HEIGHT - BOTTOM, TOP, logarithmic=False)
     for tick in ticks_x:
-        yield Line([(place_x(tick), TOP), (place_x(tick), HEIGHT - BOTTOM)], PALE, 1)
+        yield Curve([(place_x(tick), TOP), (place_x(tick), HEIGHT - BOTTOM)], PALE, 1)
         yield Words((place_x(tick), HEIGHT - BOTTOM + 20), f"{tick:.3g}", "middle")
     for tick in ticks_y:
-        yield Line([(LEFT, place_y(tick)), (WIDTH - RIGHT, place_y(tick))], PALE, 1)
+        yield Curve([(LEFT, place_y(tick)), (WIDTH - RIGHT, place_y(tick))], PALE, 1)
         yield Words((LEFT - 8, place_y(tick) + 5), f"{tick:.3g}", "end")
     yield Words((LEFT, 22), chart.title)
     yield Words(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14), chart.x_label, "middle")
@@ -63,8 +63,8 @@ def marks(chart: Chart) -> Iterator[Mark]:
         yield Words((WIDTH - RIGHT + 34, height + 5), name)
         if name in chart.curves:
             line = sorted(chart.curves[name])
-            yield Line([(WIDTH - RIGHT + 10, height), (WIDTH - RIGHT + 28, height)], colour)
-            yield Line([(place_x(x), place_y(y)) for x, y in line], colour)
+            yield Curve([(WIDTH - RIGHT + 10, height), (WIDTH - RIGHT + 28, height)], colour)
+            yield Curve([(place_x(x), place_y(y)) for x, y in line], colour)
         if name in chart.points:
             yield Dot((WIDTH - RIGHT + 19, height), colour)
             yield from (Dot((place_x(x), place_y(y)), colour) for x, y in chart.points[name])
@@ -73,7 +73,7 @@ def marks(chart: Chart) -> Iterator[Mark]:
 def axis(
     values: Sequence[float], start: float, end: float, logarithmic: bool
 ) -> tuple[Callable[[float], float], list[float]]:
-    """Where a value lies, and the values that are marked."""
+    """A function from values to pixels, and the values of the ticks."""
     low, high = min(values), max(values)
     if logarithmic:
         low, high = log10(low), log10(high)
@@ -95,7 +95,7 @@ def svg(chart: Chart) -> str:
     drawn = []
     for mark in marks(chart):
         match mark:
-            case Line(points, colour, width):
+            case Curve(points, colour, width):
                 path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
                 drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
             case Dot((x, y), colour):
@@ -113,7 +113,7 @@ def png(chart: Chart) -> Image.Image:
     canvas, font = ImageDraw.Draw(image), ImageFont.load_default(FONT_SIZE * SCALE)
     for mark in marks(chart):
         match mark:
-            case Line(points, colour, width):
+            case Curve(points, colour, width):
                 canvas.line([(x * SCALE, y * SCALE) for x, y in points], fill=colour, width=width * SCALE)
             case Dot((x, y), colour):
                 canvas.circle((x * SCALE, y * SCALE), 4 * SCALE, fill=colour)
@@ -124,7 +124,7 @@ def png(chart: Chart) -> Image.Image:
 
 
 def save(charts: Sequence[Chart], folder: Path, table: str) -> None:
-    """A PNG each, and index.html with all of them and the table."""
+    """Saves a PNG of each chart, and index.html with all of them and the table."""
     folder.mkdir(parents=True, exist_ok=True)
     for chart in charts:
         png(chart).save(folder / f"{chart.name}.png")

@@ -1,6 +1,6 @@
-"""Nights after real reviews: what replay chooses, and what down-scaling leaves of the ties between cards.
+"""Tests replay and down-scaling on real reviews: which cards each night replays, and how edges between cards decay.
 
-Each card of the review log is a memory, each review an event; nothing else is known of them.
+Each card of the review log is a memory, each review an event; nothing else is known about them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ asof left join stg_events as reviewed
 
 
 def read(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The staging tables, filled from the log."""
+    """Fills the staging tables from the log."""
     file = data_file(folder, "fsrs_review_log*.csv.gz")
     connection = shipped.database()
     connection.execute(
@@ -63,7 +63,7 @@ def read(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def choose(connection: duckdb.DuckDBPyConnection) -> None:
-    """Runs the models that lead to the choice of every night of the log, and keeps all candidates of each."""
+    """Runs the models up to the replay choice of every night of the log, and keeps all candidates of each night."""
     nights, as_of = connection.sql(
         "select datediff('day', min(occurred_at), any_value(instant)) + 2,"
         " strftime(any_value(instant) + interval 1 day, '%Y-%m-%dT%H:%M:%S+00:00') from stg_events, log_end"
@@ -91,7 +91,7 @@ def choose(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def failing_share(connection: duckdb.DuckDBPyConnection, order: str) -> float:
-    """Of the cards that an order of the candidates puts first each night, those that fail within a week."""
+    """The share that fails within a week, of the cards that `order` ranks first each night."""
     (share,) = connection.execute(
         f"""select avg(cast(fails as integer)) from (
             from chances qualify row_number() over (partition by night order by {order} desc, memory_id) <= $budget
@@ -102,7 +102,7 @@ def failing_share(connection: duckdb.DuckDBPyConnection, order: str) -> float:
 
 
 def random_share(connection: duckdb.DuckDBPyConnection) -> float:
-    """What as many cards drawn at random each night would give, in the long run."""
+    """The expected share of as many cards drawn at random each night."""
     (share,) = connection.execute(
         "select sum(least(candidates, $budget) * failing) / sum(least(candidates, $budget)) from"
         " (select count(*) as candidates, avg(cast(fails as integer)) as failing from chances group by night)",
@@ -114,9 +114,9 @@ def random_share(connection: duckdb.DuckDBPyConnection) -> float:
 def weights_after(
     connection: duckdb.DuckDBPyConnection, nights: Sequence[int], **overrides: float
 ) -> Mapping[int, Vector]:
-    """The Hebbian weights so many nights after the log, the pairs in the same order.
+    """The Hebbian weights at each number of nights after the log, with the pairs in one order.
 
-    A co-activation of nothing changes no weight, but brings it up to its night.
+    A co-activation of 0 changes no weight, but advances it to its night.
     """
     found = {}
     for night in nights:
@@ -134,7 +134,7 @@ def weights_after(
 
 
 def rehearse_last_choice(connection: duckdb.DuckDBPyConnection) -> Vector:
-    """Records the choice of the last night as replayed in each night that is scaled; which pairs that spares."""
+    """Records the last night's choice as replayed in each scaled night; returns 1 for each pair that this spares."""
     connection.execute(
         """create or replace table replayed as
         select memory_id from replays
@@ -160,7 +160,7 @@ def rehearse_last_choice(connection: duckdb.DuckDBPyConnection) -> Vector:
 
 
 def in_order(before: Vector, after: Vector) -> bool:
-    """Whether no pair of a smaller weight has come to a larger one; rounding may move equal ones."""
+    """Whether the weights keep their rank order, but for rounding."""
     return bool(numpy.all(numpy.diff(after[numpy.argsort(before, kind="stable")]) >= -1e-12))
 
 
@@ -192,7 +192,7 @@ def compare_orders(connection: duckdb.DuckDBPyConnection) -> Comparison:
 
 
 def compare_nights(connection: duckdb.DuckDBPyConnection) -> Comparison:
-    """The weights on the log's last day and in the nights after it, in which the last night's choice is replayed."""
+    """Compares the weights on the log's last day and in the nights after it, which replay the last night's choice."""
     nights = range(SCALED_NIGHTS + 1)
     spared = rehearse_last_choice(connection) > 0
     weights = weights_after(connection, nights)

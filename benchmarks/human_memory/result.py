@@ -1,4 +1,4 @@
-"""What a comparison with people finds: figures beside their gates, and charts of the data with the model's curve."""
+"""Holds the results of a comparison with people: figures with their gates, and charts of data and models."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ EXPONENTIAL, ACT_R, PAVLIK_ANDERSON = "e^(-t/S)", "ACT-R", "Pavlik & Anderson"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure, what it has to be, whether it is; `beside` has the same figure of other models."""
+    """A figure, its gate, and whether it is met (None without a gate); `beside` has figures to compare it with."""
 
     finding: str
     measure: str
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Data of people as points and models as curves, by name; several of one name in both share a colour."""
+    """Data of people as points and models as curves, by name; the same name in both shares a colour."""
 
     name: str
     title: str
@@ -44,7 +44,7 @@ Comparison = tuple[list[Figure], list[Chart]]
 
 
 def data_file(folder: Path, pattern: str) -> Path:
-    """The file of that kind in a folder: all of the data, or the part that is there. Raises FileNotFoundError."""
+    """The first file in a folder that matches a pattern. Raises FileNotFoundError when there is none."""
     for file in sorted(folder.glob(pattern)):
         return file
     raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(folder / pattern))
@@ -60,7 +60,7 @@ def least_squares_fit(
     starts: Sequence[Sequence[float]],
     bounds: tuple[Sequence[float], Sequence[float]],
 ) -> Vector:
-    """The parameters with the least squares of differences, of the fits that begin at several places."""
+    """The parameters of the best least-squares fit among several starting points."""
     fits = [
         least_squares(lambda given: numpy.subtract(predict(given), observed), start, bounds=bounds, max_nfev=80)
         for start in starts

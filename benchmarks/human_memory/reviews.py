@@ -1,4 +1,4 @@
-"""A real log of flashcard reviews: the memory model beside the package `fsrs`, as it is and fitted on other cards."""
+"""Compares the memory model with the package `fsrs` on a real review log, by default and fitted on other cards."""
 
 from datetime import UTC
 from pathlib import Path
@@ -23,13 +23,13 @@ NAMES = ("even cards", "odd cards")
 
 
 def log_loss(recalled: Vector, is_recalled: Vector) -> float:
-    """Mean of -ln of the probability given to what happened, in nats."""
+    """The mean negative log-probability of the outcomes, in nats."""
     given = numpy.where(is_recalled, recalled, 1 - recalled)
     return float(-numpy.mean(numpy.log(numpy.maximum(given, 1e-12))))
 
 
 def read(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The log as table `reviews`, one row per review in the order of each card; cards fall into halves 0 and 1."""
+    """Reads the log into table `reviews`, one row per review, numbered within its card; cards are in half 0 or 1."""
     file = data_file(folder, "fsrs_review_log*.csv.gz")
     connection = shipped.database()
     connection.execute(
@@ -64,7 +64,7 @@ def by_package(connection: duckdb.DuckDBPyConnection) -> Vector:
 
 
 def ages_before(connection: duckdb.DuckDBPyConnection) -> tuple[Vector, Vector, Vector]:
-    """For each cross-day review: the ages in days of those before it, whether it was recalled, and the card's half."""
+    """For each cross-day review: the ages in days of earlier ones, whether it was recalled, and the card's half."""
     histories = connection.sql(
         "select list(epoch(reviewed_at) / 86400.0 order by place), list(grade order by place), any_value(half)"
         " from reviews group by card_id order by card_id"
@@ -133,7 +133,7 @@ def compare(folder: Path) -> Comparison:
 
 
 def calibration(recalled: Vector, is_recalled: Vector, bins: int = 10) -> Chart:
-    """What was recalled of reviews that were predicted alike."""
+    """Plots the recalled share of reviews against their predicted probability, in bins of equal size."""
     points = [
         (float(recalled[alike].mean()), float(is_recalled[alike].mean()))
         for alike in numpy.array_split(numpy.argsort(recalled, kind="stable"), bins)

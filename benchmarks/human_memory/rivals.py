@@ -1,6 +1,6 @@
-"""Other models of memory, for comparison: each gives the probability of recall from the ages of presentations.
+"""Defines other models of memory to compare with: probabilities of recall from the ages of presentations.
 
-Ages are in days, a row an occasion, a column a presentation, the first of them first; NaN where there was none.
+Ages are in days, with a row for each occasion and a column for each presentation, oldest first; NaN for none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A model with the bounds of its parameters, and where fits of it begin."""
+    """A model, the starting points of its fits, and the bounds of its parameters."""
 
     recall: Model
     starts: Sequence[Sequence[float]]
@@ -28,7 +28,7 @@ class Rival:
 
 
 def exponential(ages_days: Vector, parameters: Vector) -> Vector:
-    """e^(-t/S): t days since the last presentation, ln S the one parameter."""
+    """e^(-t/S): t days since the last presentation, ln S the only parameter."""
     return numpy.exp(-numpy.nanmin(ages_days, axis=1) / numpy.exp(parameters[0]))
 
 

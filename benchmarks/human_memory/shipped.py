@@ -1,6 +1,6 @@
-"""The memory's own models, run in DuckDB on inputs of one's choice: SQL as dbt renders it, Python as dbt calls it.
+"""Runs the shipped dbt models in DuckDB on any inputs: SQL as dbt renders it, Python as dbt calls it.
 
-No equation of it stands here.
+It repeats none of their equations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ DEFAULT_WEIGHTS: Sequence[float] = default_weights()
 
 
 def database() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory, on the clock that the models run on."""
+    """An empty in-memory database in UTC, as the models run."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("set TimeZone = 'UTC'")
     return connection
@@ -35,7 +35,7 @@ def database() -> duckdb.DuckDBPyConnection:
 
 @dataclass(frozen=True, slots=True)
 class WholeBuild:
-    """What dbt gives a Python model that has no parameters, when nothing was built before."""
+    """Stands in for the `dbt` object of a Python model without parameters, on a first build."""
 
     connection: duckdb.DuckDBPyConnection
     is_incremental: bool = False
@@ -45,7 +45,7 @@ class WholeBuild:
 
 
 def build(connection: duckdb.DuckDBPyConnection, *models: str, **overrides: object) -> None:
-    """Builds models, in the order given, over tables that bear the names of the models they read."""
+    """Builds models in the given order, over tables named after the models they read."""
     for model in models:
         (file,) = (path for path in PROJECT.glob(f"models/*/{model}.*") if path.suffix in {".sql", ".py"})
         if file.suffix == ".py":

@@ -1,4 +1,4 @@
-"""The spacing effect: recall of facts by the gap of two studies and the delay of the test (Cepeda et al. 2008)."""
+"""Tests the spacing effect: recall of facts by study gap and test delay (Cepeda et al. 2008)."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ from benchmarks.human_memory.result import (
 from benchmarks.human_memory.rivals import RIVALS
 
 GATE = 0.065
-# The decay w20 that the 26 cells ask for is beyond the package's bound of 0.8.
+# The decay w20 that fits the 26 cells best exceeds the package's bound of 0.8.
 WIDE_DECAY = 3.0
-# What two studies with grade Good or Again can tell: the other weights have no part, or go together with one of these.
+# The weights that two studies graded Good or Again identify: the others have no effect, or are confounded with these.
 FREE = [2, 4, 8, 9, 10, 11, 12, 13, 14, 17, 18, 19, 20]
 STARTS = 3
 # A gap of 0 days is a second study within the session.
 SAME_SESSION_DAYS = 5 / 1440
-# At the second study an item is recalled with probability R; stability goes on as after Good, or else as after Again.
+# At the second study an item is recalled with probability R; its stability is updated for Good, or else for Again.
 MIXTURE = """
 with learnt as (
     select
@@ -57,7 +57,7 @@ Predict = Callable[[Vector, Vector], Vector]
 def fitted_mixture(
     gaps: Vector, delays: Vector, recalled: Vector, most_decay: float = UPPER_BOUNDS_PARAMETERS[20]
 ) -> Predict:
-    """The shipped equations, fitted within the package's bounds; recall as a function of gaps and delays in days."""
+    """Fits the shipped equations within bounds; returns recall as a function of gaps and delays in days."""
     ask = shipped.by_weights(shipped.database(), MIXTURE)
     bounds = (LOWER_BOUNDS_PARAMETERS, (*UPPER_BOUNDS_PARAMETERS[:20], most_decay))
     lower, upper = (numpy.array(ends)[FREE] for ends in bounds)
@@ -72,7 +72,7 @@ def fitted_mixture(
 
     chance = numpy.random.default_rng(1)
     default = numpy.array(shipped.DEFAULT_WEIGHTS)[FREE]
-    # The upper bound of the initial stability, 100 days, is far from what one study gives.
+    # One study gives far less than the upper bound of the initial stability, 100 days.
     near = numpy.minimum(upper, numpy.where(numpy.array(FREE) == 2, 10.0, upper))
     starts = [default, *(lower + (near - lower) * chance.uniform(0.01, 0.99, len(FREE)) for _ in range(STARTS - 1))]
     best = least_squares_fit(lambda free: predict(free, gaps, delays), recalled, starts, (lower, upper))
@@ -93,7 +93,7 @@ def fitted_rivals(gaps: Vector, delays: Vector, recalled: Vector) -> dict[str, P
 
 
 def best_gaps(predict: Predict, delays: Sequence[float], longest: int) -> list[int]:
-    """The gap in days that gives the best recall at each delay; 0 or the longest where there is no optimum between."""
+    """The gap in days with the best recall at each delay; 0 or the longest when no optimum lies between."""
     gaps = numpy.arange(longest + 1.0)
     return [int(numpy.argmax(predict(gaps, numpy.full_like(gaps, delay)))) for delay in delays]
 

@@ -1,4 +1,4 @@
-"""What a month has left in the store, beside what its person was told; and a reader who looks on all the while."""
+"""Checks what a month left in the store against what it acknowledged, and polls it for incomplete cycles meanwhile."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from memories.postgres.database import Connection, connect
 
 POLL_SECONDS = 0.1
 
-# Each finds nothing as long as all is of one cycle, and whole: a cycle publishes both sides in one transaction.
+# Each finds rows only when cycles are mixed or incomplete: a cycle publishes both sides in one transaction.
 LOOSE = {
     "episode members without their episode": """
         from dreams.episode_members as m
@@ -43,7 +43,7 @@ LOOSE = {
 LOOK = ", ".join(
     ["select (select as_of from dreams.visible_cycle)", *(f"exists (select {rows})" for rows in LOOSE.values())]
 )
-# That a memory was forgotten stays known: its id, and hashes of what it said.
+# The excluded tables keep a forgotten memory's id, and hashes of what it said.
 TABLES = """
 select schemaname, tablename from pg_tables where schemaname in ('public', 'dreams')
 and tablename not in ('tombstones', 'content_changes', 'recalled_texts')
@@ -57,8 +57,8 @@ REPLAYS = "select count(*) from dreams.recall_events where kind = 'rehearsed'"
 DOCUMENTS = "select count(distinct coalesce(parent_id, id)) from public.memories"
 
 
-class Reader:
-    """Looks while the block runs, many times a second; counts moments with no complete cycle, or with parts of two."""
+class Watcher:
+    """Polls ten times a second while the block runs; counts looks without a complete cycle, and with parts of two."""
 
     def __init__(self, url: str) -> None:
         self.looked = self.hidden = 0
@@ -92,13 +92,13 @@ class Reader:
 
 
 def lost(connection: Connection, held: Mapping[UUID, str]) -> int:
-    """Memories that are not there word for word."""
+    """How many memories are missing or altered."""
     found = memoirs(connection, list(held))
     return sum(memory_id not in found or found[memory_id].content != content for memory_id, content in held.items())
 
 
 def doubled(connection: Connection, held: Collection[UUID]) -> int:
-    """Memories beyond those that were told."""
+    """How many more memories there are than were acknowledged."""
     return count(connection, DOCUMENTS) - len(held)
 
 
@@ -107,7 +107,7 @@ def orphans(connection: Connection) -> int:
 
 
 def recalls(connection: Connection, held: Collection[UUID], recalled: Counter[tuple[UUID, str]]) -> tuple[int, int]:
-    """Recalls of memories that are there which are missing, and which are recorded too often."""
+    """How many recalls of the held memories are missing, and how many are recorded too often."""
     told = Counter({key: times for key, times in recalled.items() if key[0] in held})
     rows = connection.execute(HAPPENED, (list(held), list(RECALLS)))
     stored: Counter[tuple[UUID, str]] = Counter()
@@ -117,7 +117,7 @@ def recalls(connection: Connection, held: Collection[UUID], recalled: Counter[tu
 
 
 def rows_with(connection: Connection, gone: Mapping[UUID, str]) -> Mapping[str, int]:
-    """Rows in which a forgotten memory is named, or what it alone said, by table."""
+    """The number of rows, by table, with the id of a forgotten memory or a word that only it contained."""
     wanted = [f"%{text}%" for memory_id, word in gone.items() for text in (str(memory_id), word)]
     found: Counter[str] = Counter()
     for schema, table in connection.execute(TABLES).fetchall():
@@ -128,7 +128,7 @@ def rows_with(connection: Connection, gone: Mapping[UUID, str]) -> Mapping[str, 
 
 
 def files_with(folder: Path, gone: Mapping[UUID, str]) -> int:
-    """Files of caches, spools and logs that hold what only a forgotten memory said."""
+    """How many caches, spools and logs hold a word that only a forgotten memory contained."""
     words = [word.encode() for word in gone.values()]
     files = [path for path in folder.rglob("*") if path.is_file() and "postgres" not in path.relative_to(folder).parts]
     return sum(any(word in content for word in words) for content in (path.read_bytes() for path in files))

@@ -1,8 +1,8 @@
-"""The clock of a compressed month: Postgres and this process have the time that they are told.
+"""Sets the clock of a compressed month, in Postgres and in this process.
 
-Postgres looks functions up along its search path. Before its own `now` and `clock_timestamp` it finds ours there, from
-the first migration on: the defaults of columns, triggers and cycles go by them, and no memory is ever aged. The modules
-that ask Python for the time are given another `datetime`.
+Postgres looks functions up along its search path. From the first migration on it finds our `now` and `clock_timestamp`
+before its own: column defaults, triggers and cycles use them, and no memory is ever backdated. The modules that ask
+Python for the time get another `datetime`.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ SEARCH_PATH = f"alter database {DATABASE} set search_path = public, clock, pg_ca
 
 
 class Clock:
-    """One thread sets it, any thread may read it."""
+    """A clock that one thread sets and any thread may read."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class Clock:
 
 @contextmanager
 def compressed(url: str) -> Iterator[Clock]:
-    """The clock of a database that is not migrated yet, and of this process while the block runs."""
+    """Sets the clock of a database that is not migrated yet, and of this process while the block runs."""
     with connect(url, autocommit=True) as connection:
         for statement in (FUNCTIONS, SEARCH_PATH):
             connection.execute(statement.encode())

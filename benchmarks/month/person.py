@@ -1,6 +1,6 @@
-"""A person and their assistant, who live through the month: they note, ask, correct, review, pin and forget.
+"""Simulates a person and their assistant over a month: they note, ask, correct, review, pin and forget.
 
-Whatever the store acknowledged they remember: what must be there, word for word, what must be nowhere, what was
+They remember what the store acknowledged: what it must hold word for word, what it must hold nowhere, and what was
 recalled.
 """
 
@@ -23,7 +23,7 @@ from memories.postgres.database import connect
 from memories.records import Document, Event
 
 SOURCE = "cards"
-# So many notes, one is to be forgotten some day: it says a word that stands nowhere else.
+# One note in this many is to be forgotten later, and contains a unique word.
 FORGOTTEN_NOTES = 8
 SHOWN = 10
 LONG_SECTIONS = 12
@@ -34,8 +34,8 @@ CARD_IS_OLDER = timedelta(hours=3)
 WORD = re.compile(r"zq\d+zq")
 
 
-class Person:
-    """`held` are contents by id, `gone` the words of what was forgotten, `recalled` events by memory and kind."""
+class Owner:
+    """`held` has contents by id, `gone` the words of forgotten memories by id, `recalled` events by memory and kind."""
 
     def __init__(self, memory: Memory, url: str, clock: Clock, seed: int) -> None:
         self.memory, self.url, self.clock = memory, url, clock
@@ -56,13 +56,13 @@ class Person:
         }  # fmt: skip
 
     def begin(self) -> None:
-        """What there has to be before anything can happen to it."""
+        """Stores the first notes and cards, for later acts to work on."""
         for _ in range(FIRST_NOTES):
             self.note()
         self.cards()
 
     def act(self) -> None:
-        """Does one thing, some minutes after the one before."""
+        """Does one random thing, some minutes after the last."""
         (chosen,) = self.chance.choices(list(self._acts), list(self._acts.values()))
         self.clock.forward(timedelta(minutes=self.chance.uniform(0, MOST_MINUTES_BETWEEN)))
         chosen()
@@ -71,7 +71,7 @@ class Person:
         self._store(next(self._notes))
 
     def note_late(self) -> None:
-        """What happened before things that were dreamt of long since."""
+        """Stores a note older than memories that cycles have already processed."""
         earlier = timedelta(days=self.chance.uniform(0.5, LATEST_DAYS))
         self._store(replace(next(self._notes), created_at=self.clock.now() - earlier))
         self.did["late arrivals"] += 1
@@ -98,7 +98,7 @@ class Person:
         self.did["upserts"] += 1
 
     def cards(self) -> None:
-        """A source is read that has something new, something changed, all that it had, and what was forgotten."""
+        """Reads a source with new cards, a changed one, all earlier ones, and forgotten ones."""
         new = [self._card() for _ in range(2)]
         if kept := self._kept_cards():
             changed = self.chance.choice(kept)
@@ -112,8 +112,8 @@ class Person:
         self.did["readings of a source"] += 1
 
     def ask(self) -> None:
-        """Searches; opens the first that is shown, and now and then cites another."""
-        # What was asked stays, also where it names what is forgotten later.
+        """Searches, opens the first result, and half of the time cites a random one."""
+        # A query can outlive a memory that it names, so it must not contain the unique word.
         about = WORD.sub("", self.held[self._any_own()]).split()
         start = self.chance.randrange(max(1, len(about) - 4))
         answer = self.memory.search(" ".join(about[start : start + 5]), SHOWN)
@@ -168,7 +168,7 @@ class Person:
                 connection.execute(DELETE, (memory_id,))
 
     def _forgotten(self) -> Iterator[UUID]:
-        """One of those that are to be forgotten some day, if there is one; it is gone when the caller is done."""
+        """Yields a memory to forget, if there is one, and counts it as gone when the caller has deleted it."""
         waiting = [memory_id for memory_id, content in self.held.items() if WORD.search(content)]
         for memory_id in self.chance.sample(waiting, min(1, len(waiting))):
             yield memory_id
@@ -176,7 +176,7 @@ class Person:
             self.did["deletes"] += 1
 
     def _told(self) -> Iterator[Document]:
-        """The notes of the sample, over and over, none twice the same."""
+        """The notes of the sample, repeated endlessly with distinct contents."""
         notes = [record for record in sources.sample.read() if isinstance(record, Document)]
         for number, note in enumerate(cycle(notes)):
             again = "" if number < len(notes) else f" ({number // len(notes) + 1})"

@@ -1,6 +1,6 @@
 {#
-    Base-level activation ln(sum of t^-d) in the closed form that keeps the latest presentation and spreads the others
-    evenly between it and the first (Petrov 2006, eq. 6 with k = 1). Ages in seconds, at least 1.
+    Base-level activation ln(sum of t^-d), approximated in closed form: keeps the latest presentation and spreads the
+    others evenly between it and the first (Petrov 2006, eq. 6 with k = 1). Ages are in seconds, at least 1.
 #}
 {% macro base_level_activation(presentation_count, first_age_seconds, last_age_seconds) -%}
     {%- set d = var("activation_decay") -%}

@@ -1,8 +1,7 @@
 {#
-    An expensive model keeps the rows whose inputs have not changed and computes the others: each row holds the key of what
-    it was computed from and a fingerprint of that input and of the parameters. A run without --full-refresh first drops
-    the rows whose input is gone or different (pre-hook), then computes the keys that are missing, and so equals a full
-    rebuild by construction.
+    Expensive models recompute only rows whose inputs changed: each row holds the key of its input and a fingerprint of
+    that input and of the parameters. A run without --full-refresh first drops the rows whose input is gone or different
+    (pre-hook), then computes the missing keys, and so equals a full rebuild by construction.
 #}
 {% macro drop_stale(inputs, key) -%}
     {%- if is_incremental() -%}
@@ -20,8 +19,8 @@
 {%- endmacro %}
 
 {#
-    The keys of the inputs that an incremental run has to compute, or of these keys a column of another relation; none where
-    these are too many, or all.
+    The keys that an incremental run has to compute, or the values of a column of another relation for these keys. None
+    if there are more than `most`, or in a full rebuild.
 #}
 {% macro few_missing(inputs, key, most, relation=none, column=none) -%}
     {%- if execute and is_incremental() -%}
@@ -38,7 +37,7 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{# Where many rows rest on one input, their fingerprint alone says of which. #}
+{# As drop_stale, for models with many rows per input: the fingerprint alone identifies the input (a part). #}
 {% macro drop_stale_parts(inputs) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
@@ -51,7 +50,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The inputs are named: where none is missing, DuckDB then knows beforehand that there is nothing to compute. #}
+{# Lists the missing parts as literals: if there are none, DuckDB knows in advance that nothing is to be computed. #}
 {% macro where_part_is_missing(inputs) -%}
     {%- if execute and is_incremental() -%}
         {%- set missing = run_query(
@@ -62,7 +61,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Where the parts are days, those that an incremental run has to compute; none where that is all. #}
+{# For parts that are days: those that an incremental run has to compute; none in a full rebuild. #}
 {% macro missing_days(inputs) -%}
     {%- if execute and is_incremental() -%}
         {{ return(run_query(
@@ -73,7 +72,7 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{# That an instant lies on one of these days: in literals, which DuckDB compares where it reads the instants. #}
+{# Whether an instant is on one of these days; lists them as literals, so that DuckDB filters while it scans. #}
 {% macro lies_on(days, instant) -%}
     {%- if days is none -%} true
     {%- elif days | length == 0 -%} false
@@ -82,8 +81,8 @@
 {%- endmacro %}
 
 {#
-    Before parts are dropped of which Postgres has the rows, these are put by: from what is new and what was put by it is
-    told what differs (ingest/publishing/published.py). A table that is made anew is compared with all that Postgres has.
+    Sets aside the published rows of stale parts before they are dropped: ingest/publishing/published.py finds what to
+    publish from these and the new rows. A table that is rebuilt is compared with everything in Postgres.
 #}
 {% macro put_by_stale_parts(inputs) -%}
     {%- set published = adapter.get_relation(this.database, this.schema, "published_parts_" ~ this.identifier) -%}

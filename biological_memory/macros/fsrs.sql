@@ -7,7 +7,7 @@
     )
 {%- endmacro %}
 
-{# A weight as a double; plainly written, one as small as 5e-05 would have two exponents or a decimal's few places. #}
+{# A weight as a double literal: a plain decimal loses digits, and appending e0 to 5e-05 would give two exponents. #}
 {% macro fsrs_weight(number) -%}
     {{ "%.17e" | format(var("fsrs_weights")[number] | float) }}
 {%- endmacro %}
@@ -39,7 +39,7 @@
     * power({{ stability }}, -{{ fsrs_weight(19) }})
 {%- endmacro %}
 
-{# The next stability; elapsed time counts in whole days, and a review on the same day follows a rule of its own. #}
+{# Stability after a review. Elapsed time counts in whole days; a review on the same day follows a separate rule. #}
 {% macro fsrs_next_stability(stability, difficulty, grade, whole_days) -%}
     {%- set recalled = fsrs_retrievability(whole_days, stability) -%}
     {%- set same_day_gain = fsrs_same_day_gain(stability, grade) -%}
@@ -64,7 +64,7 @@
     end, 0.001)
 {%- endmacro %}
 
-{# What one event is before folding; the first one of a memory carries the state it sets. #}
+{# One event as a state for fsrs_fold: stability and difficulty are those of a new memory after its first event. #}
 {% macro fsrs_event(occurred_at, grade) -%}
     {
         'seconds': epoch({{ occurred_at }}),
@@ -75,7 +75,7 @@
     }
 {%- endmacro %}
 
-{# Folds a memory's events, in time order, to its state after the last. #}
+{# Folds a memory's events, in time order, into its state after the last. #}
 {% macro fsrs_fold(events) -%}
     {%- set days = "cast(floor((event.seconds - state.seconds) / 86400) as integer)" -%}
     list_reduce({{ events }}, lambda state, event: {

@@ -1,6 +1,6 @@
 {#
-    A list in the order of its keys. An aggregate with `order by` gives the same, but sorts each group apart, which takes
-    ten times as long and far more memory. Keys are not null, and together tell all terms apart.
+    Aggregates terms into a list ordered by keys. `list(... order by ...)` gives the same, but sorts each group
+    separately, which takes ten times as long and far more memory. Keys must not be null, and together must be unique.
 #}
 {% macro ordered_list(term, keys, where="true") -%}
     {%- set fields = [] -%}

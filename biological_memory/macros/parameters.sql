@@ -1,4 +1,4 @@
-{# The names of all parameters; a test holds the list equal to the vars of dbt_project.yml, but for as_of. #}
+{# The names of all parameters; a test checks that they are the vars of dbt_project.yml, except as_of. #}
 {% macro parameter_names() -%}
     {{ return([
         "timezone", "night_hour",

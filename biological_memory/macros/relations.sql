@@ -1,4 +1,4 @@
-{# A relation by its name alone: so a view can be read in a copy of the file, too, which bears another name. #}
+{# A relation by its bare name, so that a view also works in a copy of the file, whose name differs. #}
 {% macro by_name(relation) -%}
     {{ relation.include(database=false, schema=false) }}
 {%- endmacro %}

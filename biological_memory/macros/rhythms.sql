@@ -1,4 +1,4 @@
-{# The slots of the week and of the day that an instant, on the clock it is given in, stands in: a row each. #}
+{# Two rows per local timestamp: its weekday and its hour. #}
 {% macro rhythm_slots(local_at) -%}
     unnest([
         {'rhythm': 'weekday', 'slot': dayname({{ local_at }})},

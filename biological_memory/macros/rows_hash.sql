@@ -1,6 +1,6 @@
 {#
-    A fingerprint of rows in no order. DuckDB's hash of several values is that of the first ones, xor that of the last: where
-    the last changes alike in two rows, the changes would cancel each other out. So each row's hash is hashed once more.
+    An order-independent fingerprint of rows. DuckDB's hash of several values is the hash of the first ones xor that of
+    the last: equal changes of the last value in two rows would cancel out. So each row's hash is hashed once more.
 #}
 {% macro rows_hash(columns) -%}
     bit_xor(hash(hash({{ columns }})))

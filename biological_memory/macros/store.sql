@@ -1,9 +1,9 @@
-{# What Postgres answers to a question in its own words: DuckDB by itself would have whole columns sent. #}
+{# Runs a query inside Postgres; DuckDB's own scan would transfer whole columns. #}
 {% macro asked_of_store(question) -%}
     postgres_query('store', '{{ question | replace("'", "''") }}')
 {%- endmacro %}
 
-{# Texts as Postgres reads an array of them. #}
+{# A list of texts as a Postgres array literal. #}
 {% macro text_array(values) -%}
     {%- set quoted = [] -%}
     {%- for value in values -%}
@@ -12,14 +12,14 @@
     '{ {{- quoted | join(",") -}} }'::text[]
 {%- endmacro %}
 
-{# Which vector of which content it is, in Postgres' words. #}
+{# A hash that identifies a vector and its content, for use inside Postgres. #}
 {% macro vector_hash() -%}
     hash_record_extended(row(content_hash, embedding_model, last_embedding_update), 0)
 {%- endmacro %}
 
 {#
-    Where each memory stands in its document, and hashes of all that is read of it and of which vector it has: no text need
-    be sent, but for which content it now has where it had others.
+    Each memory's place in its document, and hashes of all that is read of it and of its vector. No text is transferred
+    except the content hash of edited memories.
 #}
 {% macro stored_memory_hashes() -%}
     {{ asked_of_store("
@@ -40,7 +40,7 @@
     ") }}
 {%- endmacro %}
 
-{# The memories of these ids. #}
+{# The memories with these ids. #}
 {% macro stored_memories(memory_ids) -%}
     {{ asked_of_store(
         "select id, content, content_hash, context, summary, tags, metadata from public.memories"
@@ -55,21 +55,21 @@
     ) }}
 {%- endmacro %}
 
-{# Which annotation of a content it is. #}
+{# A hash that identifies an annotation of a content. #}
 {% macro annotation_fingerprint() -%}
     hash(content_hash, annotator, annotator_version, annotated_at)
 {%- endmacro %}
 
 {#
-    The vectors in Postgres, as it sends them in half precision: two bytes a number, the most significant first. As numbers
-    they would take several times as long. Of most models the second half of the column is zero, and need not be sent.
-    Of all memories, or of those whose ids are given.
+    The vectors of all memories, or of those with these ids, in Postgres's binary half precision: two bytes a number,
+    most significant first. Reading them as numbers takes several times as long. The second half is left out if it is
+    zero, as it is for most models.
 #}
 {% macro stored_vectors(memory_ids=none) -%}
     {{ asked_of_store("
         select
             memory_id, fingerprint, embedding_model,
-            -- Before the numbers a vector says how many there are.
+            -- Skips the four bytes of header that hold the dimensions.
             substring(halfvec_send(
                 case
                     when subvector(vector, 385, 384) = array_fill(0::real, array[384])::halfvec(384)
@@ -84,7 +84,7 @@
             from public.memories
             where embedding_vector is not null
     " ~ ("" if memory_ids is none else "and id = any('{" ~ memory_ids | join(",") ~ "}'::uuid[])") ~ "
-            -- A query of its own: a vector would be fetched anew wherever it is named.
+            -- Prevents inlining of the subquery, which would fetch a vector again for each use.
             offset 0
         ) as fetched
     ") }}

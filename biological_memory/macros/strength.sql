@@ -1,6 +1,6 @@
 {#
-    The strength of a memory, 0 to 1: of the evidence for it (encoding, association with others, stability; joined by a
-    noisy or), what can be recalled at the time. Fates are read off it; schema dreams has the same function.
+    The strength of a memory, 0 to 1: retrievability times the noisy or of encoding, association with others, and
+    stability. It decides a memory's fate; schema dreams has the same function.
 #}
 {% macro strength(retrievability, encoding, association_sum, stability_days) -%}
     {{ retrievability }} * (

@@ -1,19 +1,19 @@
-{# A list of texts as SQL. #}
+{# A list of texts as a SQL literal. #}
 {% macro texts(values) -%}
     cast([{% for value in values %}'{{ value | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor %}] as varchar[])
 {%- endmacro %}
 
-{# The texts of those entities e of a list that fulfil a condition. #}
+{# The texts, in lower case, of the entities e in a list that meet a condition. #}
 {% macro entity_texts(entities, condition) -%}
     list_transform(list_filter({{ entities }}, lambda e: {{ condition }}), lambda e: lower(e.text))
 {%- endmacro %}
 
-{# Whose a memory with this metadata is: the rule of dreams.agent_of. #}
+{# The agent that a memory with this metadata belongs to, as in dreams.agent_of. #}
 {% macro agent_of(metadata) -%}
     coalesce(nullif({{ metadata }} ->> 'agent', ''), 'default')
 {%- endmacro %}
 
-{# Whether a list of tags has one of these, or one nested in them, in any case: the rule of dreams.tag_paths. #}
+{# Whether a list of tags has one of these or one nested in them, in any case, as in dreams.tag_paths. #}
 {% macro has_tag(tags, wanted) -%}
     list_bool_or(
         list_transform({{ tags }}, lambda tag: list_bool_or(list_transform({{ texts(wanted) }}, lambda one: starts_with(

@@ -1,13 +1,14 @@
 {#
-    The instant of the run, as a literal: the var, or what a cycle says in the environment, or the moment dbt started. A var
-    that changes makes dbt parse the whole project again, the environment does not, as long as parsing does not ask for it.
+    The instant of the run, as a literal: the var, else the environment variable that a cycle sets, else the moment dbt
+    started. A changed var makes dbt parse the whole project again; an environment variable does not, as long as parsing
+    does not read it.
 #}
 {% macro as_of() -%}
     {%- set cycle_instant = env_var("DREAMS_AS_OF", "") if execute else "1970-01-01" -%}
     timestamptz '{{ var("as_of") or cycle_instant or run_started_at.isoformat() }}'
 {%- endmacro %}
 
-{# The night (its date) that an instant follows, on the agent's clock. #}
+{# The last night (its date) whose work is done at an instant, on the agent's clock. #}
 {% macro night_of(instant) -%}
     cast({{ local_time(instant) }} - interval ({{ var("night_hour") }}) hour as date)
 {%- endmacro %}
@@ -17,7 +18,7 @@
     timezone('{{ var("timezone") }}', cast({{ night }} as timestamp) + interval ({{ var("night_hour") }}) hour)
 {%- endmacro %}
 
-{# The day (UTC) on which an instant lies: how many there were since 1970. #}
+{# The UTC day of an instant, as days since 1970. #}
 {% macro day_number(instant) -%}
     epoch_us({{ instant }}) // 86400000000
 {%- endmacro %}

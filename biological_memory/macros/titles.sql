@@ -1,11 +1,11 @@
-{# The first line of a text that has more of them, without Markdown's marks of a heading; else an empty text. #}
+{# The first line of a text, without Markdown heading marks; empty if the text has no other line. #}
 {% macro first_line(content) -%}
     regexp_replace(
         regexp_extract(left({{ content }}, 1000), '^\s*([^\n]*\S)\s*\n\s*\S', 1), '^#{1,6}\s+|\s+#+$', '', 'g'
     )
 {%- endmacro %}
 
-{# Whether a line is a title by its form: at most 80 characters and 12 words, no sentence, no item of a list. #}
+{# Whether a line looks like a title: at most 80 characters and 12 words, no sentence, no list item. #}
 {% macro is_title(line) -%}
     length({{ line }}) <= 80
     and regexp_matches({{ line }}, '^(\S+\s+){0,11}\S*[\pL\pN]\S*$')
@@ -13,8 +13,8 @@
 {%- endmacro %}
 
 {#
-    A name as it is compared: its words in small, composed letters with a space between them, without endings of the
-    genitive, an article before it, and a qualifier in parentheses after it.
+    A name normalised for comparison: lower case, NFC, words separated by single spaces, without possessive endings, a
+    leading article, or a trailing qualifier in parentheses.
 #}
 {% macro name_key(name) -%}
     regexp_replace(

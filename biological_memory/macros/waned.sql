@@ -1,6 +1,6 @@
 {#
-    What so many nights leave of a weight, each scaling it by 1 - forgetting_rate: nothing once it falls below least_weight.
-    Schema dreams has the same function, for weights as they stand now.
+    A weight after down-scaling by 1 - forgetting_rate in each of a number of nights; 0 once below least_weight. Schema
+    dreams has the same function, for current weights.
 #}
 {% macro waned(weight, nights) -%}
     {%- set kept = "(1 - " ~ var("forgetting_rate") ~ ")" -%}

@@ -1,8 +1,8 @@
 {#
-    A table or view is made anew in one transaction, in the place of the one before: whoever reads sees the old one or the
-    new one, and a model that fails leaves the old one. dbt-duckdb's own materializations, which these stand in for, make
-    one beside the old one and rename both; with the questions they ask for indexes, keys and grants, which no model here
-    has, that took a third of the models' time in a small cycle (docs/decisions/0013-tables-in-place.md).
+    Replaces a table or view in one transaction: readers see the old one or the new one, and a model that fails leaves
+    the old one. These override dbt-duckdb's materializations, which build a second relation and rename both; with their
+    queries for indexes, keys and grants, which no model here has, that took a third of the models' time in a small
+    cycle (docs/decisions/0013-tables-in-place.md).
 #}
 {% macro drop_former() -%}
     {%- set former = load_cached_relation(this) -%}

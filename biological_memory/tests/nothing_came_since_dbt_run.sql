@@ -1,5 +1,5 @@
--- Events that the store learnt of after what dbt computed, but for the replays that a cycle itself records. Where there
--- are any, other tests may fail, too.
+-- Finds events that the store recorded after the instant dbt computed for, except the replays that a cycle itself
+-- records. If there are any, other tests may fail, too.
 {{ config(severity="warn") }}
 {% set came %}
 select event_id, recorded_at from {{ source('dreams', 'recall_events') }}

@@ -1,1 +1,1 @@
-"""What a memory is about, by rule or by a chat model."""
+"""Annotates memories, by rule and by a chat model."""

@@ -1,4 +1,4 @@
-"""Says what memories are about: by rule for all of them, by a chat model where one is set. Once for each content."""
+"""Annotates memories, once for each content: all of them by rule, and by a chat model if one is set."""
 
 import multiprocessing
 import os
@@ -20,11 +20,11 @@ from memories.errors import CycleFailed
 from memories.postgres.database import Connection
 
 PAGE = 1000
-# So many contents go to a process at a time.
+# Contents sent to a process at a time.
 SHARE = 50
 MOST_PROCESSES = 8
 
-# A content is annotated once for each annotator and version; one whose answer was invalid is not asked again.
+# A content is annotated once for each annotator and version; one whose answer was invalid is not tried again.
 WAITING = """
 select distinct on (m.content_hash) m.content_hash, m.content, m.context, m.tags from public.memories as m
 where m.content_hash > %(after)s
@@ -60,9 +60,9 @@ class Annotated:
 
 
 def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lambda _: None) -> Annotated:
-    """Annotates by rule every content that has no such annotation, many of them on all processors.
+    """Annotates by rule every content that has no such annotation; full pages go to several processes.
 
-    Raises CycleFailed when a process that annotates was ended from outside; what was annotated so far is kept.
+    Raises CycleFailed when one of these is ended from outside; the annotations made before are kept.
     """
     outcome = Annotated()
     with _processes() as pool:
@@ -83,7 +83,7 @@ def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lam
 
 @contextmanager
 def _processes() -> Iterator[ProcessPoolExecutor]:
-    """Started with the first work they get. Not forked: other threads may hold locks."""
+    """A pool whose processes start with their first work. Spawned, not forked, since other threads may hold locks."""
     context = multiprocessing.get_context("spawn")
     count = min(os.cpu_count() or 1, MOST_PROCESSES)
     with ProcessPoolExecutor(count, context, initializer=end_with_starter) as pool:
@@ -96,9 +96,9 @@ def _processes() -> Iterator[ProcessPoolExecutor]:
 def annotate_chat(
     connection: Connection, client: ollama.Client, model: str, on_batch: Callable[[int], None] = lambda _: None
 ) -> Annotated:
-    """Asks a chat model about every content it has not answered for; an invalid answer is kept in quarantine.
+    """Asks a chat model about every content it has not annotated; keeps an invalid answer in quarantine.
 
-    Raises ModelUnreachable when the server does not answer; what was annotated so far is kept.
+    Raises ModelUnreachable when the server does not answer; the annotations made before are kept.
     """
     outcome = Annotated()
     for page in _waiting(connection, model, CHAT_VERSION):

@@ -1,4 +1,4 @@
-"""Names, links, files, quantities and times in a text, found by their form."""
+"""Finds names, links, files, quantities and times in a text by their form."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ EXTENSION = (
     r"|png|jpe?g|zip"
     r"|tar|gz|log|ini|cfg|conf|parquet|db)"
 )
-# Each alternative begins at a border and is bounded, so that reading stays linear.
+# Each alternative begins at a border and is bounded, so that matching stays linear.
 FORMED = re.compile(
     rf"""
     (?P<url>\b(?:https?://|www\.)[^\s<>"')\]]{{1,180}}[^\s<>"')\].,;:!?])
@@ -44,13 +44,13 @@ UPPER_CASE = "".join(filter(str.isupper, map(chr, range(0x530))))
 # A word with a capital letter, initials as in J. R. R. Tolkien or U.S., and the small words within names.
 CAPITALISED = rf"(?:[{UPPER_CASE}]\.(?:\s?[{UPPER_CASE}]\.){{0,4}}|[{UPPER_CASE}][\w’'-]{{0,40}})"
 PARTICLE = r"(?:of(?:\sthe)?|de(?:\sl[ao]s?|l|lla)?|d[aiou]|dos|la|v[ao]n(?:\sde[nr])?|bint?|ibn|ap|[fv]erch)"
-# The year of what takes place in many, and the number of one of several: the 2024 Summer Games, Apollo 11.
+# Includes the year of a recurring event and the number of one in a series: the 2024 Summer Games, Apollo 11.
 NAME = re.compile(
     rf"\b(?:(?<=\b[Tt]he\s)(?:1[89]|20)\d\d\s)?"
     rf"{CAPITALISED}(?:\s(?:{PARTICLE}\s)?{CAPITALISED}){{0,6}}(?:\s[1-9]\d{{0,2}}(?!\w|[.,:]\d))?"
 )
 WIKILINK = re.compile(r"\[\[([^\[\]|#\n]{1,120})(?:[|#][^\[\]\n]{0,120})?\]\]")
-# A name goes on over the end of a line only where the line is long enough to have been wrapped there.
+# A name continues on the next line only if the line is long enough to have been wrapped there.
 SHORT_LINE = re.compile(r"^([^\n]{0,59})$", re.MULTILINE)
 ONE_WORD = re.compile(r"\S+(?:\s\d+)?$")
 PAST = re.compile(r"\w{3,}ed\b")
@@ -87,7 +87,7 @@ RANK: dict[EntityKind, int] = {"person": 0, "organisation": 1, "product": 2, "pl
 
 
 def entities(text: str, language: str) -> list[Entity]:
-    """Entities: notes linked to, what has a form of its own, titles in quotation marks, names, and last, measures."""
+    """Finds entities: linked notes, those that FORMED matches, titles in quotation marks, names; measures come last."""
     found: dict[str, EntityKind] = dict.fromkeys(map(_linked, WIKILINK.finditer(text)), "name")
     for match in FORMED.finditer(text):
         kind: EntityKind = match.lastgroup  # type: ignore[assignment]  # the groups are named after the kinds
@@ -102,7 +102,7 @@ def entities(text: str, language: str) -> list[Entity]:
 
 
 def without_formed(text: str) -> str:
-    """The text with links, files, code, quantities and times cut out: what is left are words."""
+    """The text with everything that FORMED matches cut out, which leaves words."""
     return FORMED.sub("|", text)
 
 
@@ -112,7 +112,7 @@ def _linked(link: re.Match[str]) -> str:
 
 
 def _title(quoted: re.Match[str]) -> str:
-    """What is quoted, without an article before it, if it is written like a title of several words; else nothing."""
+    """The quoted text, without a leading article, if it is written like a title of several words; else empty."""
     title = quoted.group(1).rstrip(".,;:")
     parts = title.split()
     while parts and parts[0].lower() in ARTICLES:
@@ -127,13 +127,13 @@ def _unless_title(quoted: re.Match[str]) -> str:
 
 
 def _bordered(text: str, language: str) -> str:
-    """The text with a border where no name goes on: at the end of a short line, before a new sentence."""
+    """The text with a `|` where no name continues: at the end of a short line, and before a new sentence."""
     lines = SHORT_LINE.sub(r"\1|", text)
     return AFTER_INITIAL.sub(lambda space: "|" if _is_common(space.group(1), language) else " ", lines)
 
 
 def _names(text: str, language: str) -> Iterator[tuple[str, EntityKind]]:
-    """Proper names; a capital letter that only begins a sentence, or any German noun, is no name by itself."""
+    """Yields proper names; the first word of a sentence, or a German noun, is no name by its capital letter alone."""
     bordered = _bordered(text, language)
     matches = [match for match in map(partial(_proper, bordered, language), NAME.finditer(bordered)) if match]
     certain = {name for name, _, may_be_common in matches if not may_be_common}
@@ -157,7 +157,7 @@ def _proper(text: str, language: str, match: re.Match[str]) -> tuple[str, Entity
 
 
 def _is_before_name(text: str, start: int, end: int, language: str) -> bool:
-    """Whether a word is none of the name; a capital letter within a sentence says that it is, of all but articles."""
+    """Whether the first word is no part of the name; a capital within a sentence makes it one, except BEFORE_NAMES."""
     word, *others = text[start:end].split(maxsplit=1)
     if _starts_sentence(text, start) and PAST.match(word) and language == "en":
         return True
@@ -167,7 +167,7 @@ def _is_before_name(text: str, start: int, end: int, language: str) -> bool:
 
 
 def _trimmed(name: str) -> str:
-    """Without the ending of the genitive, and the full stop after a single letter, which may end the sentence."""
+    """The name without a possessive ending, and without a full stop at its end, unless it is an acronym."""
     trimmed = POSSESSIVE.sub("", " ".join(name.split()).removesuffix(" I"))
     return trimmed if ACRONYM.search(trimmed) else trimmed.removesuffix(".")
 

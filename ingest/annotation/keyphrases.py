@@ -1,8 +1,8 @@
-"""Keyphrases of a text by the form of its words: no model, no corpus, linear in its length.
+"""Finds the keyphrases of a text by the form of its words: no model, no corpus, linear in its length.
 
-Words that carry no topic split the text (as in RAKE); what is left between them is a candidate. In a short note counts
-say little, so the words around a candidate decide whether it is a noun: after "the" it is, before "the" or after "we"
-it is a verb. Chinese, Japanese and Thai are split at their particles.
+Words that carry no topic split the text (as in RAKE) into candidates. In a short note counts say little, so the words
+around a candidate decide whether it is a noun: after "the" it is; before "the" or after "we" it is a verb. Chinese,
+Japanese and Thai are split at their particles.
 """
 
 import re
@@ -101,8 +101,8 @@ class Token:
 
 
 @dataclass(slots=True)
-class Candidate:
-    """A phrase that may be a topic, with what speaks for it."""
+class PhraseCandidate:
+    """A phrase that may be a topic, with the evidence for it."""
 
     topic: str
     noun_evidence: float
@@ -118,7 +118,7 @@ def keyphrases(text: str, languages: Sequence[str]) -> list[str]:
     """Topics of a text, most typical first; `languages` as `languages_of` finds them."""
     tokens = [*_tokens(text), BORDER]
     languages = languages or (["en"] if text.isascii() else [""])
-    found: dict[str, Candidate] = {}
+    found: dict[str, PhraseCandidate] = {}
     for candidate in _candidates(tokens, languages):
         known = found.setdefault(candidate.topic, candidate)
         if known is not candidate:
@@ -136,8 +136,8 @@ def _tokens(text: str) -> list[Token]:
     return tokens
 
 
-def _candidates(tokens: Sequence[Token], languages: Sequence[str]) -> Iterator[Candidate]:
-    """The runs of words between words that carry no topic."""
+def _candidates(tokens: Sequence[Token], languages: Sequence[str]) -> Iterator[PhraseCandidate]:
+    """Yields candidates from the runs of words between words that carry no topic."""
     run: list[Token] = []
     start = 0
     language = languages[0]
@@ -152,7 +152,7 @@ def _candidates(tokens: Sequence[Token], languages: Sequence[str]) -> Iterator[C
         yield from _from_run(tokens, start, run, language)
         run = []
         if token.is_word and UNSPACED.search(token.text):
-            yield from (Candidate(normalised_topic(part), 1, index) for part in _unspaced_parts(token.text))
+            yield from (PhraseCandidate(normalised_topic(part), 1, index) for part in _unspaced_parts(token.text))
 
 
 def _carries_topic(tokens: Sequence[Token], index: int, language: str, stop: frozenset[str]) -> bool:
@@ -190,7 +190,7 @@ def _is_verb(tokens: Sequence[Token], index: int, language: str) -> bool:
     return word.endswith("ing") and (before in words("auxiliaries", language) or after in PREPOSITIONS)
 
 
-def _from_run(tokens: Sequence[Token], start: int, run: Sequence[Token], language: str) -> Iterator[Candidate]:
+def _from_run(tokens: Sequence[Token], start: int, run: Sequence[Token], language: str) -> Iterator[PhraseCandidate]:
     connectors = CONNECTORS.get(language, frozenset())
     while run and run[-1].lower in connectors:
         run = run[:-1]
@@ -209,7 +209,7 @@ def _from_run(tokens: Sequence[Token], start: int, run: Sequence[Token], languag
         return
     *first, last = [POSSESSIVE.sub("", token.lower) for token in kept]
     last = singular(last) if language == "en" and not is_name else KOREAN_PARTICLE.sub(r"\1", last)
-    yield Candidate(normalised_topic(" ".join([*first, last]).replace("' ", "'")), evidence, start, is_name)
+    yield PhraseCandidate(normalised_topic(" ".join([*first, last]).replace("' ", "'")), evidence, start, is_name)
 
 
 def _is_third_person(word: str, following: Token) -> bool:
@@ -220,7 +220,7 @@ def _is_third_person(word: str, following: Token) -> bool:
 
 
 def _noun_evidence(before: str, language: str) -> float:
-    """How far the word before a phrase says that it names something."""
+    """How strongly the word before a phrase says that it is a noun; 1.0 is neutral."""
     if before in words("auxiliaries", language):
         return 0.3
     if before in words("determiners", language) or before.isdigit() or before.endswith("'s"):
@@ -247,7 +247,7 @@ def _is_vague(word: str) -> bool:
 
 
 def _unspaced_parts(text: str) -> Iterator[str]:
-    """Words of scripts without spaces, roughly: what stands between particles, in pieces of two to six characters."""
+    """Rough words of scripts without spaces: text between particles, in pieces of 2 to 6 characters (Thai: 3 to 20)."""
     pieces = [*chain.from_iterable(map(CHINESE_PARTICLES.split, CHINESE_OR_JAPANESE.findall(text)))]
     pieces = [piece for run in pieces for piece in re.findall(".{2,6}", run)]
     pieces += [
@@ -256,8 +256,8 @@ def _unspaced_parts(text: str) -> Iterator[str]:
     yield from pieces or [text[:6]]
 
 
-def _best(candidates: Sequence[Candidate]) -> list[str]:
-    """The highest ranked that do not repeat one another; a note of few words gets few topics."""
+def _best(candidates: Sequence[PhraseCandidate]) -> list[str]:
+    """The highest-ranked topics that do not repeat one another; a note of few words gets few."""
     word_counts: Counter[str] = Counter()
     for candidate in candidates:
         word_counts.update(dict.fromkeys(candidate.topic.split(), candidate.count))
@@ -275,7 +275,7 @@ def _best(candidates: Sequence[Candidate]) -> list[str]:
     return [topic for _, topic in chosen]
 
 
-def _weight(candidate: Candidate, word_counts: Counter[str]) -> float:
+def _weight(candidate: PhraseCandidate, word_counts: Counter[str]) -> float:
     parts = candidate.topic.split()
     recurrence = candidate.count + sum(word_counts[part] - candidate.count for part in parts) / (2 * len(parts))
     form = PHRASE_WEIGHTS[min(len(parts), MAXIMUM_TOPIC_WORDS)] * (

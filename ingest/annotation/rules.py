@@ -1,7 +1,7 @@
-"""Annotates a memory by rule, without a model: what it is about, names, mood, kind, gist, and whether it revises.
+"""Annotates a memory by rule, without a model: topics, entities, sentiment, task type, gist, and whether it revises.
 
-Deterministic and linear in the text; of a long text only the beginning is read. Rules see form, not meaning: the
-annotation of a chat model (`ingest.annotation.chat`) is better where there is one.
+Deterministic and linear in the text; only the beginning of a long text is read. Rules see form, not meaning: the
+annotation of a chat model (`ingest.annotation.chat`) is better if there is one.
 """
 
 import re
@@ -43,7 +43,7 @@ LEADING_MARKUP = re.compile(r"^(?:[#>*•+|\s-]|\d{1,3}[.)]\s|\[[ xX]\]|```\w*)+
 
 
 def annotate_by_rule(content: str, context: str = "", tags: Sequence[str] = ()) -> Annotation:
-    """What a text is about, by its form. Context and tags are weak evidence, and only for the task type."""
+    """Annotates a text by its form. Context and tags are weak evidence, and only for the task type."""
     text = _readable(content)
     sentences = _sentences(text)
     languages = languages_of(word.replace("’", "'").lower() for word in WORD.findall(text[:LANGUAGE_CHARACTERS]))
@@ -60,7 +60,7 @@ def annotate_by_rule(content: str, context: str = "", tags: Sequence[str] = ()) 
 
 
 def _readable(content: str) -> str:
-    """The beginning, as NFC: composed and decomposed forms of a text are read alike; lone surrogates become `?`."""
+    """The beginning of a text in NFC, so that composed and decomposed forms are alike; lone surrogates become `?`."""
     beginning = content[: 4 * READ_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
     return SOFT_BREAK.sub(" ", unicodedata.normalize("NFC", beginning)[:READ_CHARACTERS])
 
@@ -70,7 +70,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _task_type(sentences: Sequence[str], language: str, context: str, tags: Sequence[str]) -> TaskType:
-    """Goal, task or action by the first sentence that has such a form; questions and all else are observations."""
+    """Goal, task or action by the first sentence of such a form, else by a hint; questions are observations."""
     if sentences and re.search(r"\b(?:git|commit)\b", context, re.IGNORECASE) and COMMIT.search(sentences[0]):
         return "action"
     for sentence in sentences[:FORM_SENTENCES]:
@@ -82,7 +82,7 @@ def _task_type(sentences: Sequence[str], language: str, context: str, tags: Sequ
 
 
 def _sentiment(text: str, language: str) -> float:
-    """VADER's compound for English, the mean over pieces of 500 characters; elsewhere only emoji count."""
+    """VADER's compound score for English, the mean over pieces of 500 characters; else only emoji count."""
     analyzer = _analyzer()
     read = text[:SENTIMENT_CHARACTERS]
     if language != "en" and not (not language and read.isascii()):
@@ -98,7 +98,7 @@ def _analyzer() -> SentimentIntensityAnalyzer:
 
 
 def _gist(sentences: Sequence[str], topics: Sequence[str]) -> str:
-    """The sentence with most of the topics, sooner rather than later, cut at a word where it is too long."""
+    """The sentence with most of the topics, preferring early ones, cut at a word if it is too long."""
     stripped = (LEADING_MARKUP.sub("", sentence).rstrip("*_# ") for sentence in sentences[:GIST_SENTENCES])
     plain = [sentence for sentence in stripped if sentence]
     if not plain:

@@ -1,4 +1,4 @@
-"""`Annotation`: what rules and chat models say about a memory; its JSON schema is what a model is asked to fill in."""
+"""Defines `Annotation`, what rules and chat models say about a memory; a chat model has to fill in its JSON schema."""
 
 import unicodedata
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ TOPIC_CHARACTERS = 80
 
 
 def normalised_topic(text: str) -> str:
-    """Casefolded NFC with single spaces and no punctuation at the borders, so that a concept meets itself."""
+    """Casefolds to NFC with single spaces and no punctuation at the ends, so that forms of one concept are equal."""
     words = unicodedata.normalize("NFC", text.casefold()).split()
     topic = unicodedata.normalize("NFC", " ".join(words))
     start, end = 0, len(topic)

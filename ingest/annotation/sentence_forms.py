@@ -1,6 +1,6 @@
-"""The forms of language by which goals, tasks, actions and revisions are told, in six languages.
+"""Recognises sentences that state goals, tasks, actions and revisions, by patterns in six languages.
 
-Every pattern is bounded, so that reading stays linear in the text. A pattern serves its own language only, since words
+Every pattern is bounded, so that matching stays linear in the text. A pattern serves its own language only, since words
 of one are endings of another; phrases that say that something changed are distinctive enough to be tried on every text.
 """
 
@@ -38,7 +38,7 @@ COMMIT = re.compile(
     r"|clean|document|drop|handle|introduce|release|replace|revert|simplify|speed|switch|test|write)(?:s|e?d)?\b)",
     re.IGNORECASE,
 )
-# Forms of sentences by language; the first that fits decides. "any" goes before those of the text's own language.
+# Patterns of sentences by language; the first match decides. "any" goes before those of the text's own language.
 PATTERNS: dict[str, tuple[tuple[TaskType, str], ...]] = {
     "any": (
         ("action", r"^\W{0,4}\[x\]|^[☑✅✔]|^(?:done|klart|erledigt|fait|hecho|feito)\s?[:!.]"),
@@ -187,7 +187,7 @@ REVISES = re.compile(
     r"|^(?:update|edit|correction|corrected|rättelse|errata)(?=\s?:)|^turned out wrong",
     re.IGNORECASE,
 )
-# Changes something too, unless it only asks or proposes.
+# These say that something changed too, unless the sentence only asks or proposes.
 INSTEAD_OF = re.compile(
     r"\b(?:instead of|istället för|i stället för|(?<!\w)statt(?:dessen)?|anstelle von|au lieu d[e'u]"
     r"|en (?:lugar|vez) de|em vez de)",
@@ -197,7 +197,7 @@ PROPOSAL = re.compile(r"^(?:what if|idea|why not|maybe|perhaps)|\b(?:could|shoul
 
 
 def form_of(sentence: str, language: str) -> TaskType | None:
-    """Goal, task or action where the sentence has such a form; a question is none of them."""
+    """Goal, task or action if the sentence has such a form, else None; a question is none of them."""
     if sentence.endswith(("?", "？", "؟")):
         return None
     forms = (*FORMS["any"], *FORMS.get(language, FORMS["en"]))

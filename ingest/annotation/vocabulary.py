@@ -1,7 +1,7 @@
-"""The words that say nothing about a topic, by language, and how to tell the language from them.
+"""Holds stop words by language, detects the language of a text by them, and forms English singulars.
 
-The base lists come with YAKE, for more than thirty languages. Added here, for the six that get most care, are verbs,
-times and vague words: they carry no topic although they are no function words.
+The base lists come with YAKE, for more than thirty languages. This adds, for the six in `CARED_FOR`, verbs, times and
+vague words, which carry no topic although they are not function words.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ def word_set(text: str) -> frozenset[str]:
 
 CARED_FOR = ("en", "sv", "de", "fr", "es", "pt")
 
-# Verbs that are hardly ever nouns; all regular forms are made from them.
+# Verbs that are hardly ever nouns; their regular forms are derived.
 ENGLISH_VERBS = """
 accept achieve add admit agree allow announce annoy answer apologise appear apply argue arrange arrive ask assume
 avoid bake become begin belong blame boil borrow bother break bring build buy calculate calibrate carry catch
@@ -168,7 +168,7 @@ FUNCTION_WORDS = {
         "pt": "é são era está estão estou foi ser ter tem tinha muito mais",
     },
 }
-# As often nouns: verbs only where the words around them say so.
+# As often nouns: counted as verbs only if the words around them say so.
 NOUNS_TOO = word_set("""
     answer bake break build call change check climb cook cut deploy dream drink drive drop email feed fix fly help
     install kiss look love matter move offer order paint phone plan point promise push read release rent repair reply
@@ -238,7 +238,7 @@ def singular(word: str) -> str:
 
 
 def languages_of(lowered_words: Iterable[str]) -> list[str]:
-    """The language whose words without a topic are most frequent, and a second one that is quoted in the text."""
+    """The language whose stop words are most frequent, and a second one if the text quotes it; may be empty."""
     evidence: defaultdict[str, float] = defaultdict(float)
     for word in lowered_words:
         for language, weight in _languages_by_word().get(word, ()):
@@ -252,7 +252,7 @@ def languages_of(lowered_words: Iterable[str]) -> list[str]:
 
 @cache
 def _languages_by_word() -> dict[str, list[tuple[str, float]]]:
-    """Each word with its languages; one of many languages says little, a listed one less than grammar."""
+    """Each stop word with its languages and weights, lower for a word of many languages or one that is only listed."""
     listed: defaultdict[str, set[str]] = defaultdict(set)
     grammatical: defaultdict[str, set[str]] = defaultdict(set)
     for language, base in _base_lists().items():

@@ -1,1 +1,1 @@
-"""One dream cycle, and the record of all of them."""
+"""Runs dream cycles, records them, and checks or rolls back what they published."""

@@ -1,4 +1,4 @@
-"""Cycles of the past: which there were, and back to one of them. Called by `dreams cycles`."""
+"""Lists past cycles, and rolls the store back to one of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ select
 from dreams.cycles
 """
 
-# What stood in each row before the first change after that cycle; a row that came later had nothing. The empty key is
-# of all rows that came when there was none.
+# Each row as it was before its first change after that cycle; a row inserted later is absent. A change with the empty
+# key stands for all rows that filled an empty table.
 STAGE = """
 create temporary table {staged} on commit drop as
 with earlier as (
@@ -52,7 +52,7 @@ where e.before is not null and not exists (select 1 from filled as f where f.pub
 
 @dataclass(frozen=True, slots=True)
 class PastCycle:
-    """A cycle as dreams.cycles has it. `seconds` is how long it took, where it was published."""
+    """A row of dreams.cycles. `seconds` is how long the cycle took, if it was published."""
 
     cycle_id: UUID
     state: str
@@ -69,11 +69,11 @@ class PastCycle:
 
     @property
     def stage(self) -> str:
-        """The last stage that it came to."""
+        """The last of its stages."""
         return list(STAGES)[len(self.stages) - 1]
 
     def line(self, usual: Mapping[str, object]) -> Sequence[object]:
-        """It as a row of a table, with the parameters that are not as usual."""
+        """The cycle as a row of a table, with the parameters that differ from the usual ones."""
         unusual = [f"{name}={value}" for name, value in self.parameters.items() if usual.get(name) != value]
         return (
             str(self.cycle_id)[:8],
@@ -88,17 +88,17 @@ class PastCycle:
 
 
 def past_cycles(connection: Connection, limit: int) -> Sequence[PastCycle]:
-    """The latest cycles, those that failed among them, the last one first."""
+    """The latest cycles, failed ones included, the newest first."""
     cursor = connection.cursor(row_factory=class_row(PastCycle))
     return cursor.execute(PAST + "order by started_at desc limit %s", (limit,)).fetchall()
 
 
 def roll_back(reference: str) -> Mapping[str, int]:
-    """Shows again what a published cycle showed, as a cycle of its own; returns the rows changed in each mart.
+    """Publishes again, as a new cycle, what an earlier cycle published; returns the rows changed in each mart.
 
     Memories and events stay as they are, and what was deleted since stays deleted; the next cycle dreams of all of them
-    as ever. Raises NotFound when no published cycle is meant, and InputError when several are, or when the differences
-    since then are no longer kept.
+    as ever. Raises NotFound when the reference matches no published cycle, InputError when it is too short, matches
+    several, or the differences since then are no longer kept, and CycleInProgress when a cycle runs.
     """
     with cycle_lock(url(), wait=False) as connection, connection.transaction():
         target = _find(connection, reference)

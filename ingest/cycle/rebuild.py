@@ -1,4 +1,4 @@
-"""The weekly check that nothing rots in the DuckDB file: a full rebuild gives the same rows, mart by mart."""
+"""Checks the DuckDB file against a full rebuild, which must give the same rows, mart by mart."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ LAST_CYCLE = """
 select as_of, parameters from dreams.cycles where state = 'published' order by published_at desc limit 1
 """
 
-# Rows that stand in one of the two and not, or not as often, in the other.
+# Rows that one of the two holds and the other does not, or not as often.
 DIFFERENCE = """
 select count(*) from (
     (select * from carried.{mart} except all select * from rebuilt.{mart})
@@ -32,10 +32,11 @@ select count(*) from (
 
 
 def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None) -> Mapping[str, int]:
-    """Computes the last published cycle anew, beside the DuckDB file; how many rows of each mart differ: none.
+    """Computes the last published cycle again, over the DuckDB file and from nothing, and compares their rows.
 
-    Raises RebuildDiffers when rows differ, and CycleInProgress when a cycle runs (or waits for it, with `wait`).
-    It works on copies and publishes nothing; a store without a cycle has nothing to compare.
+    Returns 0 differing rows for each mart, or an empty mapping for a store without a cycle. Raises RebuildDiffers when
+    rows differ, and CycleInProgress when a cycle runs (with `wait`, waits for it instead). Works on copies and
+    publishes nothing.
     """
     database_url = url()
     with cycle_lock(database_url, wait, on_step) as connection:
@@ -55,7 +56,7 @@ def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None
 
 
 def _last_cycle(connection: Connection) -> Mapping[str, object] | None:
-    """The vars of the last published cycle, with its instant."""
+    """The vars of the last published cycle, with its instant as `as_of`; None when there is none."""
     row = connection.execute(LAST_CYCLE).fetchone()
     if row is None:
         return None
@@ -77,7 +78,7 @@ def compute(database_url: str, cache: Path, variables: Mapping[str, object], *, 
 
 
 def differences(carried: Path, rebuilt: Path, marts: Sequence[str]) -> Mapping[str, int]:
-    """How many rows of each mart stand in one of two DuckDB files only."""
+    """Counts the rows of each mart that are in only one of two DuckDB files."""
     with duckdb.connect() as connection:
         connection.execute(f"attach {path_in_sql(carried)} as carried (read_only)")
         connection.execute(f"attach {path_in_sql(rebuilt)} as rebuilt (read_only)")

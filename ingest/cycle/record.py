@@ -1,4 +1,4 @@
-"""What a dream cycle did, and the record it leaves in Postgres: begun, published or failed."""
+"""Holds what a dream cycle did, and records it in Postgres as running, published or failed."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What dreams.processing_metrics has of one step of a cycle."""
+    """One step of a cycle, as recorded in dreams.processing_metrics."""
 
     name: str
     memories: int
@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(slots=True)
 class Cycle:
-    """What one cycle did: rows of each mart, rows it changed, seconds each step took, memories it dreamt of."""
+    """What one cycle did: rows of each mart, rows changed, seconds of each step, number of memories."""
 
     cycle_id: UUID
     stage: str
@@ -58,7 +58,7 @@ class Cycle:
     gone: Sequence[UUID] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """What `dreams run --json` prints."""
+        """The object that `dreams run --json` prints."""
         return {
             "as_of": self.as_of.isoformat(),
             "published": self.published,
@@ -91,7 +91,7 @@ def begin(connection: Connection, cycle: Cycle, variables: Mapping[str, object])
 
 
 def finish(connection: Connection, cycle: Cycle) -> None:
-    # What was published last is what is visible, also where the clock was set back meanwhile.
+    # The latest published_at is the visible cycle, so it has to grow even if the clock was set back.
     connection.execute(
         "update dreams.cycles set state = 'published', published_at = greatest("
         "clock_timestamp(), (select max(published_at) + interval '1 microsecond' from dreams.cycles)),"
@@ -106,7 +106,7 @@ def finish(connection: Connection, cycle: Cycle) -> None:
 
 
 def _steps(cycle: Cycle) -> Iterator[Step]:
-    """Embedding, annotating, and each stage of the dbt project, which goes over all memories that the cycle knows."""
+    """Yields embedding, annotating, and each stage of the dbt project, which processes all memories of the cycle."""
     embedded, annotated = (cycle.embedded, cycle.embedding_failures), (cycle.annotated, cycle.quarantined)
     for name, (written, failed) in (("embed", embedded), ("annotate", annotated)):
         yield Step(name, written + failed, written, failed, cycle.seconds.get(name, 0.0), None)
@@ -118,7 +118,7 @@ def _steps(cycle: Cycle) -> Iterator[Step]:
 
 
 def fail(database_url: str, cycle: Cycle, error: BaseException) -> None:
-    """Notes the failure; where even that fails, the next cycle finds this one still running and marks it."""
+    """Records the failure; if that fails too, the next cycle finds this one still running and marks it."""
     try:
         with connect(database_url) as connection:
             connection.execute(

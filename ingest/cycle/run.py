@@ -1,4 +1,4 @@
-"""The dream cycle as plain functions: embed, annotate, dbt, write-back. Called by `dreams run` and by Prefect flows."""
+"""Runs the dream cycle as plain functions: annotate and embed, compute with dbt, publish."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +56,7 @@ class OpenCycle:
 
     @property
     def cache(self) -> Path:
-        """The DuckDB file it computes in: the store's, or one that is thrown away."""
+        """The DuckDB file it computes in: the store's, or a temporary one if it does not publish."""
         return ingest_settings().duckdb_file if self.publishes else store_settings().dreams_home / "unpublished.duckdb"
 
 
@@ -70,10 +70,10 @@ def run_cycle(
     wait: bool = False,
     on_step: OnStep = lambda _: None,
 ) -> Cycle:
-    """One dream cycle up to a stage. It publishes, unless it is a dry run or computes for another instant than now.
+    """Runs one dream cycle up to a stage, and publishes it unless it is a dry run or `as_of` is given.
 
-    Raises CycleInProgress when another cycle runs (or waits for it, with `wait`), and CycleFailed when a stage fails;
-    the last complete cycle stays visible. Where a model does not answer it dreams without, and `problem` says so.
+    Raises CycleInProgress when another cycle runs (with `wait`, waits for it instead), and CycleFailed when a stage
+    fails; the last complete cycle stays visible. If a model does not answer it dreams without, and `problem` says so.
     """
     with open_cycle(
         stage,
@@ -105,9 +105,9 @@ def open_cycle(
     wait: bool = False,
     on_step: OnStep = lambda _: None,
 ) -> Iterator[OpenCycle]:
-    """A cycle whose steps the caller takes: it holds the lock while the block runs, and notes a failure in it."""
+    """Opens a cycle whose steps the caller runs; holds the lock during the block, and records a failure in it."""
     database_url = url()
-    # What is misspelt is told at once, not after waiting for another cycle.
+    # Reports a misspelt parameter at once, not after waiting for another cycle.
     run_parameters(overrides or {})
     with cycle_lock(database_url, wait, on_step) as connection:
         get_ready()
@@ -132,7 +132,7 @@ def open_cycle(
 
 
 def enrich(opened: OpenCycle) -> None:
-    """Embeds and annotates what has not been; with nothing new, or for another instant than now, no model is called."""
+    """Annotates and embeds what is new, calling no model if nothing is; does nothing if `as_of` was given."""
     if not opened.for_now:
         return
     connection, cycle = opened.connection, opened.cycle
@@ -155,7 +155,7 @@ def enrich(opened: OpenCycle) -> None:
 
 
 def dream(opened: OpenCycle, on_model: OnModel = lambda _: None) -> None:
-    """Fixes the instant, and has dbt compute everything for it in the DuckDB file."""
+    """Fixes the instant of the cycle, and has dbt compute everything for it in the DuckDB file."""
     cycle = opened.cycle
     if opened.for_now:
         cycle.as_of = _now(opened.connection)
@@ -206,7 +206,8 @@ def write_back(opened: OpenCycle) -> None:
 def publish_computed() -> Mapping[str, int]:
     """Publishes what a bare `dbt run` left in the DuckDB file; returns the rows changed in each mart.
 
-    Raises InputError when there is nothing in it, nothing later than what is visible, or a parameter out of its range.
+    Raises InputError when the file holds no finished run, when the run is not later than the visible cycle or is of the
+    future, or when a parameter is out of its range, and CycleInProgress when a cycle runs.
     """
     cache = ingest_settings().duckdb_file
     with cycle_lock(url(), wait=False) as connection:
@@ -230,9 +231,10 @@ def publish_computed() -> Mapping[str, int]:
 
 @contextmanager
 def cycle_lock(database_url: str, wait: bool, on_step: OnStep = lambda _: None) -> Iterator[Connection]:
-    """One cycle at a time runs on a store: an advisory lock of the connection yielded, which is the one to work with.
+    """Holds the store's advisory lock, so that one cycle runs at a time; yields the connection that holds it.
 
-    Whoever loses that connection loses the lock, and can then publish nothing.
+    A cycle works with that connection: if it is lost, so is the lock, and nothing can be published. Raises
+    CycleInProgress when another holds the lock, unless it is to `wait`.
     """
     with connect(database_url, autocommit=True) as connection:
         waits = False
@@ -246,7 +248,7 @@ def cycle_lock(database_url: str, wait: bool, on_step: OnStep = lambda _: None) 
         try:
             yield connection
         finally:
-            # By itself the server lets go of it a moment after the connection was closed.
+            # Without this the server releases the lock only a moment after the connection closes.
             if connection.info.transaction_status == TransactionStatus.IDLE:
                 connection.execute(f"select pg_advisory_unlock({CYCLE_LOCK})")
 

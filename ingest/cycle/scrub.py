@@ -1,4 +1,4 @@
-"""Ends every copy of deleted memories that lies on the disk: of the cycle's history and caches, then of Postgres."""
+"""Erases every copy of deleted memories on the disk: in the cycles' history and caches, then in Postgres."""
 
 import shutil
 import sqlite3
@@ -26,7 +26,7 @@ WITHOUT_REPORTS = (
     "vacuum",
     "pragma wal_checkpoint(truncate)",
 )
-# What interrupted runs left, and what dbt said, by their names in DREAMS_HOME.
+# Leftovers of interrupted runs, and dbt's output and logs, as patterns in DREAMS_HOME.
 LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished.duckdb*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
 
 
@@ -37,17 +37,17 @@ def is_due() -> bool:
 
 
 def size_bytes() -> int:
-    """What a scrub of Postgres rewrites: it takes so much room besides while it lasts, at most."""
+    """The bytes that a scrub of Postgres rewrites, which is also the most extra room it takes meanwhile."""
     with connect() as connection:
         return postgres.size_bytes(connection)
 
 
 def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None) -> Scrubbed:
-    """Scrubs the store, and says what remains. No cycle runs meanwhile.
+    """Scrubs the store, and returns what remains. No cycle runs meanwhile.
 
-    What no whole cycle has been told of yet leaves the DuckDB file by deleting it: the next cycle computes all anew.
-    Raises CycleInProgress when a cycle runs (or waits for it, with `wait`), CacheLocked when another program has the
-    DuckDB file open, StoreError as `memories.documents.scrub` does.
+    Deletes the DuckDB file if memories were deleted since the last whole cycle; the next cycle computes it again.
+    Raises CycleInProgress when a cycle runs (with `wait`, waits for it instead), CacheLocked when another program has
+    the DuckDB file open, StoreError as `memories.documents.scrub` does.
     """
     with cycle_lock(url(), wait, on_step) as connection:
         deletions = _deletions(connection)
@@ -70,7 +70,7 @@ def _deletions(connection: Connection) -> Sequence[int]:
 
 
 def _bring_events(connection: Connection) -> None:
-    """What programs that ended had recalled: of a deleted memory nothing is brought, and the file goes."""
+    """Flushes the recalls of programs that ended, except those of deleted memories, and so removes their files."""
     events = EventWriter(settings().dreams_home / "events" / folder_of(connection).name)
     events.flush(connection)
     events.close()
@@ -91,7 +91,7 @@ def _remove_left_behind(home: Path) -> None:
 
 
 def _compact_runs(database: Path) -> Sequence[Remaining]:
-    """Takes the reports out of Prefect's database, and writes it anew; the next cycle on schedule leaves another."""
+    """Removes the reports from Prefect's database, and compacts it; the next scheduled cycle leaves a new report."""
     if not database.exists():
         return ()
     try:

@@ -1,1 +1,1 @@
-"""The dbt project from outside: its parameters, its process, its DuckDB file."""
+"""Runs the dbt project: its parameters, its process, its DuckDB file."""

@@ -1,4 +1,4 @@
-"""The DuckDB file that dbt computes in: a cache of one version of the models, which the next cycle carries on."""
+"""Manages the DuckDB file that dbt computes in: a cache, of one version of the models, that each cycle continues."""
 
 import os
 import shutil
@@ -13,7 +13,10 @@ from memories.home import close, home
 
 
 def install_extension() -> Path:
-    """Puts DuckDB's postgres extension, which comes in a wheel, where profiles.yml points; returns that folder."""
+    """Copies DuckDB's postgres extension from its wheel to the folder that profiles.yml names; returns that folder.
+
+    Raises CycleFailed when the wheel is not installed.
+    """
     folder = home() / "duckdb_extensions"
     package = find_spec("duckdb_extension_postgres_scanner")
     if package is None or package.origin is None:
@@ -30,7 +33,7 @@ def install_extension() -> Path:
 
 
 def check_free(cache: Path) -> None:
-    """Raises CacheLocked when another process holds the DuckDB file."""
+    """Raises CacheLocked when another process holds the DuckDB file, CacheUnwritable when DuckDB cannot use it."""
     if not cache.exists():
         return
     close(cache)
@@ -46,7 +49,7 @@ def check_free(cache: Path) -> None:
 
 
 def copy_cache(cache: Path, target: Path) -> None:
-    """Copies the DuckDB file and the version it was made by, where there is one. Raises CacheLocked as `run` does."""
+    """Copies the DuckDB file and its version file, if they exist. Raises CacheLocked as `check_free` does."""
     check_free(cache)
     for file in (cache, _version_file(cache)):
         if file.exists():
@@ -54,13 +57,13 @@ def copy_cache(cache: Path, target: Path) -> None:
 
 
 def discard_outdated(cache: Path) -> None:
-    """Removes a DuckDB file that other models computed."""
+    """Removes a DuckDB file that another version of the models computed."""
     if cache.exists() and (not _version_file(cache).exists() or _version_file(cache).read_text() != code_version()):
         cache.unlink()
 
 
 def record_version(cache: Path) -> None:
-    """Notes beside a DuckDB file which version of the models computed it."""
+    """Writes beside a DuckDB file which version of the models computed it."""
     _version_file(cache).write_text(code_version())
 
 

@@ -1,4 +1,4 @@
-"""What dbt says of each model while it runs, from its process to the cycle that waits for it."""
+"""Passes dbt's events about each model from its process to the cycle that waits for it."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ SUCCEEDED = "success"
 
 @dataclass(frozen=True, slots=True)
 class ModelEvent:
-    """One thing that dbt says of a model: that it begins (no status yet), what it does, or how it ended; and when."""
+    """An event of one model: it begins, logs a message, or ends (only then with a `status`); `at` is in ISO 8601."""
 
     model: str
     stage: str
@@ -34,7 +34,7 @@ OnModel = Callable[[ModelEvent], None]
 
 
 def sender(connection: Connection) -> Callable[[Any], None]:
-    """What dbt calls with each of its events, in several threads."""
+    """Returns a callback that sends dbt's events about models; dbt calls it in several threads."""
     lock = Lock()
 
     def send(said: Any) -> None:
@@ -47,7 +47,7 @@ def sender(connection: Connection) -> Callable[[Any], None]:
 
 
 def receive(connection: Connection, on_model: OnModel) -> None:
-    """Passes on what is sent until the other process has ended."""
+    """Passes each event received to `on_model`, until the other process has ended."""
     while True:
         try:
             sent = connection.recv_bytes()

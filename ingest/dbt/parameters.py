@@ -1,6 +1,6 @@
-"""The parameters of the memory, and what each may be: what is out of its range is refused before a cycle starts.
+"""Checks the parameters of the memory against their ranges, before a cycle starts.
 
-The defaults are the vars of biological_memory/dbt_project.yml, which say what each of them does.
+The defaults are the vars of biological_memory/dbt_project.yml, which says what each of them does.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Similarity = Annotated[float, Field(ge=-1, le=1)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
 Nights = Annotated[int, Field(ge=0, le=366)]
-# The bounds that the package `fsrs` keeps to: w0 to w19, and the decay w20.
+# The bounds of the package `fsrs`, for w0 to w19 and the decay w20.
 FSRS_LEAST = (*(0.001,) * 4, 1.0, *(0.001,) * 3, *(0.0,) * 2, *(0.001,) * 4, *(0.0,) * 2, 1.0, *(0.0,) * 3, 0.1)
 FSRS_MOST = (
     *(100.0,) * 4, 10.0, 4.0, 4.0, 0.75, 4.5, 0.8, 3.5, 5.0, 0.25, 0.9, 4.0, 1.0, 6.0, 2.0, 2.0, 0.8, 0.8,
 )  # fmt: skip
-# A fit that ends at a bound is kept in single precision.
+# Fitted weights are stored in single precision, so that one at a bound may lie just outside it.
 ROUNDING = 1e-6
 
 
@@ -44,7 +44,7 @@ def _storable(text: str) -> str:
 
 
 class Parameters(BaseModel):
-    """The vars of the dbt project, but for the instant, which a cycle fixes by itself."""
+    """The vars of the dbt project, except the instant, which each cycle fixes itself."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -87,7 +87,7 @@ class Parameters(BaseModel):
 
 
 def run_parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
-    """The vars a run has: the project's, on the clock of TIMEZONE, with those given in their place.
+    """The vars of a run: the project's, with TIMEZONE as time zone and `overrides` applied.
 
     Raises CycleFailed when a name is not a var of the project, InputError when a value is out of its range.
     """
@@ -100,7 +100,7 @@ def run_parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def check_parameters(parameters: Mapping[str, object]) -> None:
-    """Raises InputError, saying which parameter has what range, when one is out of it."""
+    """Raises InputError, naming the parameter and its range, when one is out of range."""
     try:
         Parameters.model_validate({name: value for name, value in parameters.items() if name != "as_of"})
     except ValidationError as error:

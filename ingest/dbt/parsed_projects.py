@@ -1,4 +1,4 @@
-"""The folders in which dbt keeps what it parsed: none goes while a run has it in use, nor soon after."""
+"""Manages the folders of dbt's parsed projects: locks those in use, and removes those unused for a day."""
 
 import fcntl
 import os
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Parsing anew takes longer than a small cycle. So many are kept, and all that a run had within a day.
+# Parsing again takes longer than a small cycle, so this many folders are kept, and all that were used within a day.
 FEWEST_KEPT = 8
 UNUSED_SECONDS = 24 * 60 * 60
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[Path]:
-    """Makes a folder, if need be, and keeps it while the block runs."""
+    """Creates a folder if needed, and keeps it from being removed while the block runs."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder, fcntl.LOCK_SH) as descriptor:
@@ -27,7 +27,7 @@ def hold(folder: Path) -> Iterator[Path]:
 
 
 def remove_unused(folders: Path) -> None:
-    """Removes the folders that nobody holds, or held within a day, but for the last few."""
+    """Removes the folders that no run holds or held within a day, except the last few."""
     with _locked(folders, fcntl.LOCK_EX):
         by_use = sorted((folder.stat().st_mtime, folder) for folder in folders.iterdir() if folder.is_dir())
         for used_at, folder in by_use[:-FEWEST_KEPT]:

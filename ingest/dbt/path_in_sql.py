@@ -1,8 +1,8 @@
-"""A path as DuckDB's SQL has it: where it takes no parameters, a text in quotes."""
+"""Quotes a path for DuckDB's SQL, in statements that take no parameters."""
 
 from pathlib import Path
 
 
 def path_in_sql(path: Path) -> str:
-    """The path as a literal, whatever characters are in it."""
+    """The path as an SQL literal, whatever characters it contains."""
     return "'" + str(path).replace("'", "''") + "'"

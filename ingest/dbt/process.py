@@ -1,7 +1,7 @@
-"""dbt in a process of its own, which a cycle that is killed does not leave behind. Started by `ingest.dbt.run`.
+"""Runs dbt in a separate process, which ends with its cycle even if the cycle is killed.
 
 A fork server imports dbt, which takes seconds: the first cycle of a program can do other things meanwhile, and the next
-ones need not wait. What dbt would write of the whole project takes it seconds too; here it is what each model took.
+ones need not wait. dbt would also take seconds to write its artifacts; this process only writes what each model took.
 """
 
 import json
@@ -22,16 +22,16 @@ from ingest.dbt.events import OnModel, receive, sender
 from memories.home import keep_to_owner
 from memories.postgres.sockets import temporary_parent
 
-# The unit in which the system counts the memory of a process.
+# The unit of ru_maxrss, in bytes.
 MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 _processes = multiprocessing.get_context("forkserver")
 
 
 def get_ready() -> None:
-    """Has dbt imported beside what goes on here."""
+    """Starts the fork server, which imports dbt in the background."""
     _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
-    # Ctrl-C is for the cycle, not for what it started, which would say where it was in its imports. The tracker
-    # comes first: where the fork server has to start it, signals are let through again.
+    # Ctrl-C is for the cycle, not for the fork server, which would print a traceback of its imports. The tracker
+    # comes first: if the fork server had to start it, that would unblock the signal again.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -43,7 +43,7 @@ def get_ready() -> None:
 
 @contextmanager
 def _room_for_a_socket() -> Iterator[None]:
-    """The fork server listens in the temporary folder, whose path may be too long for a socket's name."""
+    """Gives the fork server a short temporary folder, since the usual path may be too long for a socket's name."""
     before = tempfile.tempdir
     tempfile.tempdir = temporary_parent()
     try:
@@ -60,9 +60,9 @@ def run(
     took: Path,
     on_model: OnModel,
 ) -> bool:
-    """Whether dbt did what it was asked, in that folder; `on_model` is told of each model as it runs.
+    """Runs dbt in a folder, passing each model's events to `on_model`; returns whether it succeeded.
 
-    What it says goes to one file; to the other, as JSON, the seconds of each model and the most memory, in bytes.
+    File `said` gets dbt's output; `took` gets, as JSON, the seconds of each model and the peak memory in bytes.
     """
     get_ready()
     receiver, events = _processes.Pipe(duplex=False)

@@ -1,4 +1,4 @@
-"""Where the dbt project is, what vars it has, and which version of its models this is."""
+"""Locates the dbt project, reads its vars, and computes the version of its models."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -14,13 +14,13 @@ PROFILES = PROJECT_ROOT / "profiles"
 
 
 def project_vars() -> Mapping[str, Any]:
-    """The vars of the dbt project, as dbt_project.yml has them."""
+    """The vars of the dbt project, as in dbt_project.yml."""
     found: Mapping[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     return found
 
 
 def code_version() -> str:
-    """The release, and a fingerprint of the models: a cache made by other models is not carried on."""
+    """The release and a fingerprint of the models; a cache of any other version is discarded."""
     fingerprint = sha256()
     for path in sorted(PROJECT.rglob("*")):
         if path.suffix in {".sql", ".py", ".yml"} and "target" not in path.parts:

@@ -1,4 +1,4 @@
-"""Runs the dbt project in a process of its own, over the DuckDB file that is its cache."""
+"""Runs the dbt project in a separate process, over the DuckDB file that is its cache."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from memories.errors import CycleFailed
 from memories.home import close_all, home
 from memories.settings import settings as store_settings
 
-# What dbt parsed for any store that has no parameters of its own. `make install` has it made.
+# The project as parsed for stores with the default parameters; `make install` creates it.
 PARSED = PROJECT / "target" / "parsed"
 PARSED_FILE = "partial_parse.msgpack"
 FAILURE_LINES = 12
@@ -32,7 +32,7 @@ FAILURE_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class ModelRun:
-    """How long one dbt model took, and the most memory that dbt, with DuckDB in it, took in that run."""
+    """The seconds that one dbt model took, and the peak memory of the whole run, with DuckDB, in bytes."""
 
     name: str
     stage: str
@@ -42,7 +42,7 @@ class ModelRun:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds of each model that dbt ran, and the most memory of the whole."""
+    """Seconds of each model that dbt ran, and the peak memory of the whole run in bytes."""
 
     seconds: Mapping[str, float]
     most_bytes: int
@@ -58,9 +58,9 @@ def run_dbt(
     settings: IngestSettings,
     on_model: OnModel = lambda _: None,
 ) -> Sequence[ModelRun]:
-    """`dbt run` for the instant `as_of` of the variables; returns what each model took.
+    """Runs `dbt run` for the instant `as_of` of the variables; returns what each model took.
 
-    Raises CacheLocked when another process holds the DuckDB file, CycleFailed with dbt's own words when a model fails.
+    Raises CacheLocked when another process holds the DuckDB file, CycleFailed with dbt's last lines when a model fails.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
     check_free(cache)
@@ -79,7 +79,7 @@ def run_dbt(
 
 
 def parse_project() -> None:
-    """Has dbt parse the project for stores to come, which takes longer than the first cycle of a small one."""
+    """Parses the project in advance for new stores, which takes longer than the first cycle of a small one."""
     PARSED.mkdir(parents=True, exist_ok=True)
     settings = ingest_settings()
     _invoke(["parse"], "", settings.duckdb_file, run_parameters({}), PARSED, settings)
@@ -105,8 +105,8 @@ def _invoke(
         **_profile(database_url, cache, settings),
         "DREAMS_AS_OF": str(variables["as_of"] or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        # dbt runs as many models at a time as there are processors. Products of matrices that want all of these for
-        # themselves wait for one another.
+        # dbt runs as many models at a time as there are processors: matrix products that use all processors
+        # themselves would wait for one another.
         "OPENBLAS_NUM_THREADS": "1",
     }
     folder = home().absolute()
@@ -117,23 +117,23 @@ def _invoke(
 
 
 def _as_yaml(variables: Mapping[str, object]) -> str:
-    """The vars as dbt reads them: to YAML, JSON's 1e-09 is a text."""
+    """The vars in YAML, not JSON: dbt reads YAML, to which JSON's 1e-09 is a string."""
     return str(yaml.safe_dump(dict(variables), default_flow_style=True, width=math.inf, allow_unicode=True))
 
 
 def _parsed(variables: Mapping[str, object]) -> Mapping[str, object]:
-    """The vars that dbt is given: by one that changes with each run it would parse everything anew.
+    """The vars passed to dbt, without the instant: a var that changes with each run makes dbt parse everything again.
 
-    So the instant goes by the environment.
+    The instant is passed in the environment.
     """
     return {name: value for name, value in variables.items() if name != "as_of"}
 
 
 def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mapping[str, str]:
-    """What profiles.yml asks the environment for, in words that are the same for most stores.
+    """The environment variables that profiles.yml reads, with values that are the same for most stores.
 
-    By other words dbt parses everything anew. So where Postgres is stands in libpq's own variables, and the files of
-    the store go by their names in its folder.
+    Other values make dbt parse everything again. So libpq's own variables say where Postgres is, and the store's files
+    are named relative to its folder.
     """
     home, cache = store_settings().dreams_home.absolute(), cache.absolute()
     variables, without_variable = {}, {"application_name": "dreams"}
@@ -153,8 +153,9 @@ def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mappin
 
 
 def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
-    """dbt keeps what it parsed for one DuckDB file and set of parameters. It begins with what was parsed for any store,
-    and finds out by itself whether that will do.
+    """The folder of the project as parsed for one DuckDB file and set of parameters.
+
+    It starts with a copy of the one parsed for any store; dbt finds out by itself whether that will do.
     """
     named = sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
     return store_settings().dreams_home.absolute() / "dbt_target" / named

@@ -1,1 +1,1 @@
-"""The memory model, fitted to one person."""
+"""Fits the memory model to one person's reviews."""

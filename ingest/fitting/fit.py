@@ -1,7 +1,7 @@
-"""Fits the forgetting curve to a person's own reviews, and keeps what foretells better. Called by `dreams fit`.
+"""Fits the forgetting curve of FSRS-6, which has 21 weights (Ye 2024), to a person's own reviews.
 
-FSRS-6 has 21 weights (Ye 2024). Half of the memories, and then the other half, are left out of the fit and foretold by
-it: only where that succeeds better than with the weights the project comes with are those fitted to all of them kept.
+Two-fold cross-validation: each half of the memories is held out of a fit and predicted by it. Only if that predicts
+better than the project's weights are the weights fitted to all memories worth keeping.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ LEAST_FAILURES = 10
 # A prior: a weight at twice its default costs as much as one nat of loss on one review.
 PRIOR_NATS = 1.0
 ITERATIONS = 25
-# After each review of table `reviews`: the state by the shipped fold, and the recall it foretells for the next one, by
-# whole days.
+# After each review of table `reviews`: the state by the project's own fold, and the recall it predicts for the next
+# review, after whole days.
 STATES = """
 with histories as (
     select card_id, list({{ fsrs_event('reviewed_at', 'grade') }} order by place) as events
@@ -70,9 +70,9 @@ from (
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What came of it: mean log losses (nats) on memories left out of the fit, with the weights of before and after.
+    """The outcome of a fit: mean log losses (nats) on held-out memories, with the project's and the fitted weights.
 
-    `reviews` are those on a later day than the one before, of which `failures` failed.
+    `reviews` counts the reviews at least a day after the one before, and `failures` those of them that failed.
     """
 
     reviews: int
@@ -93,12 +93,12 @@ class Loss:
         self._ask = by_weights(connection, LOSS)
 
     def total(self, weights: Sequence[float] | Weights, *halves: int) -> tuple[float, int]:
-        """Its sum over the reviews, on a later day, of some halves of the memories, and how many there are."""
+        """The sum over later-day reviews of the given halves of the memories, and the number of these reviews."""
         ((total, count),) = self._ask(weights, least_days=1, halves=list(halves))
         return float(total or 0), int(count)
 
     def fitted(self, *halves: int) -> Weights:
-        """The weights of least loss there within the bounds, with a prior about the project's (L-BFGS-B)."""
+        """The weights of least loss on these halves within the bounds (L-BFGS-B), with a prior around the project's."""
         default = numpy.array(default_weights())
         _, count = self.total(default, *halves)
 
@@ -114,7 +114,7 @@ class Loss:
 
 
 def fit() -> Fit:
-    """Fits the weights to the reviews of the last cycle; nothing is kept yet.
+    """Fits the weights to the reviews of the last cycle, and stores nothing.
 
     Raises InputError when there are too few of them, and CacheLocked while a cycle runs.
     """

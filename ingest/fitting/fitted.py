@@ -1,7 +1,4 @@
-"""The weights of the memory model that were fitted to a person, as the store keeps them.
-
-Written by `dreams fit`, read by every cycle.
-"""
+"""Keeps the weights of the memory model that were fitted to a person in the store, for every cycle to use."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +8,7 @@ NAME = "fsrs_parameters"
 
 
 def keep(connection: Connection, weights: Sequence[float], review_count: int) -> None:
-    """Has the cycles from now on use these weights."""
+    """Stores weights, which all later cycles use."""
     connection.execute(
         "insert into dreams.learned_vectors (name, version, position, embedding_model, vector, trained_on)"
         " select %(name)s, coalesce(max(version), 0) + 1, 0, '', %(weights)s, %(count)s"
@@ -21,12 +18,12 @@ def keep(connection: Connection, weights: Sequence[float], review_count: int) ->
 
 
 def reset(connection: Connection) -> None:
-    """Has the cycles from now on use the weights the project comes with."""
+    """Deletes the stored weights, so that later cycles use the project's."""
     connection.execute("delete from dreams.learned_vectors where name = %s", (NAME,))
 
 
 def fitted_parameters(connection: Connection) -> Mapping[str, object]:
-    """The weights that were kept, as vars of the dbt project; none where the project's hold."""
+    """The stored weights as vars of the dbt project; empty if there are none."""
     row = connection.execute(
         "select vector from dreams.learned_vectors where name = %s order by version desc limit 1", (NAME,)
     ).fetchone()

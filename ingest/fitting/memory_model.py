@@ -1,4 +1,4 @@
-"""The memory model's own SQL as a function of its weights: no equation of it stands here."""
+"""Evaluates the SQL of the memory model, from the dbt project's macros, as a function of its weights."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,20 +14,20 @@ Ask = Callable[..., list[Row]]
 
 
 class Placeholder(str):
-    """A parameter of the SQL statement in the place of a var's value: what is fitted is then rendered once."""
+    """A parameter of the SQL statement in place of a var's value, so that a fit renders the statement only once."""
 
     __slots__ = ()
     __repr__ = str.__str__
 
 
 def default_weights() -> Sequence[float]:
-    """The project's 21 weights of FSRS-6, the last of them the decay w20 of the forgetting curve."""
+    """The project's 21 weights of FSRS-6; the last is w20, the decay of the forgetting curve."""
     found = project_vars()
     return [*found["fsrs_weights"], found["fsrs_decay"]]
 
 
 def render(statement: str, **overrides: object) -> str:
-    """SQL with the project's macros and vars filled in, the vars given here in their place."""
+    """Renders SQL with the project's macros and vars, of which `overrides` replace some."""
     macros = "".join(file.read_text(encoding="utf-8") for file in sorted((PROJECT / "macros").glob("*.sql")))
     environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701 - what it renders is SQL
     environment.filters["float"] = lambda value: value if isinstance(value, Placeholder) else float(value)
@@ -39,7 +39,7 @@ def render(statement: str, **overrides: object) -> str:
 
 
 def by_weights(connection: duckdb.DuckDBPyConnection, statement: str) -> Ask:
-    """A query over the macros of FSRS-6 as a function of its 21 weights, and of its other parameters by name."""
+    """Makes a query over the FSRS-6 macros a function of the 21 weights, and of its other parameters by name."""
     names = [Placeholder(f"$w{number}") for number in range(WEIGHT_COUNT)]
     rendered = render(statement, fsrs_weights=names[:-1], fsrs_decay=names[-1])
     used = connection.extract_statements(rendered)[0].named_parameters

@@ -1,7 +1,7 @@
-"""Prefect over the plain functions of `ingest`; nothing else imports it.
+"""Runs the plain functions of `ingest` on a schedule, with Prefect, which no other package imports.
 
-Prefect reads the environment as it is imported: its files lie in DREAMS_HOME/prefect, and it reports to nobody. What
-the environment says already holds.
+Prefect reads the environment when it is imported, so this sets it first: its files go to DREAMS_HOME/prefect, and it
+sends no telemetry. Variables that are already set stay.
 """
 
 import os

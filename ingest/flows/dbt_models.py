@@ -1,4 +1,4 @@
-"""Shows dbt's models as tasks of the run: when each ran, how it ended, and what dbt said of it."""
+"""Shows dbt's models as Prefect tasks of the run: when each ran, how it ended, and what dbt logged about it."""
 
 import logging
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING,
 
 @contextmanager
 def shown_as_tasks() -> Iterator[OnModel]:
-    """Yields what takes dbt's events; at the end of the block each task has ended, also where dbt was stopped.
+    """Yields a callback for dbt's events; at the end of the block each task has ended, even if dbt was stopped.
 
-    They are told as Prefect's engine tells of tasks that it runs, with the times at which dbt ran them.
+    Emits the same state changes as Prefect's engine does for tasks that it runs, with the times of dbt.
     """
     running: dict[str, TaskRun] = {}
 

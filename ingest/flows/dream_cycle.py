@@ -1,4 +1,4 @@
-"""The flows that Prefect runs: `ingest`, `dream` and `rebuild`. Their tasks call the plain functions of `ingest`."""
+"""Defines the Prefect flows `ingest`, `dream` and `rebuild`, whose tasks call the plain functions of `ingest`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from memories.postgres.database import connect
 from memories.postgres.migrate import migrate
 
 RETRY_DELAYS_SECONDS = [2.0, 15.0, 60.0]
-# The steps of a cycle and of the weekly comparison, as a run's log tells them.
+# The steps of a cycle and of the weekly comparison, as a run's log shows them.
 STEPS = {
     "wait": "Waiting: another cycle runs on this store",
     "annotate": "Annotating by rule what has no annotation yet",
@@ -46,13 +46,13 @@ def _log_step(step: str) -> None:
 
 
 def _may_answer_later(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """A network may; a model that failed or a file that is wrong would fail again."""
+    """Whether to try again: an unreachable server may answer; a failed model or a wrong file would fail again."""
     return isinstance(state.result(raise_on_failure=False), ModelUnreachable | StoreUnreachable)
 
 
 @task(retries=3, retry_delay_seconds=RETRY_DELAYS_SECONDS, retry_condition_fn=_may_answer_later, cache_policy=NO_CACHE)
 def reach_store() -> None:
-    """Waits for Postgres to answer, and brings it to this version's schema."""
+    """Waits for Postgres to answer, and migrates it to this version's schema."""
     migrate()
 
 
@@ -64,7 +64,7 @@ def load_source(source: str, path: Path, since: datetime | None, redact: bool) -
 
 @task(retries=3, retry_delay_seconds=RETRY_DELAYS_SECONDS, retry_condition_fn=_may_answer_later, cache_policy=NO_CACHE)
 def enrich(opened: cycle.OpenCycle) -> None:
-    """Embeds and annotates."""
+    """Annotates and embeds what is new."""
     cycle.enrich(opened)
     done = opened.cycle
     get_run_logger().info(
@@ -98,13 +98,13 @@ def report(opened: cycle.OpenCycle) -> None:
 
 @task(cache_policy=NO_CACHE)
 def compare() -> int:
-    """Fails where a full rebuild differs from the DuckDB file; returns the number of marts compared."""
+    """Fails if a full rebuild differs from the DuckDB file; returns the number of marts compared."""
     return len(compare_with_rebuild(wait=True, on_step=_log_step))
 
 
 @task(cache_policy=NO_CACHE)
 def scrub() -> None:
-    """Ends what the disk holds of deleted memories, where any were deleted since the last time."""
+    """Erases deleted memories from the disk, if any were deleted since the last scrub."""
     if scrubbing.is_due():
         for each in scrubbing.scrub(wait=True).again:
             get_run_logger().warning("%s: until %s", each.what, each.until)
@@ -128,13 +128,13 @@ def dream(
     set: dict[str, JsonValue] | None = None,
     dry_run: bool = False,
 ) -> State[None]:
-    """One dream cycle up to a stage; while another cycle runs, it waits.
+    """Runs one dream cycle up to a stage; waits while another cycle runs.
 
     Args:
-        stage: How far it goes.
-        as_of: Computes for another instant (on the clock of TIMEZONE where it names no zone), and publishes nothing.
-        full_refresh: Computes everything anew.
-        set: Parameters in the place of those in biological_memory/dbt_project.yml, by name.
+        stage: The last stage to compute.
+        as_of: Computes for another instant (on the clock of TIMEZONE if it names no zone), and publishes nothing.
+        full_refresh: Computes everything from scratch.
+        set: Parameters, by name, that replace those in biological_memory/dbt_project.yml.
         dry_run: Counts the rows that would change, and publishes nothing.
     """
     refuse_foreign_settings()
@@ -156,7 +156,7 @@ def dream(
             get_run_logger().warning("%s; this cycle dreams without", error)
         run_dbt(opened)
         write_back(opened)
-        # A cycle is what it is, whether or not it could be reported; the task shows where it could not.
+        # A failed report does not fail the cycle: only its task shows the failure.
         report(opened, return_state=True)
     return Completed(message=_told(opened.cycle))
 
@@ -170,7 +170,7 @@ def _told(done: Cycle) -> str:
 
 @flow(name="rebuild", flow_run_name=current_run_name)
 def rebuild() -> State[None]:
-    """Checks that a full rebuild gives what many small cycles have led to, row for row; then scrubs the disk."""
+    """Checks that a full rebuild equals the result of many small cycles, row for row; then scrubs the disk."""
     refuse_foreign_settings()
     reach_store()
     compared = compare(return_state=True)

@@ -1,4 +1,4 @@
-"""Whom Prefect's server answers: those who know its password, and of web pages only its own."""
+"""Protects Prefect's server: requires its password, and refuses requests from web pages other than its own."""
 
 import base64
 import hmac
@@ -10,19 +10,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ingest.flows.sign_in import PAGE, PATH, SCRIPT_SOURCE
 
 FORBIDDEN, UNAUTHORIZED = 403, 401
-# What lies beside the interface: all of it needs the password, also what Prefect would tell anyone.
+# Paths besides the interface: all of them need the password, even those that Prefect leaves open.
 CLOSED = frozenset({"api", "docs", "redoc", "openapi.json", "metrics"})
 REFUSALS = {
     FORBIDDEN: "this server answers its own pages only, at the address that `dreams schedule` names",
     UNAUTHORIZED: "the password is missing or wrong: `dreams schedule --open` signs your browser in",
 }
-# A page that a memory's text gets into can load nothing from elsewhere, run nothing, and be shown in no other page.
+# If a memory's text gets into a page as markup, it can load nothing from elsewhere, run nothing, and be framed nowhere.
 POLICY = (
     "default-src 'self'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
     " font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
 )
-# The graph of a run is drawn by code that it makes while it runs.
+# The graph of a run is drawn by code that is generated in the page.
 HEADERS = {
     "Content-Security-Policy": POLICY.format(" 'unsafe-eval'"),
     "X-Content-Type-Options": "nosniff",
@@ -32,7 +32,7 @@ HEADERS = {
 
 
 class Gate:
-    """Stands before Prefect's server, which answers health checks and describes itself without a password."""
+    """ASGI middleware for Prefect's server, which by itself answers health checks and describes itself to anyone."""
 
     def __init__(self, app: ASGIApp, port: int, password: str) -> None:
         self._app = app
@@ -54,9 +54,9 @@ class Gate:
             await self._app(scope, receive, _hardened(send))
 
     def _refusal(self, scope: Scope) -> int | None:
-        """The status of the refusal, or None for what is let through.
+        """The HTTP status with which a request is refused, or None if it may pass.
 
-        Prefect itself asks a web socket for the password, in its first message.
+        Prefect itself checks the password of a web socket, in its first message.
         """
         headers = Headers(scope=scope)
         if not self._is_own_page(headers):

@@ -1,4 +1,4 @@
-"""What a run is called, from when it is scheduled on: what it does, in a few words."""
+"""Names runs, from when they are scheduled, after what they do."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ CHARACTERS = 200
 
 
 def run_name(flow: str, parameters: Mapping[str, object]) -> str:
-    """`dream-long_term, full refresh`, `ingest-markdown`, `rebuild`; also where a parameter is none that will do."""
+    """`dream-long_term, full refresh`, `ingest-markdown`, `rebuild`; works with invalid parameters too."""
     if flow == "ingest":
         return one_line(f"ingest-{parameters.get('source', 'source')}", CHARACTERS)
     if flow != "dream":
@@ -20,7 +20,7 @@ def run_name(flow: str, parameters: Mapping[str, object]) -> str:
 
 
 def current_run_name() -> str:
-    """What Prefect calls a run as it starts."""
+    """The name that Prefect gives a run as it starts."""
     return run_name(str(flow_run.flow_name), flow_run.parameters or {})
 
 

@@ -1,4 +1,4 @@
-"""What a cycle leaves in Prefect's interface: what it found, to read, and a table of the rows it changed."""
+"""Leaves a report of a cycle in Prefect's interface: what it found, and a table of the rows it changed."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ REPORTS = {stage: f"dreams-found-{stage.replace('_', '-')}" for stage in STAGES}
 
 
 def leave_report(opened: OpenCycle) -> None:
-    """Leaves both. Where memories were forgotten since an earlier report, no such report stays: it may cite them."""
+    """Creates both artifacts, and deletes reports from before the last memory was forgotten: they may quote it."""
     cycle, key = opened.cycle, REPORTS[opened.cycle.stage]
     with get_client(sync_client=True) as client:
         _withdraw_reports_on_forgotten(opened.connection, client)
@@ -33,7 +33,7 @@ def leave_report(opened: OpenCycle) -> None:
 
 
 def report(connection: Connection, cycle: Cycle) -> Iterator[str]:
-    """What is to be seen now, as Markdown."""
+    """Yields the lines of a Markdown report: counts, strongest associations and insights."""
     counts = statistics(connection)
     yield f"## Dreamt as of {cycle.as_of:%Y-%m-%d %H:%M %Z}, up to {cycle.stage.replace('_', ' ')}\n"
     if not cycle.published:
@@ -75,7 +75,7 @@ def rows(cycle: Cycle) -> list[dict[str, Any]]:
 
 
 def as_text(value: object) -> str:
-    """What somebody wrote, in one line that Markdown shows as it is: no markup, HTML, link or image comes of it."""
+    """Escapes a text into one line that Markdown shows as it is, never as markup, HTML, a link or an image."""
     return MARKUP.sub(r"\\\g<0>", one_line(str(value), TEXT_CHARACTERS))
 
 

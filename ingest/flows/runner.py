@@ -1,4 +1,4 @@
-"""Runs our flows when the server says they are due, and nothing else that a server may name."""
+"""Runs our flows when Prefect's server says they are due, and no other code that a server may name."""
 
 import multiprocessing
 import signal
@@ -27,31 +27,31 @@ from prefect.types.entrypoint import EntrypointType
 from ingest.flows.names import run_name
 from ingest.flows.served import NEVER_SET
 
-# Runs that wait for the cycle lock are processes: beyond these, a run waits with the server.
+# A run that waits for the cycle lock takes up a process: beyond this many, runs wait on the server.
 MOST_PROCESSES = 4
 GRACE_SECONDS = 20
 POLL_SECONDS = 0.1
 
 
 class FlowRunner(Runner):
-    """Prefect's runner, for flows that it is given as objects.
+    """Prefect's runner, for flows passed to it as objects.
 
-    So it never reads where a server says that the code of a deployment lies, how to fetch it, or in what environment to
-    run it. `ingest.flows.served` has a run fail where a server says any such thing.
+    So it never reads from the server where the code of a deployment is, how to fetch it, or in what environment to run
+    it. `ingest.flows.served` makes a run fail if the server sets any of these.
     """
 
     def __init__(self, home: Path) -> None:
         super().__init__(name="dreams", limit=MOST_PROCESSES)
-        # Prefect would take a folder of a foreseeable name where everybody may write.
+        # Prefect would use a folder with a predictable name, in a place where everybody may write.
         self._tmp_dir = home / "runner"
         self._flows: dict[UUID, str] = {}
 
     def handle_sigterm(self, *_args: object, **_kwargs: object) -> None:
-        """Being terminated ends it as Ctrl-C does."""
+        """Ends the runner on SIGTERM as Ctrl-C does."""
         signal.raise_signal(signal.SIGINT)
 
     async def add(self, deployments: Sequence[RunnerDeployment], flows: Mapping[str, Flow[..., Any]]) -> None:
-        """Writes them to the server, as they are here: what somebody has made of them there goes."""
+        """Writes the deployments to the server as they are here, overwriting changes made there."""
         async with get_client() as client:
             for deployment in deployments:
                 flow = flows[str(deployment.flow_name)]
@@ -67,7 +67,7 @@ class FlowRunner(Runner):
                 self._flows[identity] = flow.name
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Ends the flows' processes first: Prefect waits for each until it is done."""
+        """Ends the flows' processes first: Prefect alone would wait for each to finish."""
         await _end_flows()
         await super().__aexit__(*exc_info)
 
@@ -78,7 +78,7 @@ class FlowRunner(Runner):
             tasks.cancel_scope.cancel()
 
     async def _keep_named(self) -> None:
-        """A name is worth no more than a warning: a run may be gone by now, or the server be busy."""
+        """Names scheduled runs again and again; only logs failures, since a run may be gone, or the server busy."""
         while True:
             try:
                 await self._name_runs()
@@ -87,7 +87,7 @@ class FlowRunner(Runner):
             await anyio.sleep(self.query_seconds)
 
     async def _name_runs(self) -> None:
-        """Names the runs to come for what they will do: the server gives them names at random."""
+        """Names the scheduled runs after what they will do: the server gives them random names."""
         to_come = FlowRunFilter(
             deployment_id=FlowRunFilterDeploymentId(any_=list(self._flows)),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),

@@ -1,4 +1,4 @@
-"""When each flow runs, and the process that runs them then."""
+"""Defines when each flow runs, and runs them then."""
 
 import asyncio
 import signal
@@ -25,9 +25,9 @@ from memories.home import FILE_MODE
 
 
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
-    """What is served: dreams by day in UTC, those of the night and the week by the agent's clock, `ingest` on demand.
+    """The deployments: frequent dreams in UTC, nightly and weekly runs on the agent's clock, `ingest` on demand.
 
-    The agent's clock is in the parameters: those of `run_parameters`, unless others are given.
+    The agent's clock is in `parameters`, by default those of `run_parameters`.
     """
     parameters = parameters or run_parameters({})
     zone, night_hour = str(parameters["timezone"]), int(str(parameters["night_hour"]))
@@ -42,12 +42,12 @@ def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[Runn
 
 
 def due(deployment: RunnerDeployment, start: datetime, end: datetime) -> Sequence[datetime]:
-    """When a deployment runs, from `start` to before `end`: the instants that Prefect's scheduler computes."""
+    """The instants, from `start` to before `end`, at which Prefect's scheduler runs a deployment."""
     instants: list[datetime] = []
     for schedule in deployment.schedules or []:
         cron = CronSchedule.model_validate(schedule.schedule, from_attributes=True)
         after = start
-        # Prefect looks a thousand runs ahead at most.
+        # Prefect computes at most a thousand runs at a time.
         while page := [instant for instant in asyncio.run(cron.get_dates(start=after, end=end)) if instant < end]:
             instants += page
             after = page[-1] + timedelta(seconds=1)
@@ -55,15 +55,15 @@ def due(deployment: RunnerDeployment, start: datetime, end: datetime) -> Sequenc
 
 
 def serve(on_step: Callable[[str], None] = lambda _: None, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Runs the flows when they are due, until interrupted or terminated; `on_ready` is told the address of the UI.
+    """Runs the flows when they are due, until interrupted or terminated; `on_ready` receives the address of the UI.
 
-    The server at PREFECT_API_URL keeps the runs, or else one that is started here and ends with this. Raises
-    ScheduleError when the schedules are served already, or the server does not start.
+    Uses the server at PREFECT_API_URL, or else starts one, which ends with this call. Raises ScheduleError when the
+    schedules are served already, or the server does not start.
     """
     with _only_one(), server(HOME, on_step) as address, temporary_settings({PREFECT_RUNNER_SERVER_ENABLE: False}):
         runner = FlowRunner(HOME)
         asyncio.run(runner.add(deployments(), {flow.name: flow for flow in (dream, ingest, rebuild)}))
-        # Whoever a shell started in the background was told to ignore it.
+        # A shell starts background processes with this signal ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         on_ready(address)
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Has a run fail when the server says more of it than which flow to run, and with which parameters."""
+"""Makes a run fail if its deployment on the server sets more than which flow to run, and with which parameters."""
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
@@ -7,7 +7,7 @@ from prefect.context import FlowRunContext
 
 from memories.errors import ScheduleError
 
-# By each of these a deployment could have code fetched, or run in an environment of somebody else's choice.
+# Each of these could make a deployment fetch code, or run in an environment that somebody else chose.
 NEVER_SET: dict[str, object] = {
     "pull_steps": [],
     "job_variables": {},
@@ -19,7 +19,7 @@ NEVER_SET: dict[str, object] = {
 
 
 def refuse_foreign_settings() -> None:
-    """Raises ScheduleError, naming what was set. A flow that is called as a function has no deployment."""
+    """Raises ScheduleError, naming the foreign settings. A flow called as a function has no deployment, and passes."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if context is None or run is None or run.deployment_id is None:

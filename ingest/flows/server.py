@@ -1,4 +1,4 @@
-"""Prefect's server as a child process: for its owner on this machine alone, and gone when its parent is."""
+"""Runs Prefect's server as a child process: only for its owner, only on this machine, only as long as its parent."""
 
 import base64
 import os
@@ -37,9 +37,9 @@ STOP_TIMEOUT_SECONDS = 15
 
 @contextmanager
 def server(home: Path, on_step: OnStep) -> Iterator[str]:
-    """The address of Prefect's server: the one the settings name, or one that runs as long as the block.
+    """Yields the address of Prefect's server: the one that the settings name, or one that runs during the block.
 
-    Within the block, Prefect's settings have its address and its password.
+    Within the block, Prefect's settings hold its address and its password.
     """
     settings = get_current_settings()
     if settings.api.url is not None:
@@ -61,7 +61,7 @@ def server(home: Path, on_step: OnStep) -> Iterator[str]:
 
 @contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
-    """Held by both processes: as long as either lives, nobody else can answer there and be told the password."""
+    """Listens on a port. Both processes hold the socket, so no other program can answer there and get the password."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -80,7 +80,7 @@ def _process(listener: socket.socket, address: str, secret: str, log: Path) -> I
         **os.environ,
         "PREFECT_SERVER_API_AUTH_STRING": secret,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
-        # Under each of its names, the interface asks the server that it came from.
+        # Relative, so that the interface calls the server that it came from, under each of its names.
         "PREFECT_UI_API_URL": "/api",
     }
     log.unlink(missing_ok=True)
@@ -94,7 +94,7 @@ def _process(listener: socket.socket, address: str, secret: str, log: Path) -> I
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            # Ctrl-C is for the parent, which tells the server what it still has to know.
+            # Ctrl-C is for the parent, which then still reports to the server.
             start_new_session=True,
         )
     try:
@@ -114,7 +114,7 @@ def _answers(address: str, secret: str) -> bool:
 
 
 def _close_interrupted_runs() -> None:
-    """Marks the runs in which an earlier scheduler was stopped: they would be shown as running for ever."""
+    """Marks as crashed the runs of an earlier scheduler that was stopped: they would be shown as running for ever."""
     begun = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=begun))):
@@ -132,10 +132,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """The server itself, on the socket that its parent listens on."""
+    """Runs the server in the child process, on the socket that its parent listens on."""
     end_with_parent()
     keep_to_owner()
-    # This takes seconds, and is the server's alone.
+    # This import takes seconds, and only the server needs it.
     from prefect.server.api.server import create_app
 
     secret = get_current_settings().server.api.auth_string

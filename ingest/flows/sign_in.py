@@ -1,7 +1,7 @@
 """Signs the owner's browser in to Prefect's interface, which keeps the password in the browser's storage.
 
-The password must be on no command line, where others could read it. So the browser is given a file that only the owner
-can read; it leads to a page of the server, with the password behind the `#`, which no browser sends.
+The password must not be on a command line, where others could read it. So the browser opens a file that only the owner
+can read; it redirects to a page of the server with the password behind the `#`, a part that browsers do not send.
 """
 
 import base64
@@ -18,7 +18,7 @@ from memories.errors import ScheduleError
 from memories.home import FILE_MODE
 
 PATH = "/sign-in"
-# It keeps only a password that is right: a link of somebody else's signs nobody out.
+# It keeps only a password that is right, so that somebody else's link cannot sign the owner out.
 SCRIPT = """
 const given = location.hash.slice(1)
 history.replaceState(null, "", location.pathname)
@@ -36,7 +36,7 @@ FILE = "sign-in.html"
 
 @contextmanager
 def sign_in_file(home: Path, address: str, password: str) -> Iterator[None]:
-    """While the block runs, a file lies there that leads the owner's browser to the interface, signed in."""
+    """Keeps a file in `home`, while the block runs, that signs the owner's browser in to the interface."""
     target = escape(f"{address}{PATH}#{base64.b64encode(password.encode()).decode()}")
     file = home / FILE
     file.touch(FILE_MODE, exist_ok=False)
@@ -48,7 +48,7 @@ def sign_in_file(home: Path, address: str, password: str) -> Iterator[None]:
 
 
 def open_browser(home: Path) -> None:
-    """Raises ScheduleError where there is no browser, or no server of ours to sign in to."""
+    """Opens the sign-in file in a browser. Raises ScheduleError when there is none, or no server of ours."""
     file = home / FILE
     if not file.exists():
         raise ScheduleError("no server of our own runs here: open the interface of the one at PREFECT_API_URL")

@@ -1,4 +1,4 @@
-"""Waits for Prefect's server to start: for as long as it works, telling what it does, and saying why if it does not."""
+"""Waits for Prefect's server to start as long as it makes progress, reporting what it does, or why it fails."""
 
 import subprocess
 import time
@@ -16,7 +16,7 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """A start may take long; one that uses no processor for some time waits for what does not come."""
+    """The longest that a start may take, and may use no processor, and how often to report on it."""
 
     seconds: float = 1800
     idle_seconds: float = 120
@@ -30,7 +30,7 @@ def wait_until_ready(
     on_step: OnStep,
     patience: Patience = Patience(),
 ) -> None:
-    """Raises ScheduleError, with the last words of the server's log, when it ends or hangs."""
+    """Returns when the server is ready. Raises ScheduleError, with its log's last line, when it ends or hangs."""
     on_step("Prefect's server is starting; the first start makes its database, which takes a slow machine minutes")
     started = progressed = told = time.monotonic()
     used = 0.0

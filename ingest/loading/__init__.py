@@ -1,1 +1,1 @@
-"""From a source's records to rows of the store."""
+"""Loads a source's records into the store."""

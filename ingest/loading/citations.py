@@ -1,4 +1,4 @@
-"""An assistant that cites a memory has used it: its citations become events. Called by `ingest.loading.load`."""
+"""Records an assistant's citations of memories as `cited` recall events."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from memories.postgres.database import Connection
 from memories.quoting.quotation import CITATION
 from memories.records import Document, identity
 
-# A citation names the first eight characters of an id; one that names two memories names none.
+# A citation gives the first eight characters of an id; one that matches two memories is ignored.
 CITED = """
 insert into dreams.recall_events (event_id, memory_id, kind, occurred_at)
 select c.event_id, min(m.memory_id::text)::uuid, 'cited', c.occurred_at
@@ -21,7 +21,7 @@ on conflict (event_id) do nothing
 
 
 def record_citations(connection: Connection, documents: Iterable[Document]) -> int:
-    """Records what dated words of an assistant cite, each memory once a document; returns how many were new."""
+    """Records the citations in dated assistant documents, each once per document; returns how many were new."""
     found = [
         (identity(document.source, f"event:cited:{document.native_id}:{beginning}"), beginning, date)
         for document in documents

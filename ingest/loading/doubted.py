@@ -1,4 +1,4 @@
-"""Keeps documents that seem older than what the store has, until the source has said its last word of them."""
+"""Holds back documents that look older than what the store has, until the whole source has been read."""
 
 import json
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ returning place, document
 
 
 def forget_doubted(connection: Connection) -> None:
-    """Makes room for the documents of one load."""
+    """Creates the table of held-back documents, or empties it, before a load."""
     connection.execute(TABLE)
     connection.execute("truncate doubted_documents")
 
 
 def doubt(connection: Connection, documents: Sequence[Document]) -> None:
-    """Keeps those of a staged batch that seem older; what was kept of the batch's documents before is superseded."""
+    """Holds back the staged documents that look older, and drops earlier held-back states of the batch's documents."""
     connection.execute(SUPERSEDE)
     older = {UUID(str(document_id)) for (document_id,) in connection.execute(OLDER)}
     if not older:
@@ -46,7 +46,7 @@ def doubt(connection: Connection, documents: Sequence[Document]) -> None:
 
 
 def take_doubted(connection: Connection, most: int) -> Sequence[Document]:
-    """Some of the documents that nothing superseded, the first first; they are no longer kept then."""
+    """Removes and returns up to `most` held-back documents, in the order in which they came."""
     return [_document(fields) for _, fields in sorted(connection.execute(TAKE, (most,)).fetchall(), key=_place)]
 
 
@@ -63,7 +63,7 @@ def _text(value: object) -> str:
 
 
 def _document(fields: object) -> Document:
-    assert isinstance(fields, dict)  # noqa: S101 - it was written above
+    assert isinstance(fields, dict)  # noqa: S101 - `doubt` wrote it
     created_at, updated_at, source_hash = (fields[name] for name in ("created_at", "updated_at", "source_hash"))
     return Document(
         **{

@@ -1,4 +1,4 @@
-"""Loads what a source yields into Postgres in batches: new, edited, unchanged, met again, forgotten, recalled."""
+"""Loads a source's documents, events and versions into Postgres in batches, and counts the outcomes."""
 
 import logging
 from collections import Counter
@@ -42,12 +42,11 @@ on conflict (event_id) do nothing
 
 @dataclass(slots=True)
 class Loaded:
-    """What became of a source's records, in numbers; `rejected` says what could not be read, and why.
+    """Counts of a source's records by outcome; `rejected` lists those that could not be read, and why.
 
-    `remarks` are what the person should know besides; `left_out` counts by kind what no memory is made of.
-
-    `met_again` are documents that say what another one says already: one memory, found by the id of each.
-    `recalled` are documents that only repeat what was recalled from this store: they are not stored again.
+    `remarks` are notes for the person; `left_out` counts, by kind, the records that become no memory.
+    `met_again` counts documents with the same text as another: they share one memory, and each id finds it.
+    `recalled` counts documents that only repeat text recalled from this store: they are not stored again.
     """
 
     new: int = 0
@@ -68,7 +67,7 @@ class Loaded:
         return self.new + self.edited + self.met_again + self.events
 
     def add(self, batch: "Loaded") -> None:
-        """Counts a batch in."""
+        """Adds the counts of a batch."""
         for name in ("new", "edited", "unchanged", "met_again", "forgotten", "events"):
             setattr(self, name, getattr(self, name) + getattr(batch, name))
 
@@ -82,7 +81,7 @@ class Loaded:
 
     @property
     def sentence(self) -> str:
-        """The counts in one line, with what was left out by kind."""
+        """The counts in one line, followed by what was left out, by kind."""
         counts = {name: len(value) if isinstance(value, list) else value for name, value in self.as_dict().items()}
         told = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if isinstance(count, int)]
         kinds = [f"{count} {kind}" for kind, count in sorted(self.left_out.items())]
@@ -99,13 +98,13 @@ def load(
     dry_run: bool = False,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> Loaded:
-    """Loads documents and events, a transaction a batch: interrupted, the finished batches stay, the next run goes on.
+    """Loads records, a transaction per batch: an interrupted load keeps its finished batches, and the next continues.
 
-    `revive` brings forgotten memories back. `on_batch` is told how many records each batch held.
+    `revive` brings forgotten memories back. `on_batch` receives the number of records in each batch.
     Memory use does not depend on the size of the source.
     """
     loaded, recalled = Loaded(), RecalledTexts()
-    # A dry run sees its own earlier batches, as the real run does, until all is taken back.
+    # A dry run sees its own earlier batches, as a real run does, until the end rolls all of them back.
     with connection.transaction(force_rollback=True) if dry_run else nullcontext():
         prepare(connection)
         forget_doubted(connection)
@@ -166,7 +165,7 @@ def _time_of(record: Loadable) -> datetime:
 
 
 def _batches(records: Iterator[Loadable]) -> Iterator[list[Loadable]]:
-    """Batches bounded in number and size, in which each document stands once: an edit follows in the next."""
+    """Yields batches of limited count and size, each document at most once per batch: an edit goes into the next."""
     batch: list[Loadable] = []
     documents: set[object] = set()
     characters = 0
@@ -188,7 +187,7 @@ def _batches(records: Iterator[Loadable]) -> Iterator[list[Loadable]]:
 def _without_recalled(
     connection: Connection, batch: list[Loadable], loaded: Loaded, recalled: RecalledTexts
 ) -> list[Loadable]:
-    """The batch with citations in place of what it repeats of recalled texts."""
+    """Replaces recalled texts in the batch with citations, and drops documents that say nothing else."""
     if not recalled.is_current:
         recalled.catch_up(connection)
     sifted = recalled.sift(connection, (record for record in batch if isinstance(record, Document)))
@@ -204,7 +203,10 @@ def _is_recall(record: Loadable) -> bool:
 
 
 def _load_batch(connection: Connection, batch: Sequence[Loadable], revives: bool, is_last_word: bool) -> Loaded:
-    """Writes one batch, once more where another writer was quicker with one of its texts; says what became of it."""
+    """Writes one batch and returns its counts; tries again when another writer stores one of its texts first.
+
+    Raises StoreError after `ATTEMPTS` tries.
+    """
     for _ in range(ATTEMPTS):
         try:
             with connection.transaction():

@@ -1,11 +1,11 @@
-"""Knows what a transcript quotes from this store, so that recalled text is not taken for something new.
+"""Replaces quotations of this store's memories with citations, so that recalled text is not loaded as new.
 
-Marked quotations (`memories.quoting.handed_out`) are recognised in every document. Unmarked ones are
-recognised in what an assistant, a tool or a system said, where the whole text of a memory stands, letter for letter
-but for layout, and the memory was recalled before the document's date. A citation takes their place.
+Marked quotations (`memories.quoting.handed_out`) are recognised in every document. An unmarked quotation is the whole
+text of a memory, letter for letter apart from layout, in a document dated after the memory was recalled: anywhere in
+what an assistant, a tool or a system said; in any other document, only if it is all that the document says.
 
-Texts are looked up by hash: their beginnings in a bit field of fixed size, then in `dreams.recalled_texts`. So memory
-use does not grow with what was recalled; and as long as nothing was, nothing is looked up.
+Texts are looked up by hash: their openings in a bit field of fixed size, then in `dreams.recalled_texts`. So memory
+use does not grow with the number of recalled texts, and nothing is looked up while there are none.
 """
 
 import re
@@ -31,19 +31,19 @@ SHORTEST_QUOTATION = 40
 OPENING_BITS = 1 << 23
 HEAD_CHARACTERS = 400
 ROWS_AT_ONCE = 500
-# Metadata of a document in which citations took the place of unmarked quotations: the hash of what it said.
+# Metadata key of a document whose unmarked quotations became citations: the hash of its original text.
 SAID = "said_sha256"
 QUOTES = "\"'`*_\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
 BARE = f" {QUOTES}"
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff"
-# White space, and the marks of quotations and lists at the beginning of a line.
+# White space, and quotation and list markers at the beginning of a line.
 LAYOUT = re.compile(r"(?>(?:(?:\A|\n)[^\S\n]*+(?>(?:(?:>|[-*+\u2022]|\d{1,3}[.)])[^\S\n]++|>)*)|\s)+)")
-# Where a quotation may begin and end: not within a word, and not before "+1".
+# Where a quotation may begin and end: never within a word, nor before "+1".
 BEGINNING = re.compile(rf"(?<![^\W_])\S|[{IDEOGRAPHS}]")
 ENDING = re.compile(rf"(?>(?:[^\w\s]|_)*)(?!\S)|[\"\u201d\u00bb\u203a\u300d\u300f)\]\u2013\u2014{IDEOGRAPHS}]")
 
-# Memories that were recalled, as far as dreams.recalled_texts does not know, with their earlier versions. Sorted, so
-# that all are found before the first is taken: each lookup would pass over those taken just now.
+# Recalled memories that dreams.recalled_texts does not have yet, with their earlier versions. The sort makes Postgres
+# find all of them before the first is inserted: otherwise each lookup would pass over the rows just inserted.
 UNTAKEN = """
 with recalled as (
     select memory_id, min(occurred_at) as recalled_at from dreams.recall_events
@@ -75,7 +75,7 @@ OWNERS = "select text_hash, document_id, memory_id, recalled_at from dreams.reca
 
 
 class Plain(NamedTuple):
-    """A text without its layout: words one blank apart, and where each began in the original."""
+    """A text without its layout: words one space apart, with the offset of each here and in the original."""
 
     text: str
     starts: Sequence[int]
@@ -87,7 +87,7 @@ class Plain(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text that was recalled, as `dreams.recalled_texts` has it."""
+    """A recalled text: one row of `dreams.recalled_texts`."""
 
     memory_id: UUID
     document_id: UUID
@@ -97,8 +97,8 @@ class Text(NamedTuple):
     characters: int
 
 
-class Candidate(NamedTuple):
-    """A place in a document where a recalled text may begin; one with an `end` has to end there."""
+class Repeatable(NamedTuple):
+    """A place in a document where a recalled text may begin; if `end` is set, it must end there."""
 
     document: Document
     plain: Plain
@@ -107,8 +107,8 @@ class Candidate(NamedTuple):
     opening: int
 
 
-class Quotation(NamedTuple):
-    """A recalled text that a document repeats, by its place in the plain text."""
+class Repeated(NamedTuple):
+    """A recalled text that a document repeats, with its span in the plain text."""
 
     start: int
     end: int
@@ -116,7 +116,7 @@ class Quotation(NamedTuple):
 
 
 class RecalledTexts:
-    """The texts recalled from one store, for the length of one load."""
+    """Recognises the texts recalled from a store, during one load."""
 
     def __init__(self) -> None:
         self._openings = bytearray(OPENING_BITS // 8)
@@ -124,7 +124,7 @@ class RecalledTexts:
         self.is_current = False
 
     def catch_up(self, connection: Connection) -> None:
-        """Takes up what was recalled since the last time; to be called within a transaction."""
+        """Adds what was recalled since the last call; must be called within a transaction."""
         if self._is_empty:
             with connection.cursor(name="recalled_openings") as openings:
                 openings.execute("select opening from dreams.recalled_texts")
@@ -138,9 +138,9 @@ class RecalledTexts:
         self.is_current = True
 
     def sift(self, connection: Connection, documents: Iterable[Document]) -> Mapping[UUID, Document | None]:
-        """What becomes of documents that repeat recalled texts, by id: with citations, or None where nothing is new.
+        """Maps the ids of documents that repeat recalled texts to their form with citations, or None if nothing is new.
 
-        What the store has already, as it was said, stays as it is there: reading it again changes nothing.
+        A document that the store has already keeps its stored form: reading it again changes nothing.
         """
         if self._is_empty:
             return {}
@@ -161,7 +161,7 @@ class RecalledTexts:
     def _has(self, opening: int) -> bool:
         return bool(self._openings[opening % OPENING_BITS >> 3] & 1 << (opening & 7))
 
-    def _candidates(self, document: Document) -> Iterator[Candidate]:
+    def _candidates(self, document: Document) -> Iterator[Repeatable]:
         if not _may_quote(document):
             if self._has(_opening(_beginning(document.content))):
                 yield from self._whole(document, _plain(document.content))
@@ -175,18 +175,18 @@ class RecalledTexts:
             start = found.start()
             opening = crc32(text[start : start + SHORTEST_QUOTATION].encode())
             if has(opening):
-                yield Candidate(document, plain, start, None, opening)
+                yield Repeatable(document, plain, start, None, opening)
 
-    def _whole(self, document: Document, plain: Plain) -> Iterator[Candidate]:
+    def _whole(self, document: Document, plain: Plain) -> Iterator[Repeatable]:
         text = plain.text.rstrip(BARE)
         start = len(text) - len(text.lstrip(BARE))
         opening = _opening(text[start:])
         if self._has(opening):
-            yield Candidate(document, plain, start, len(text), opening)
+            yield Repeatable(document, plain, start, len(text), opening)
 
 
 def cite_marked(connection: Connection, document: Document) -> Document | None:
-    """The document with citations in place of what this store handed out, marked; None when it says nothing else."""
+    """Replaces marked quotations in a document with citations; returns None when it says nothing else."""
     with connection.transaction():
         text, _ = with_citations(connection, document.content)
     if text == document.content:
@@ -194,7 +194,7 @@ def cite_marked(connection: Connection, document: Document) -> Document | None:
     return replace(document, content=text) if says_something(text) else None
 
 
-def _cut(document: Document, plain: Plain, quotations: Sequence[Quotation]) -> Document | None:
+def _cut(document: Document, plain: Plain, quotations: Sequence[Repeated]) -> Document | None:
     parts: list[str] = []
     end = 0
     for each in quotations:
@@ -205,25 +205,27 @@ def _cut(document: Document, plain: Plain, quotations: Sequence[Quotation]) -> D
     return replace(document, content=text, metadata=metadata) if says_something(text) else None
 
 
-def _quotations(connection: Connection, candidates: Sequence[Candidate]) -> Mapping[UUID, Sequence[Quotation]]:
-    """What the documents repeat, by document: the longest from each place on, none within another."""
+def _quotations(connection: Connection, candidates: Sequence[Repeatable]) -> Mapping[UUID, Sequence[Repeated]]:
+    """Finds the recalled texts that each document repeats: the longest at each place, without overlaps."""
     places = _places(connection, candidates)
-    found: dict[UUID, list[Quotation]] = defaultdict(list)
+    found: dict[UUID, list[Repeated]] = defaultdict(list)
     for text_hash, document_id, memory_id, recalled_at in connection.execute(OWNERS, (list(places),)).fetchall():
         for candidate, end in places[bytes(text_hash)]:  # type: ignore[call-overload]
             document, date = candidate.document, _date(candidate.document)
             if document.id != document_id and date is not None and recalled_at < date:  # type: ignore[operator]
-                found[document.id].append(Quotation(candidate.start, end, UUID(str(memory_id))))
+                found[document.id].append(Repeated(candidate.start, end, UUID(str(memory_id))))
     return {document_id: _apart(group) for document_id, group in found.items()}
 
 
-def _places(connection: Connection, candidates: Sequence[Candidate]) -> Mapping[bytes, Sequence[tuple[Candidate, int]]]:
-    """Where texts with the beginning and length of a recalled one stand, by their hash."""
+def _places(
+    connection: Connection, candidates: Sequence[Repeatable]
+) -> Mapping[bytes, Sequence[tuple[Repeatable, int]]]:
+    """Groups, by hash of the text there, the places that match the opening and length of a recalled text."""
     lengths: dict[int, list[int]] = defaultdict(list)
     openings = list({each.opening for each in candidates})
     for opening, characters in connection.execute(LENGTHS, (openings,)).fetchall():
         lengths[int(str(opening))].append(int(str(characters)))
-    places: dict[bytes, list[tuple[Candidate, int]]] = defaultdict(list)
+    places: dict[bytes, list[tuple[Repeatable, int]]] = defaultdict(list)
     for each in candidates:
         for characters in lengths[each.opening]:
             end = each.start + characters
@@ -232,15 +234,15 @@ def _places(connection: Connection, candidates: Sequence[Candidate]) -> Mapping[
     return places
 
 
-def _ends(candidate: Candidate, end: int) -> bool:
+def _ends(candidate: Repeatable, end: int) -> bool:
     if candidate.end is not None:
         return end == candidate.end
     text = candidate.plain.text
     return end - candidate.start >= SHORTEST_QUOTATION and end <= len(text) and ENDING.match(text, end) is not None
 
 
-def _apart(quotations: Iterable[Quotation]) -> Sequence[Quotation]:
-    kept: list[Quotation] = []
+def _apart(quotations: Iterable[Repeated]) -> Sequence[Repeated]:
+    kept: list[Repeated] = []
     for each in sorted(quotations, key=lambda found: (found.start, -found.end, found.memory_id)):
         if not kept or each.start >= kept[-1].end:
             kept.append(each)
@@ -248,7 +250,7 @@ def _apart(quotations: Iterable[Quotation]) -> Sequence[Quotation]:
 
 
 def _kept(connection: Connection, documents: Sequence[Document]) -> dict[UUID, Document | None]:
-    """Documents that said the same when they were stored with citations: they stay as they were stored."""
+    """Finds documents stored with citations whose original text has not changed, and returns their stored form."""
     said = {each.id: each for each in documents}
     stored = connection.execute(
         "select id from public.memories where id = any(%s) and metadata ? %s", (list(said), SAID)
@@ -262,7 +264,7 @@ def _kept(connection: Connection, documents: Sequence[Document]) -> dict[UUID, D
 
 
 def _stored_verbatim(connection: Connection, documents: Sequence[Document]) -> set[UUID]:
-    """Documents that were stored, as they are, before it was known that they quote: they stay so."""
+    """Finds documents stored word for word before it was known that they quote; they stay as they are."""
     rows = {document.id: {row.id: row.content_hash for row in rows_of(document)} for document in documents}
     row_ids = [row_id for hashes in rows.values() for row_id in hashes]
     found = connection.execute("select id, content_hash from public.memories where id = any(%s)", (row_ids,))
@@ -271,7 +273,7 @@ def _stored_verbatim(connection: Connection, documents: Sequence[Document]) -> s
 
 
 def _texts(connection: Connection, rows: Iterable[Sequence[object]]) -> Iterator[Text]:
-    """The texts by which recalled rows may be quoted: with a chunk its whole document, with the first all chunks."""
+    """Yields the texts that quote a recalled row: its own; for a chunk, its document; for a first chunk, all chunks."""
     chunks = {UUID(str(row[0])): row for row in rows if row[2] is not None}
     wholes = memoirs(connection, list(chunks))
     siblings = connection.execute(
@@ -287,7 +289,7 @@ def _texts(connection: Connection, rows: Iterable[Sequence[object]]) -> Iterator
 
 
 def _date(document: Document) -> datetime | None:
-    """When it was said as it stands; what has no date cannot be known to quote."""
+    """The date of the document's latest state; a document without one is never taken to quote."""
     return document.updated_at or document.created_at
 
 
@@ -308,7 +310,7 @@ def _bare(text: str) -> str:
 
 
 def _beginning(text: str) -> str:
-    """The bare text, or only its beginning where that is enough."""
+    """The bare text, or only its beginning if that holds the whole opening."""
     head = LAYOUT.sub(" ", text[:HEAD_CHARACTERS]).lstrip(BARE)
     return head if len(text) > HEAD_CHARACTERS and len(head) >= SHORTEST_QUOTATION else _bare(text)
 

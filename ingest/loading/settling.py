@@ -1,6 +1,6 @@
-"""Gives every staged text its place in the store: one row a text, whatever documents said it before and say it now.
+"""Writes the staged documents to the store, with one row per text, shared by all documents that say it.
 
-Texts may change places, meet and part: rows that leave a text make room first, then all take theirs.
+Edits may swap, merge and split texts: the rows that lose a text make room first, then all texts are written.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from uuid import UUID
 from memories.documents.edit import cut_again
 from memories.postgres.database import Connection
 
-# Rows of edited documents that have no place in them any more.
+# Rows that an edited document no longer has.
 SURPLUS = """
 insert into retired_memories (id, document_id, memory_id)
 select m.id, s.document_id, s.document_id
@@ -19,7 +19,7 @@ from staged_memories as s inner join public.memories as m on m.parent_id = s.doc
 where s.id = s.document_id and s.outcome = 'edited' and not exists (select from staged_memories as t where t.id = m.id)
 """
 
-# Documents whose text stands in the row of one that says something else now: they go on saying it, in their own row.
+# Documents that share the row of a document whose text changes: they keep the old text, in another row.
 HEIRS = """
 insert into staged_memories (
     place, id, document_id, source, native_id, content, content_hash, context, summary, tags, metadata, created_at,
@@ -35,7 +35,7 @@ inner join dreams.occurrences as o on o.memory_id = m.id and o.document_id <> m.
 where not exists (select from staged_memories as t where t.document_id = o.document_id)
 """
 
-# Staged texts that are a chunk of a document which stays.
+# Chunks of documents that stay, whose text a staged document now says as a whole: those documents are cut again.
 CHUNKS_MET = """
 select m.id, array_agg(m.content) from staged_memories as s
 inner join public.memories as m on m.content_hash = s.content_hash and m.total_chunks > 1
@@ -46,8 +46,8 @@ where
 group by m.id
 """
 
-# The row of each text: where it stands already and stays, else with the first who says it, those that have a row before
-# those that have none.
+# The row of each text: one that holds it already and stays, else that of the first document that says it; documents
+# that have a row come before those that have none.
 PLACE = """
 with places as (
     select
@@ -84,7 +84,7 @@ from staged_memories as s inner join public.memories as m on m.id = s.id
 where s.memory_id <> s.id
 """
 
-# A document without a date of its own keeps that which it got.
+# A document without a date keeps the one it was given before.
 DATE = """
 update staged_memories as s set
     created_at = coalesce(s.created_at, known.created_at), was_created_at = known.created_at
@@ -98,7 +98,7 @@ from (
 where known.id = s.id and known.created_at is not null
 """
 
-# Rows, and shared texts, that a document leaves behind are versions of it.
+# Keeps the rows and the shared texts that a document leaves behind as earlier versions.
 VERSIONS = """
 with left_behind as (
     select m.id, m.content, m.content_hash, m.context, m.summary, m.tags, m.metadata, s.updated_at
@@ -120,7 +120,8 @@ select
 from left_behind as l
 """
 
-# What happened to a document, or to a row of it that is no more, goes to where its text stands now.
+# Moves the events of a document, and of its retired rows, to the row that holds its text now, and corrects the date of
+# its creation.
 FOLLOW = (
     """
     update dreams.recall_events as e set memory_id = s.memory_id, document_id = nullif(s.id, s.memory_id)
@@ -143,7 +144,7 @@ FOLLOW = (
 
 RETIRE = "delete from public.memories as m using retired_memories as r where r.id = m.id"
 
-# Forgetting a memory forgets the versions of what shares it, and of the chunks that it lost.
+# Sets the memory with which each version is forgotten: versions of the documents that share it, and of its lost chunks.
 BELONG = (
     """
     update dreams.memory_versions as v set document_id = nullif(s.memory_id, v.memory_id)
@@ -157,7 +158,7 @@ BELONG = (
     """,
 )
 
-# What says the same of itself as before, but for its tags, its context, its date, does not meet anything anew.
+# A document that shares a memory and changes only its tags, context or date is not met again.
 RETELL = """
 update staged_memories as s set outcome = 'retold'
 from dreams.occurrences as o inner join public.memories as m on m.id = o.memory_id
@@ -173,7 +174,7 @@ union
 select s.memory_id from staged_memories as s where s.memory_id <> s.id
 """
 PART = "delete from dreams.occurrences as o using staged_memories as s where o.document_id = s.id"
-# Whoever has the row keeps what it says of its own, as long as others say the text too.
+# The document that the row is named after gets an occurrence too, while other documents share the text.
 OWN = """
 insert into dreams.occurrences (
     document_id, memory_id, source, context, summary, tags, metadata, created_at, updated_at
@@ -252,7 +253,7 @@ update public.memories as m set tags = shared.tags, created_at = shared.created_
 from touched_memories as t cross join lateral dreams.shared(t.id) as shared
 where m.id = t.id and (m.tags, m.created_at) is distinct from (shared.tags, shared.created_at)
 """
-# One document alone needs no row besides its memory.
+# A memory that only its own document says needs no occurrence.
 ALONE = """
 delete from dreams.occurrences as o using touched_memories as t
 where
@@ -260,7 +261,7 @@ where
     and not exists (select from dreams.occurrences as p where p.memory_id = t.id and p.document_id <> t.id)
 """
 
-# That another document says a text is an event, at that document's date. (What a store exported tells of it itself.)
+# Records an event, at the document's date, when another document says a text. (An export brings its own events.)
 MEETINGS = """
 with met as (
     select
@@ -298,7 +299,7 @@ from staged_memories
 
 
 class Settled(NamedTuple):
-    """What became of the staged rows, in numbers."""
+    """Counts of the staged rows that were new, met again or edited."""
 
     new: int
     met_again: int
@@ -306,7 +307,7 @@ class Settled(NamedTuple):
 
 
 def settle(connection: Connection) -> Settled:
-    """Writes the staged documents that are new or edited; others are dropped from what is staged."""
+    """Writes the staged documents that are new or edited, and drops the others from the staging table."""
     connection.execute("delete from staged_memories where outcome not in ('new', 'edited')")
     _find_places(connection)
     _make_room(connection)
@@ -329,7 +330,7 @@ def _find_places(connection: Connection) -> None:
 
 
 def _make_room(connection: Connection) -> None:
-    """Rows without a text of their own go; what happened to them, and what they said, goes to where their text is."""
+    """Deletes rows that no longer hold a text; their events and versions move to the row that does."""
     connection.execute(VERSIONS)
     with _setting(connection, "dreams.moving_events"):
         for statement in FOLLOW:
@@ -354,7 +355,7 @@ def _write(connection: Connection) -> None:
 
 @contextmanager
 def _setting(connection: Connection, name: str) -> Iterator[None]:
-    """What the triggers of the store ask for, until the block ends or the transaction fails."""
+    """Turns on a setting that the store's triggers read, until the block ends or the transaction fails."""
     connection.execute("select set_config(%s, 'on', true)", (name,))
     yield
     connection.execute("select set_config(%s, 'off', true)", (name,))

@@ -1,4 +1,4 @@
-"""Puts a batch of documents and events into temporary tables, cut into rows, for the loader's statements to work on."""
+"""Copies a batch of documents, cut into rows, and of events into temporary tables for the loader's statements."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from ingest.sources.reading.source import said_hash
-from memories.documents.write import Row, rows_of
+from memories.documents.write import MemoryRow, rows_of
 from memories.postgres.database import Connection
 from memories.records import EXPORTED, Document, Event
 
@@ -43,11 +43,11 @@ copy staged_memories (
 COPY_EVENTS = """
 copy staged_events (event_id, memory_id, kind, grade, query_id, rank, occurred_at, details) from stdin
 """
-# The rows in which long documents lie now, whatever ids these have.
+# The current rows of long documents, whatever their ids.
 LYING = """
 select parent_id, id from public.memories where parent_id = any(%s) order by parent_id, coalesce(chunk_index, 1), id
 """
-# Which of these texts must not become a chunk: another document says it, or it was forgotten.
+# The texts that must not become a chunk, because another document says them or they were forgotten.
 NOT_FREE = """
 select content_hash from public.memories where content_hash = any(%(hashes)s)
     and coalesce(parent_id, id) is distinct from %(document)s
@@ -57,13 +57,13 @@ select content_hash from dreams.tombstones where content_hash = any(%(hashes)s)
 
 
 def prepare(connection: Connection) -> None:
-    """Makes the temporary tables, which stay as long as the connection."""
+    """Creates the temporary tables, which last as long as the connection."""
     for statement in TABLES:
         connection.execute(statement)
 
 
 def stage(connection: Connection, documents: Sequence[Document], events: Sequence[Event]) -> None:
-    """Fills the temporary tables with one batch, in which each document stands once."""
+    """Fills the temporary tables with one batch, which must hold each document only once."""
     connection.execute(EMPTY)
     cursor = connection.cursor()
     rows = list(_rows(connection, documents))
@@ -76,7 +76,7 @@ def stage(connection: Connection, documents: Sequence[Document], events: Sequenc
     connection.execute("analyze staged_memories")
 
 
-def _memory(place: int, document: Document, row: Row) -> Sequence[object]:
+def _memory(place: int, document: Document, row: MemoryRow) -> Sequence[object]:
     native_id = EXPORTED.sub("", document.native_id)
     return (
         place, row.id, row.document_id, document.source, native_id or None, row.content, row.content_hash,
@@ -99,8 +99,8 @@ def _event(event: Event) -> Sequence[object]:
     )  # fmt: skip
 
 
-def _rows(connection: Connection, documents: Sequence[Document]) -> Iterator[tuple[Document, Row]]:
-    """The rows of a batch. A text stands once in the store: a chunk that another document says is cut differently."""
+def _rows(connection: Connection, documents: Sequence[Document]) -> Iterator[tuple[Document, MemoryRow]]:
+    """Cuts a batch into rows. The store holds a text once, so a chunk that another document says is cut differently."""
     cut = {document.id: rows_of(document) for document in documents}
     long = [document for document in documents if len(cut[document.id]) > 1]
     whole = {rows[0].content for rows in cut.values() if len(rows) == 1}
@@ -113,7 +113,7 @@ def _rows(connection: Connection, documents: Sequence[Document]) -> Iterator[tup
     return ((document, row) for document in documents for row in cut[document.id])
 
 
-def _cut(connection: Connection, document: Document, given: Collection[str]) -> Sequence[Row]:
+def _cut(connection: Connection, document: Document, given: Collection[str]) -> Sequence[MemoryRow]:
     rows = rows_of(document)
     taken: frozenset[str] = frozenset()
     while others := _not_free(connection, document, rows, given) - taken:
@@ -125,16 +125,16 @@ def _cut(connection: Connection, document: Document, given: Collection[str]) -> 
 
 
 def _not_free(
-    connection: Connection, document: Document, rows: Sequence[Row], given: Collection[str]
+    connection: Connection, document: Document, rows: Sequence[MemoryRow], given: Collection[str]
 ) -> frozenset[str]:
-    """What of these rows another document says, in the store or in the batch, or was forgotten."""
+    """The contents of these rows that another document says, in the store or the batch, or that were forgotten."""
     hashes = [row.content_hash for row in rows]
     found = connection.execute(NOT_FREE, {"hashes": hashes, "document": document.id}).fetchall()
     stored = {str(content_hash) for (content_hash,) in found}
     return frozenset(row.content for row in rows if row.content_hash in stored or row.content in given)
 
 
-def _is_forgotten(connection: Connection, rows: Sequence[Row]) -> bool:
+def _is_forgotten(connection: Connection, rows: Sequence[MemoryRow]) -> bool:
     hashes = [row.content_hash for row in rows]
     found = connection.execute("select from dreams.tombstones where content_hash = any(%s)", (hashes,))
     return found.rowcount == len(rows)

@@ -1,4 +1,4 @@
-"""Tells how each staged document stands to what the store has of it: new, edited, unchanged, older or forgotten."""
+"""Classifies each staged document against the store: new, edited, unchanged, older or forgotten."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ or not exists (
 )
 """
 
-# Whether the store has every word of it, as it is now or as it was before.
+# Whether the store has all of its rows, in their current or an earlier version.
 SAID_BEFORE = """
 not exists (
     select from staged_memories as c
@@ -31,7 +31,8 @@ not exists (
 )
 """
 
-# A memory of before source_hash, or one that a person stored: whether the document says the same, or is older.
+# For memories without a source_hash (older than that column, or stored by a person): whether the document says the
+# same, or is dated earlier.
 AS_IT_IS = """
 m.context = s.context and m.summary = s.summary and m.tags = s.tags and coalesce(m.metadata, '{}') @> s.metadata
 and m.total_chunks is not distinct from s.total_chunks
@@ -47,8 +48,8 @@ case
 end
 """
 
-# A source may tell of earlier versions too (a log of edits, say). What the store had before is older for now; it is an
-# edit after all if the source says nothing later of that document.
+# A source may yield earlier versions too (a log of edits, say). A version that the store had before counts as older for
+# now, and as an edit after all if the source yields nothing later of that document.
 CLASSIFY = f"""
 with standing as (
     select
@@ -78,14 +79,14 @@ where t.content_hash = s.content_hash or t.memory_id = s.document_id
 
 
 def revive(connection: Connection) -> None:
-    """Lets what is staged come back, if it was forgotten."""
+    """Removes the tombstones of the staged documents, so that forgotten ones come back."""
     connection.execute(REVIVE)
 
 
 def classify(connection: Connection, *, is_last_word: bool) -> Mapping[str, int]:
-    """Notes how each document stands; returns how many rows stand so.
+    """Sets the outcome of each document; returns the number of staged rows by outcome.
 
-    `is_last_word`: the source says nothing later of these documents, so that none of them is older.
+    With `is_last_word`, the source says nothing later of these documents, so none of them is older.
     """
     connection.execute(CLASSIFY, {"is_last_word": is_last_word})
     counted = connection.execute("select outcome, count(*) from staged_memories group by 1").fetchall()

@@ -1,4 +1,4 @@
-"""Writes what memories said before, where the store that exported them had kept it."""
+"""Writes the earlier versions of memories that an exported store brings."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ on conflict do nothing
 
 
 def record_versions(connection: Connection, versions: Sequence[Version]) -> None:
-    """Keeps versions of memories that are there, each once."""
+    """Writes each version once, if its memory, or the one it belongs to, is in the store."""
     if versions:
         connection.cursor().executemany(INSERT, [_values(version) for version in versions])
 

@@ -1,1 +1,1 @@
-"""From the DuckDB file to schema `dreams`."""
+"""Publishes the marts of the DuckDB file in schema `dreams` of Postgres."""

@@ -1,6 +1,6 @@
-"""Takes deleted memories out of what Postgres' triggers do not reach: the files of caches, the history of cycles.
+"""Removes deleted memories from what Postgres' triggers do not reach: the files of caches, the history of cycles.
 
-Called by the cycle. DuckDB and tantivy leave what was deleted in their files; so they are written anew, without it.
+DuckDB and tantivy leave deleted data in their files, so the files are rewritten without it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ingest.dbt.path_in_sql import path_in_sql
 from memories.lexical.index import LexicalIndex, folder_of
 from memories.postgres.database import Connection
 
-# Tables that have statistics of words: tags and concepts. (Of texts there are none.)
+# Tables whose planner statistics quote words: tags and concepts. (Texts have no statistics.)
 ANALYZE = """
 analyze public.memories, dreams.memory_states, dreams.semantic_network, dreams.communities, dreams.memory_insights,
     dreams.cycle_changes
@@ -21,12 +21,12 @@ analyze public.memories, dreams.memory_states, dreams.semantic_network, dreams.c
 
 
 def waiting(connection: Connection) -> Sequence[UUID]:
-    """Memories deleted since the last whole cycle, as far as is known now."""
+    """Ids of the memories deleted since the last whole cycle."""
     return [UUID(str(memory_id)) for (memory_id,) in connection.execute("select memory_id from dreams.forgotten")]
 
 
 def rewrite(cache: Path) -> None:
-    """Writes a DuckDB file anew: what was deleted from its tables is in its free blocks until then."""
+    """Rewrites a DuckDB file, whose free blocks still hold what was deleted from its tables."""
     fresh = cache.with_suffix(f"{cache.suffix}.fresh")
     fresh.unlink(missing_ok=True)
     with duckdb.connect() as connection:
@@ -37,9 +37,9 @@ def rewrite(cache: Path) -> None:
 
 
 def forget(connection: Connection, gone: Sequence[UUID]) -> None:
-    """Takes memories out of the history of cycles, whatever is deleted out of the files of the lexical index.
+    """Removes memories from the history of cycles, and everything deleted from the files of the lexical index.
 
-    The planner's statistics, which quote what stands in tables, are taken anew.
+    Refreshes the planner's statistics as well, since they quote values of the tables.
     """
     connection.execute("select dreams.forget_queries(%s)", (list(gone),))
     connection.execute("select dreams.forget_leftovers(%s)", (list(gone),))

@@ -1,4 +1,4 @@
-"""The tables of schema `dreams` that a cycle publishes: one place for each fact about them."""
+"""Describes the tables of schema `dreams` that a cycle publishes: their stages, keys, time columns and memories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Stage = Literal["working_memory", "short_term", "consolidation", "long_term"]
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """One table: the first stage that publishes it, its key, and the column by which its rows lie in time.
+    """One published table: the first stage that publishes it, its key, and its time column `at`, if any.
 
-    `memory_columns` name the memories of a row. Where no column does, `memories` is SQL for their array, of a row `t`.
-    `computed_in` is the dbt table that shows which rows differ, where the mart itself is a view. dbt updates some of
-    these part by part (macros/carried.sql).
+    `memory_columns` name the memories of a row. If no column does, `memories` is SQL for their array, of a row `t`.
+    `computed_in` is the dbt table that shows which rows differ when the mart itself is a view; with `is_in_parts`, dbt
+    updates that table part by part (macros/carried.sql).
     """
 
     stage: Stage
@@ -25,7 +25,7 @@ class Mart:
     is_in_parts: bool = False
 
 
-# Episodes are merged before their members, which are still those of the earlier episode then.
+# Episodes are merged before episode_members, which still holds the members of the earlier episode then.
 MEMBERS = "array(select m.memory_id from dreams.episode_members as m where m.episode_id = t.episode_id)"
 MARTS: Mapping[str, Mart] = {
     "attention_slots": Mart("working_memory", ("snapshot_id", "wm_slot"), "window_start", ("memory_id",)),
@@ -44,14 +44,14 @@ MARTS: Mapping[str, Mart] = {
     "communities": Mart("long_term", ("community_id",), None),
     "memory_insights": Mart("long_term", ("insight_id",), "discovered_at", memories="t.related_memories"),
 }
-# Recorded once and never merged: the nights that were replayed, and the vectors that were learnt.
+# Recorded once and never merged: replayed nights and learnt vectors.
 RECORDS: Mapping[str, Stage] = {"replays": "long_term", "learned_vectors": "consolidation"}
-# A row of these is about one memory: when that is deleted, the row goes.
+# Each row of these is about one memory, and is deleted with it.
 ABOUT_ONE_MEMORY = tuple(name for name, mart in MARTS.items() if "memory_id" in mart.memory_columns)
 
 
 def _published_by(stage: Stage) -> Sequence[str]:
-    """What a stage publishes: its own tables, and those of the stages before it."""
+    """The tables that a stage publishes: its own, and those of the stages before it."""
     stages: Sequence[Stage] = get_args(Stage)
     so_far = stages[: stages.index(stage) + 1]
     first_stages = {**{name: mart.stage for name, mart in MARTS.items()}, **RECORDS}

@@ -1,4 +1,4 @@
-"""Merges a staged mart into its table, and records every difference with what stood there before."""
+"""Merges a staged mart into its table, and records every changed row as it was before."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -14,7 +14,7 @@ def is_empty(connection: Connection, name: str) -> bool:
 
 
 def record_fill(connection: Connection, name: str, cycle_id: UUID, filled: int) -> None:
-    """One record for all: of what was empty, nothing else need be known to go back."""
+    """Records the filling of an empty table as one change, which is all that a roll-back needs."""
     if filled:
         connection.execute(
             "insert into dreams.cycle_changes (cycle_id, relation, operation, row_key, before, memory_ids)"
@@ -24,10 +24,10 @@ def record_fill(connection: Connection, name: str, cycle_id: UUID, filled: int) 
 
 
 def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_differences: bool = False) -> int:
-    """Deletes, updates and inserts what differs, and records each difference with what stood there before.
+    """Deletes, updates and inserts the rows that differ, recording each as it was before; returns their number.
 
-    What is staged is the whole mart, or what differs of it, with the keys that are gone in a table of their own. Where
-    nothing stood at all, that is the one record: an insertion with the empty key.
+    The staged table holds the whole mart or, with `by_differences`, only its differing rows; the removed keys are then
+    in a second table. Filling an empty table makes one record: an insertion with the empty key.
     """
     parts = _parts(connection, name, mart, cycle_id)
     record = (
@@ -60,7 +60,7 @@ def merge(connection: Connection, name: str, mart: Mart, cycle_id: UUID, *, by_d
 
 
 def _parts(connection: Connection, name: str, mart: Mart, cycle_id: UUID) -> Mapping[str, sql.Composable]:
-    """What the statements of a merge are made of: t is the table, s what is staged."""
+    """The fragments of a merge's SQL statements, in which t is the table and s the staged rows."""
     columns = [str(row[0]) for row in connection.execute(
         "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
         " and attgenerated = '' order by attnum", (f"dreams.{name}",)

@@ -1,9 +1,9 @@
-"""Remembers in the DuckDB file what Postgres holds of each mart, so that the next cycle publishes only what differs.
+"""Records in the DuckDB file what Postgres holds of each mart, so that the next cycle publishes only the differences.
 
-A published table is not copied: it gets another name, and a view stands in its place until dbt computes it again. dbt
-updates some tables part by part (macros/carried.sql). It sets aside the parts it removes, and this remembers which
-parts are published. Where Postgres may hold anything else, because another cycle published or a memory was deleted,
-the whole mart is compared there.
+A published table is not copied: it is renamed, and a view takes its place until dbt computes the table again. dbt
+updates some tables part by part (macros/carried.sql): for these, dbt sets aside the parts it removes, and this module
+records which parts are published. If Postgres may hold anything else, because another cycle published or a memory was
+deleted, the whole mart is compared there.
 """
 
 import logging
@@ -21,8 +21,8 @@ LAST_CYCLE = "select cycle_id from dreams.cycles where state = 'published' order
 IS_KEPT = "select 1 from information_schema.tables where table_name = 'published_marts'"
 IS_TABLE = "select 1 from information_schema.tables where table_name = ?"
 IS_VIEW = "select 1 from information_schema.tables where table_name = ? and table_type = 'VIEW'"
-# In a table that dbt updates part by part: the published rows that are still there, the new ones, and those that dbt
-# set aside and did not bring back.
+# Rows of a table that dbt updates part by part: published ones that are still there, new ones, and those that dbt set
+# aside and did not bring back.
 STILL_THERE = "{table} semi join published_parts_{table} using (fingerprint)"
 NEW = "(select * exclude (fingerprint) from {table} anti join published_parts_{table} using (fingerprint))"
 PUT_BY = """(
@@ -30,7 +30,7 @@ PUT_BY = """(
     anti join (select distinct fingerprint from {table}) using (fingerprint)
 )"""
 PARTS = "select distinct fingerprint from {table}"
-# The days, of what lies in time, on which other rows stand than were published; hashed as by macros/rows_hash.sql.
+# The days whose rows differ from the published ones, for marts with a time column; hashed as by macros/rows_hash.sql.
 CHANGED_DAYS = """
 with computed as (
     select {day} as day, count(*) as row_count, bit_xor(hash(hash(*columns(*)))) as rows_hash from {name} group by day
@@ -42,7 +42,7 @@ select day from computed full join published using (day)
 where (computed.row_count, computed.rows_hash) is distinct from (published.row_count, published.rows_hash)
 order by day
 """
-# Rows of a view that are asked for by name.
+# The most rows of a view that are selected by a literal list of their keys.
 MOST_NAMED = 5000
 DAY = "epoch_us({at}) // 86400000000"
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def last_cycle(connection: Connection) -> UUID | None:
 
 
 def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether what a DuckDB file keeps of the mart of that name is what Postgres holds."""
+    """Whether the rows of a mart that the DuckDB file records as published are those that Postgres holds."""
     kept_with = _cycle_of(source, name)
     if kept_with is None or kept_with != last_cycle(connection) or forgetting.waiting(connection):
         return False
@@ -70,9 +70,9 @@ def is_known(connection: Connection, source: duckdb.DuckDBPyConnection, name: st
 
 
 def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str], at: str | None) -> tuple[str, str]:
-    """The rows of a mart that were not published as they are, and those published whose key is gone, as SQL.
+    """SQL for the rows of a mart that differ from the published ones, and for the published rows whose key is gone.
 
-    Where rows lie in time, most days hold what they held: by a hash of each day only the others are compared.
+    With a time column, only the days whose hash has changed are compared: most days stay the same.
     """
     table, same_key = _table_of(name), f"using ({', '.join(key)})"
     if MARTS[name].is_in_parts:
@@ -91,8 +91,9 @@ def differences(source: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]
 
 
 def _rows_of(source: duckdb.DuckDBPyConnection, view: str, key: Sequence[str], told: str) -> str:
-    """The rows of a view that a relation tells by its key, as SQL. Where these are few they are named, so that the view
-    joins them alone.
+    """SQL for the rows of a view whose keys are in a relation.
+
+    Up to `MOST_NAMED` keys are written as literals, so that the view joins only those rows.
     """
     keys = source.execute(f"select {', '.join(key)} from {told} limit {MOST_NAMED + 1}").fetchall()  # noqa: S608
     if len(keys) > MOST_NAMED:
@@ -102,7 +103,7 @@ def _rows_of(source: duckdb.DuckDBPyConnection, view: str, key: Sequence[str], t
 
 
 def _table_of(name: str) -> str:
-    """The table of the DuckDB file whose rows show what differs of a mart."""
+    """The table of the DuckDB file whose rows show how a mart differs."""
     return MARTS[name].computed_in or name
 
 
@@ -122,9 +123,9 @@ def _cycle_of(source: duckdb.DuckDBPyConnection, name: str) -> UUID | None:
 def keep(
     cache: Path, before: UUID | None, cycle_id: UUID, names: Collection[str], waiting: Collection[str] = ()
 ) -> None:
-    """Keeps the marts that a cycle, which came after another, has published. Of those waiting the next compares all.
+    """Records the marts that a cycle published after cycle `before`; the next cycle compares those `waiting` whole.
 
-    Where the file cannot be written the cycle stands nevertheless: the next one compares whole marts.
+    If the file cannot be written the cycle still stands, and the next one compares whole marts.
     """
     try:
         with duckdb.connect(str(cache)) as source:
@@ -151,17 +152,17 @@ def keep(
 
 
 def _is_view(source: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether a table is still what was kept: dbt has not made it anew since."""
+    """Whether a table is still the view of its kept rows, because dbt has not computed it since."""
     return bool(source.execute(IS_VIEW, [table]).fetchall())
 
 
 def kept(name: str) -> str:
-    """The table of a DuckDB file that tells what Postgres has of a mart."""
+    """The table of the DuckDB file that holds the published rows of a mart."""
     return f"published_{_table_of(name)}"
 
 
 def drop(cache: Path) -> None:
-    """Forgets what was kept; a mart that dbt has not made anew since is that, and stays."""
+    """Drops what was kept; a mart that dbt has not computed since gets its kept rows back as a table."""
     with duckdb.connect(str(cache)) as source:
         if not source.execute(IS_KEPT).fetchall():
             return

@@ -1,4 +1,4 @@
-"""Copies rows of a DuckDB file into tables of Postgres, while DuckDB writes out the next ones. Called by write-back."""
+"""Copies rows of a DuckDB file into tables of Postgres, while DuckDB writes out the next ones."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ from ingest.dbt.path_in_sql import path_in_sql
 from memories.postgres.database import Connection
 
 COPY_BYTES = 1 << 20
-# DuckDB writes lists of text and JSON as other types than Postgres wants, varchar[] and text: here their bytes are
-# spelt, in hexadecimal digits. An array has one dimension, no mark of NULLs, elements of type text (19), their number,
-# that of the first, and each with its length.
+# DuckDB writes lists of text as varchar[] and JSON as text, which Postgres does not take, so their bytes are spelt out
+# in hexadecimal. An array is: dimensions (1), NULL flag (0), element type (0x19, text), number of elements, lower bound
+# (1), then each element after its length; jsonb is its format version (1) and the text.
 TEXTS = """unhex(
     '000000010000000000000019' || printf('%08X', len("{column}")) || '00000001' || array_to_string(
         list_transform("{column}", lambda one: coalesce(printf('%08X', strlen(one)) || hex(one), 'FFFFFFFF')), ''
@@ -28,9 +28,9 @@ SPELT = {"VARCHAR[]": TEXTS, "JSON": JSON}
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Rows of a DuckDB file, with the name and type of each column, and where they go.
+    """Rows of a DuckDB file, with the name and type of each column, and their target.
 
-    That is the mart itself, or a temporary table which is made for them, with the types of the mart's columns.
+    The target is the mart itself or, with `beside`, a new temporary table of that name with the mart's column types.
     """
 
     mart: str
@@ -44,13 +44,13 @@ class Transfer:
 
 
 def columns_of(source: duckdb.DuckDBPyConnection, relation: str) -> Sequence[tuple[str, str]]:
-    """Name and type of each."""
+    """Name and DuckDB type of each column of a relation."""
     return [(str(row[0]), str(row[1])) for row in source.sql(f'describe "{relation}"').fetchall()]
 
 
 @contextmanager
 def written_out(source: duckdb.DuckDBPyConnection, transfers: Sequence[Transfer]) -> Iterator[Iterator[Future[Path]]]:
-    """A file for each, in the same order; they are written one after the other while the block runs."""
+    """Yields a future file for each transfer, in order; a thread writes them one by one while the block runs."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as writer:
         try:
             yield iter([
@@ -62,7 +62,7 @@ def written_out(source: duckdb.DuckDBPyConnection, transfers: Sequence[Transfer]
 
 
 def _write_out(source: duckdb.DuckDBPyConnection, transfer: Transfer, file: Path) -> Path:
-    """In Postgres' binary format: no Python object is made of a row, and either side takes half the time of text."""
+    """Writes Postgres' binary format, without Python objects for rows; each side takes half the time of text."""
     selected = ", ".join(SPELT.get(kind, '"{column}"').format(column=column) for column, kind in transfer.columns)
     with source.cursor() as cursor:
         cursor.execute("set TimeZone = 'UTC'")
@@ -71,7 +71,7 @@ def _write_out(source: duckdb.DuckDBPyConnection, transfer: Transfer, file: Path
 
 
 def copy(connection: Connection, transfer: Transfer, written: Future[Path]) -> int:
-    """Copies what was written out to where it goes; returns how many rows."""
+    """Copies a written file into its target; returns the number of rows."""
     if transfer.beside is not None:
         columns = sql.SQL(", ").join(_declared(connection, transfer.mart, *column) for column in transfer.columns)
         made = sql.SQL("create temporary table {} ({}) on commit drop").format(transfer.target, columns)
@@ -86,13 +86,13 @@ def copy(connection: Connection, transfer: Transfer, written: Future[Path]) -> i
         while block := data.read(COPY_BYTES):
             lines.write(block)
     file.unlink()
-    # What joins these rows in the same transaction would take the table for empty. A column of the key says enough.
+    # Without statistics, later joins in this transaction would be planned for an empty table. One key column is enough.
     connection.execute(sql.SQL("analyze {} ({})").format(transfer.target, sql.Identifier(transfer.columns[0][0])))
     return cursor.rowcount
 
 
 def _declared(connection: Connection, mart: str, column: str, kind: str) -> sql.Composable:
-    """The type the mart's table gives a column; marts that are only recorded have simple types of their own."""
+    """A column with its type in the mart's table; a record without such a table gets simple types."""
     row = connection.execute(
         "select format_type(a.atttypid, a.atttypmod) from pg_attribute as a"
         " where a.attrelid = to_regclass(%s) and a.attname = %s",

@@ -1,4 +1,4 @@
-"""Publishes what a cycle computed: marts are copied into Postgres, and what differs is merged in one transaction."""
+"""Publishes what a cycle computed: copies its marts into Postgres and merges the differences, in one transaction."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ from memories.postgres.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The rows changed in each mart, and the marts of which something waits for the next cycle, which compares all."""
+    """The rows changed in each mart, and the marts with changes left to the next cycle, which compares them whole."""
 
     rows_changed: Mapping[str, int]
     waiting: Collection[str]
@@ -56,7 +56,7 @@ select agent, name, version, position, embedding_model, vector, trained_on from 
 on conflict (agent, name, version, position) do nothing
 """
 
-# Memories can be deleted while their cycle is computed: then their rows are copied in, and have to go again.
+# Memories can be deleted while their cycle is computed: their rows are then copied in, and must be removed again.
 FORGET_GONE = """
 select dreams.forget_copies(g.gone, '{{}}') from (
     select array_agg(distinct d.memory_id) as gone from ({told}) as d
@@ -65,10 +65,9 @@ select dreams.forget_copies(g.gone, '{{}}') from (
 where g.gone is not null
 """
 
-# A small number for each cluster, which stays the same as long as that does, for the memories whose states are told,
-# page by page of their table, so that each is written and logged once. (Joins in parts, for want of memory, scatter
-# them.) Rows that another transaction holds are left as they are: it may be waiting for this one to publish. Tells how
-# many.
+# Labels memories with a small number that stays the same as long as their cluster does. Updates go through the table in
+# page order, so that each page is written and logged once; a join in batches, for want of memory, would scatter them.
+# Skips rows that another transaction has locked, since it may be waiting for this one to publish, and returns how many.
 MEMORY_FOR_LABELS = "set local work_mem = '64MB'"
 LABEL_CLUSTERS = """
 with labels as (
@@ -92,7 +91,7 @@ select (select count(*) from differing) - (select count(*) from labelled)
 def publish(connection: Connection, cache: Path, cycle_id: UUID, names: Sequence[str]) -> Publication:
     """Merges the named marts of a DuckDB file into schema dreams.
 
-    Everything happens in the caller's transaction: a reader sees the cycle before it or the whole of this one.
+    Everything happens in the caller's transaction: a reader sees the cycle before, or the whole of this one.
     """
     changed: dict[str, int] = {}
     connection.execute("select dreams.hold_what_was_dreamt()")
@@ -125,13 +124,13 @@ def forget_gone(connection: Connection, tables: Sequence[sql.Identifier]) -> Non
 
 
 def label_clusters(connection: Connection, told: sql.Identifier) -> bool:
-    """Gives each memory of this table of states the label of its cluster; returns whether any has to wait."""
+    """Gives each memory in a table of states the label of its cluster; returns whether any was skipped as locked."""
     connection.execute(MEMORY_FOR_LABELS)
     return connection.execute(sql.SQL(LABEL_CLUSTERS).format(told=told)).fetchone() != (0,)
 
 
 def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:
-    """Rows of each mart in the DuckDB file."""
+    """The number of rows of each mart in the DuckDB file."""
     with duckdb.connect(str(cache), read_only=True) as source:
         return {name: source.table(name).count("*").fetchall()[0][0] for name in names}
 
@@ -139,7 +138,7 @@ def row_counts(cache: Path, names: Sequence[str]) -> Mapping[str, int]:
 def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
     """The instant and the parameters that a DuckDB file was computed with.
 
-    Raises InputError when there is no such file, or nothing whole in it.
+    Raises InputError when there is no such file, or no finished run in it.
     """
     if not cache.exists():
         raise InputError(f"there is nothing to publish at {cache}: run dbt first, or `dreams run`")
@@ -152,15 +151,17 @@ def computed_for(cache: Path) -> tuple[datetime, Mapping[str, object]]:
 
 
 def _transfers(connection: Connection, source: duckdb.DuckDBPyConnection, name: str) -> Sequence[Transfer]:
-    """What has to be copied of a mart: all of it into a table that is empty; else what differs, where it is known, with
-    the keys that are gone; or the whole mart beside its table, to be compared.
+    """The transfers that publish a mart.
+
+    The whole mart goes into an empty table. Otherwise the differences, if known, and the removed keys are staged beside
+    the table, or else the whole mart, to be compared. Records are always staged whole.
     """
     columns, staged = columns_of(source, name), f"staged_{name}"
     if name not in MARTS:
         return [Transfer(name, f'"{name}"', columns, staged)]
     key = MARTS[name].key
     if is_empty(connection, name):
-        # In the order of its key, so that the index of it is written from one end to the other.
+        # In key order, so that the key's index is written from one end to the other.
         return [Transfer(name, f"(from {name} order by {', '.join(key)})", columns)]
     if not published.is_known(connection, source, name):
         return [Transfer(name, f'"{name}"', columns, staged)]

@@ -1,1 +1,1 @@
-"""Secrets in a text, found and masked before anything is stored."""
+"""Finds and masks secrets in texts before anything is stored."""

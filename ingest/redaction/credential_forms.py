@@ -1,6 +1,6 @@
-"""Finds secrets by the place they stand in: commands, credential files, password hashes, signed URLs, tables.
+"""Finds secrets by their surroundings: commands, credential files, password hashes, signed URLs, tables.
 
-In each pattern the group `secret` is what is to be masked. Repetition is bounded or possessive, so time is linear.
+In each pattern the group `secret` is to be masked. Repetition is bounded or possessive, so time is linear.
 """
 
 import re
@@ -15,7 +15,7 @@ _OPTION = r"[^\n|;&]{0,400}?[ \t]"
 
 
 class Form(NamedTuple):
-    """A place where a secret stands: what it is, words of which a text with one has at least one, and the pattern."""
+    """A pattern for a kind of secret; a text that it matches contains at least one of `words`."""
 
     kind: str
     words: tuple[str, ...]
@@ -175,13 +175,13 @@ FORMS = (
 )
 
 LINE = re.compile(r"[^\n]+")
-# A cell without the blanks around it; the line has a bar on both sides of it.
+# A cell, between two bars, without the blanks around it.
 CELL = re.compile(r"(?<=\|)[ \t]*+([^|\n]*?)[ \t]*(?=\|)")
 Span = tuple[int, int]
 
 
 def table_cells(text: str, name: re.Pattern[str]) -> Iterator[Span]:
-    """Where the cells of Markdown tables lie that stand below a heading, or beside a label, of that name."""
+    """Yields the spans of the cells of Markdown tables below a heading, or beside a label, that matches `name`."""
     for table in _tables(text):
         has_heading = len(table) > 1 and all(not text[begin:end].strip(":- ") for begin, end in table[1])
         columns = set(_named(text, table[0], name)) if has_heading else set()
@@ -195,7 +195,7 @@ def _named(text: str, row: list[Span], name: re.Pattern[str]) -> list[int]:
 
 
 def _tables(text: str) -> Iterator[list[list[Span]]]:
-    """Tables as their rows, each as the places of its cells."""
+    """Yields each table as a list of rows, and each row as the spans of its cells."""
     table: list[list[Span]] = []
     for line in LINE.finditer(text):
         row = [match.span(1) for match in CELL.finditer(text, *line.span())]

@@ -1,7 +1,7 @@
 """Finds secrets by the name before them: `password: …`, `"token" = "…"`, a block of YAML, `the password is …`.
 
-Names are looked for once; what may follow one is then tried in turn. Repetition is bounded or possessive, so time is
-linear in the text.
+A text is searched for names once; the forms that may follow one are then tried in turn. Repetition is bounded or
+possessive, so time is linear in the text.
 """
 
 import re
@@ -17,27 +17,27 @@ from ingest.redaction.secret_words import (
 )
 
 
-class Found(NamedTuple):
-    """Where a secret lies in a text, and what it is."""
+class FoundSecret(NamedTuple):
+    """The span of a secret in a text, and its kind."""
 
     start: int
     end: int
     kind: str
 
 
-def alternatives(words: Sequence[str]) -> str:
+def _alternatives(words: Sequence[str]) -> str:
     return "|".join("[ _-]?".join(map(re.escape, word.split())) for word in words)
 
 
-# Without any of these in a text it names no secret: looking for them first is ten times faster.
+# A text without any of these names no secret; looking for them first is ten times faster.
 STEMS = {max(word.split(), key=len) for word in PASSWORD_WORDS + SHORT_PASSWORD_WORDS + SECRET_WORDS}
-PASSWORD_NAME = rf"(?P<password>{alternatives(PASSWORD_WORDS)}|(?<![a-z])(?:{alternatives(SHORT_PASSWORD_WORDS)}))"
-ANY_NAME = rf"(?:{PASSWORD_NAME}|{alternatives(SECRET_WORDS)})"
+PASSWORD_NAME = rf"(?P<password>{_alternatives(PASSWORD_WORDS)}|(?<![a-z])(?:{_alternatives(SHORT_PASSWORD_WORDS)}))"
+ANY_NAME = rf"(?:{PASSWORD_NAME}|{_alternatives(SECRET_WORDS)})"
 NAME = re.compile(f"(?i){ANY_NAME}")
 KEY = re.compile(rf"(?i){ANY_NAME}[_-]?(?:value|key)?$")
-PASSWORD_LABEL = re.compile(rf"(?i)(?:[\w-]{{1,32}}[ _-])?(?:{alternatives(PASSWORD_WORDS + SHORT_PASSWORD_WORDS)})")
+PASSWORD_LABEL = re.compile(rf"(?i)(?:[\w-]{{1,32}}[ _-])?(?:{_alternatives(PASSWORD_WORDS + SHORT_PASSWORD_WORDS)})")
 
-# What closes the name and announces the value in JSON, YAML, shells, Python, PHP, Markdown: `"]  = `, `\": \"`, `**: `.
+# The end of a name and the start of a value in JSON, YAML, shells, Python, PHP, Markdown: `"]  = `, `\": \"`, `**: `.
 ASSIGNED = re.compile(
     r"""(?i)(?:_?(?:hash|confirmation|value|key|[0-9]{1,3}))?\\?["'`]?\]?[*_]{0,2}[ \t]{0,4}"""
     r"(?P<sign>:=|=>|={1,3}|[:：])[*_]{0,2}(?P<gap>[ \t\u3000]{0,8})"
@@ -59,7 +59,7 @@ TOLD = re.compile(
     rf"|[ \t]{{0,2}}[{TELLING_SIGNS}][ \t:：]{{0,2}})"
     r"(?:[\"'`“”«„](?P<quoted>[^\n\"'`“”»]{3,256})(?=[\"'`“”»])|(?P<bare>[^\s\"'`,;。、，；！？“”«]{4,256}))"
 )
-# What stands for a value in code and documentation.
+# Placeholders for a value in code and documentation.
 PLACEHOLDER = re.compile(
     r"(?i)(?:str|string|bytes|int|integer|varchar|text|any|none|null|nil|true|false|undefined|required|optional"
     r"|(?:self|this|os|env|process|config|settings|request|args|options)\..*|[*•x.]+|<.*|%\(.*|%s|\{\{.*|\$[({].*"
@@ -69,7 +69,7 @@ CALL = re.compile(r"[A-Za-z_][\w.]*[(\[]")
 COLONS = (":", "：")
 CHOSEN = re.compile(r"[0-9@#$%^&*_+=~]")
 INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
-# The working folder goes by the name of a password: PWD.
+# PWD may also be the working folder.
 PATH = re.compile(r"[/~.]|[A-Za-z]:[\\/]")
 FIRST_SCRIPT_WITHOUT_SPACES = "\u0e00"
 SHORTEST_PASSWORD = 3
@@ -81,14 +81,14 @@ def names_a_secret(text: str) -> bool:
     return any(stem in lowered for stem in STEMS)
 
 
-def named_secrets(text: str) -> Iterator[Found]:
-    """The secrets that follow a name for one, in their order."""
+def named_secrets(text: str) -> Iterator[FoundSecret]:
+    """Yields the secrets that follow a name for one, in order."""
     place = 0
     while name := NAME.search(text, place):
-        spans = (find(name) for find in (block, assigned, on_next_line, told))
+        spans = (find(name) for find in (_block, _assigned, _on_next_line, _told))
         span = next((span for span in spans if span is not None), None)
         if span is not None:
-            yield Found(*span, kind_of(name))
+            yield FoundSecret(*span, kind_of(name))
         place = name.end() if span is None else span[1]
 
 
@@ -96,12 +96,12 @@ def kind_of(name: re.Match[str]) -> str:
     return "secret" if name["password"] is None else "password"
 
 
-def block(name: re.Match[str]) -> tuple[int, int] | None:
+def _block(name: re.Match[str]) -> tuple[int, int] | None:
     match = BLOCK.match(name.string, name.end())
     return None if match is None else match.span("value")
 
 
-def assigned(name: re.Match[str]) -> tuple[int, int] | None:
+def _assigned(name: re.Match[str]) -> tuple[int, int] | None:
     match = ASSIGNED.match(name.string, name.end())
     if match is None:
         return None
@@ -113,13 +113,13 @@ def assigned(name: re.Match[str]) -> tuple[int, int] | None:
     is_path = name[0].lower() == "pwd" and PATH.match(value)
     if is_path or CALL.match(value) or not value_is_secret(value, is_password, is_strict):
         return None
-    if is_password and is_prose(match, value):
+    if is_password and _is_prose(match, value):
         return None
     return match.start("bare"), match.start("bare") + len(value)
 
 
-def on_next_line(name: re.Match[str]) -> tuple[int, int] | None:
-    """A word with a digit or a sign that is all there is below `Password:`, or below a heading that says no more."""
+def _on_next_line(name: re.Match[str]) -> tuple[int, int] | None:
+    """A word with a digit, sign or inner capital that is the whole line below `Password:` or a heading of that name."""
     match = NEXT_LINE.match(name.string, name.end())
     if match is None or not (match["colon"] or ALONE.search(name.string[: name.start()][-9:])):
         return None
@@ -130,8 +130,8 @@ def on_next_line(name: re.Match[str]) -> tuple[int, int] | None:
     return match.start("value"), match.start("value") + len(value)
 
 
-def told(name: re.Match[str]) -> tuple[int, int] | None:
-    """What a sentence says the secret is: in quotation marks, or a word with a digit or a sign."""
+def _told(name: re.Match[str]) -> tuple[int, int] | None:
+    """A secret that a sentence states: in quotation marks, or a word with a digit or a sign."""
     match = TOLD.match(name.string, name.end())
     if match is None:
         return None
@@ -144,7 +144,7 @@ def told(name: re.Match[str]) -> tuple[int, int] | None:
     return match.start("bare"), match.start("bare") + len(value)
 
 
-def is_prose(match: re.Match[str], value: str) -> bool:
+def _is_prose(match: re.Match[str], value: str) -> bool:
     """Whether `password: value` may be a sentence: a word without digit or sign, and not the only one on the line."""
     without_spaces = max(value) >= FIRST_SCRIPT_WITHOUT_SPACES
     if match["sign"] not in COLONS or not (match["gap"] or without_spaces):

@@ -1,7 +1,7 @@
 """Masks secrets before anything is stored: keys, tokens, passwords and card numbers become `[redacted:kind]`.
 
-Every pattern has bounded or possessive repetition, so time is linear in the text. A text is gone over until nothing
-more is found: masking what was masked before changes nothing.
+Every pattern has bounded or possessive repetition, so time is linear in the text. A text is searched until nothing
+more is found, so that masking a masked text changes nothing.
 """
 
 import re
@@ -14,7 +14,7 @@ from ingest.redaction.credential_forms import FORMS, table_cells
 from ingest.redaction.named_secrets import (
     KEY,
     PASSWORD_LABEL,
-    Found,
+    FoundSecret,
     kind_of,
     named_secrets,
     names_a_secret,
@@ -26,7 +26,7 @@ from memories.records import Document, Event
 
 
 class Rule(NamedTuple):
-    """What to look for; `masked` gives the replacement, or the matched text itself where it is no secret after all."""
+    """A pattern; `masked` returns the replacement of a match, or the match itself if it is no secret after all."""
 
     pattern: re.Pattern[str]
     masked: Callable[[re.Match[str]], str]
@@ -43,7 +43,7 @@ AUTHORIZATION = re.compile(
     r"(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
 )
 
-# the last @ before the path ends the password, for people do not always encode one within
+# The last @ before the path ends the password, since people do not always encode one within.
 URL_PASSWORD = re.compile(
     r"(?P<before>[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s:/?#@\"'<>]{0,256}+:)(?!\[redacted:)[^\s/?#\"'<>]{1,256}(?=@)"
 )
@@ -71,24 +71,24 @@ NETWORK = re.compile(
 
 
 def redact(text: str) -> tuple[str, int]:
-    """The text with its secrets masked, and how many they were."""
+    """Masks the secrets in a text; returns it and the number of secrets."""
     total = 0
     while True:
-        text, count = redact_once(text)
+        text, count = _redact_once(text)
         if not count:
             return text, total
         total += count
 
 
-def redact_once(text: str) -> tuple[str, int]:
+def _redact_once(text: str) -> tuple[str, int]:
     is_named, lowered = names_a_secret(text), text.lower()
-    by_place = (Rule(form.pattern, masked_group(form.kind)) for form in FORMS if form.may_be_in(lowered))
+    by_place = (Rule(form.pattern, _masked_group(form.kind)) for form in FORMS if form.may_be_in(lowered))
     total = 0
     for rule in (*RULES, *by_place, *(RULES_BY_NAME if is_named else ())):
-        text, count = applied(rule, text)
+        text, count = _applied(rule, text)
         total += count
-    for find in (named_secrets, in_tables) if is_named else ():
-        text, count = masked_there(text, find(text))
+    for find in (named_secrets, _in_tables) if is_named else ():
+        text, count = _masked_there(text, find(text))
         total += count
     return text, total
 
@@ -116,7 +116,7 @@ def redact_event(event: Event) -> Event:
 
 
 def redact_value(name: str, value: object) -> object:
-    """A JSON value, masked; a text is a secret as a whole where its name says so."""
+    """Masks a JSON value; a string whose name says that it is a secret is masked as a whole."""
     if isinstance(value, Mapping):
         names = {key: redact(str(key))[0] for key in value}
         return {names[key]: redact_value(names[key], each) for key, each in value.items()}
@@ -127,11 +127,11 @@ def redact_value(name: str, value: object) -> object:
     masked = redact(value)[0]
     match = KEY.search(name)
     if match and value_is_secret(masked, match["password"] is not None, strict=False):
-        return mask(kind_of(match))
+        return _mask(kind_of(match))
     return masked
 
 
-def applied(rule: Rule, text: str) -> tuple[str, int]:
+def _applied(rule: Rule, text: str) -> tuple[str, int]:
     count = 0
 
     def masked(match: re.Match[str]) -> str:
@@ -143,36 +143,36 @@ def applied(rule: Rule, text: str) -> tuple[str, int]:
     return rule.pattern.sub(masked, text), count
 
 
-def mask(kind: str) -> str:
+def _mask(kind: str) -> str:
     return f"[redacted:{kind}]"
 
 
-def masked_run(match: re.Match[str]) -> str:
-    return TOKEN.sub(lambda token: mask(kind_of_token(token)), match[0])
+def _masked_run(match: re.Match[str]) -> str:
+    return TOKEN.sub(lambda token: _mask(kind_of_token(token)), match[0])
 
 
-def masked_group(kind: str) -> Callable[[re.Match[str]], str]:
-    """Masks the group `secret` of a match, and leaves what is around it."""
+def _masked_group(kind: str) -> Callable[[re.Match[str]], str]:
+    """Returns a function that masks the group `secret` of a match, and leaves the rest of it."""
 
     def masked(match: re.Match[str]) -> str:
         start, end = (place - match.start() for place in match.span("secret"))
-        return match[0][:start] + mask(kind) + match[0][end:]
+        return match[0][:start] + _mask(kind) + match[0][end:]
 
     return masked
 
 
-def masked_authorization(match: re.Match[str]) -> str:
+def _masked_authorization(match: re.Match[str]) -> str:
     is_told = match["header"] is not None
     value, scheme = match["value"], match["scheme"].lower()
     is_secret = any(character.isdigit() for character in value) and (is_told or len(value) >= SHORTEST_BEARER)
     if scheme == "basic":
-        is_secret = is_name_and_password(value)
+        is_secret = _is_name_and_password(value)
     if scheme == "token":
         is_secret = is_secret and is_told
-    return f"{match['header'] or ''}{match['scheme']} {mask('token')}" if is_secret else match[0]
+    return f"{match['header'] or ''}{match['scheme']} {_mask('token')}" if is_secret else match[0]
 
 
-def is_name_and_password(value: str) -> bool:
+def _is_name_and_password(value: str) -> bool:
     """Whether this is what HTTP's basic scheme sends: base64 of `name:password`."""
     try:
         return b":" in b64decode(value + "=" * (-len(value) % 4), validate=True)
@@ -180,47 +180,47 @@ def is_name_and_password(value: str) -> bool:
         return False
 
 
-def in_tables(text: str) -> Iterator[Found]:
-    """Passwords in Markdown tables."""
+def _in_tables(text: str) -> Iterator[FoundSecret]:
+    """Finds passwords in Markdown tables."""
     for start, end in table_cells(text, PASSWORD_LABEL):
         value = text[start:end].strip("`* ")
         if value and value_is_secret(value, is_password=True, strict=False):
             begin = text.index(value, start)
-            yield Found(begin, begin + len(value), "password")
+            yield FoundSecret(begin, begin + len(value), "password")
 
 
-def masked_there(text: str, secrets: Iterable[Found]) -> tuple[str, int]:
-    """The text with what was found in it masked, in its order, and how many they were."""
+def _masked_there(text: str, secrets: Iterable[FoundSecret]) -> tuple[str, int]:
+    """Masks the secrets found in a text, which must be in order; returns it and their number."""
     kept, end, count = [], 0, 0
     for found in secrets:
         if found.start >= end:
-            kept += [text[end : found.start], mask(found.kind)]
+            kept += [text[end : found.start], _mask(found.kind)]
             end, count = found.end, count + 1
     return "".join([*kept, text[end:]]), count
 
 
-def masked_named(match: re.Match[str]) -> str:
+def _masked_named(match: re.Match[str]) -> str:
     is_password = match["name"].lower().startswith("pass")
-    kind = mask("password" if is_password else "secret")
+    kind = _mask("password" if is_password else "secret")
     return f"{match['before']}{kind}" if value_is_secret(match["value"], is_password, strict=False) else match[0]
 
 
-def masked_card(match: re.Match[str]) -> str:
+def _masked_card(match: re.Match[str]) -> str:
     digits = "".join(character for character in match[0] if character.isdigit())
-    is_card = NETWORK.fullmatch(digits) and passes_luhn([int(digit) for digit in digits])
-    return mask("card") if is_card else match[0]
+    is_card = NETWORK.fullmatch(digits) and _passes_luhn([int(digit) for digit in digits])
+    return _mask("card") if is_card else match[0]
 
 
-def passes_luhn(digits: list[int]) -> bool:
+def _passes_luhn(digits: list[int]) -> bool:
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
 RULES = (
-    Rule(PRIVATE_KEY, lambda match: mask("private-key")),
-    Rule(LONG_RUN, masked_run),
-    Rule(URL_PASSWORD, lambda match: match["before"] + mask("password")),
-    Rule(AUTHORIZATION, masked_authorization),
-    Rule(CARD, masked_card),
+    Rule(PRIVATE_KEY, lambda match: _mask("private-key")),
+    Rule(LONG_RUN, _masked_run),
+    Rule(URL_PASSWORD, lambda match: match["before"] + _mask("password")),
+    Rule(AUTHORIZATION, _masked_authorization),
+    Rule(CARD, _masked_card),
 )
-RULES_BY_NAME = (Rule(FLAG, masked_named), Rule(ELEMENT, masked_named))
+RULES_BY_NAME = (Rule(FLAG, _masked_named), Rule(ELEMENT, _masked_named))

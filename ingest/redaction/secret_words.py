@@ -1,4 +1,4 @@
-"""What people and programs call a password, a token or a key, in many languages."""
+"""Lists what people and programs call a password, a token or a key, in many languages."""
 
 # fmt: off
 PASSWORD_WORDS = [
@@ -15,7 +15,7 @@ SECRET_WORDS = [
     "chave api", "ключ api", "api ключ", "токен", "密钥", "密鑰", "秘钥", "令牌", "秘密鍵", "トークン", "api キー",
     "토큰",
 ]
-# How a sentence goes on that tells a password: "the password is", "das Passwort lautet", "密码是".
+# Words that follow the name in a sentence that states a password: "the password is", "das Passwort lautet", "密码是".
 TELLING_WORDS = [
     "is", "was", "lautet", "ist", "war", "est", "es", "é", "är", "er", "on", "jest", "je", "byl", "volt", "là", "это",
 ]

@@ -1,6 +1,6 @@
-"""What keys and tokens of well-known services look like; the formats follow the rules that gitleaks publishes.
+"""Matches keys and tokens of well-known services; the formats follow the rules that gitleaks publishes.
 
-Each format is told by a beginning of its own, so that it is found in any text, whatever is said about it.
+Each format is distinctive, so that it is found in any text, without a name before it.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 BASE58 = "[1-9A-HJ-NP-Za-km-z]"
 
-# By the name that takes a token's place; every service that is not named there is an "api-key".
+# Keyed by the name that replaces a token; services without a name of their own are an "api-key".
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "aws-key": (r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}", r"ABSK[A-Za-z0-9+/]{109,269}={0,2}"),
     "azure-key": (r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",),
@@ -116,7 +116,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-# No word is so long: only runs of the letters and signs of tokens are compared with the formats.
+# Words are shorter than this: only long runs of the letters and signs of tokens are compared with the formats.
 LONG_RUN = re.compile(r"[A-Za-z0-9_.~=+/:-]{16,}+")
 TOKEN = re.compile(
     "(?<![A-Za-z0-9_-])(?:"

@@ -1,4 +1,4 @@
-"""Where memories come from. A reader yields documents and events lazily and knows nothing of the database."""
+"""The sources of memories, by name. Their readers yield records lazily and know nothing of the database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -29,9 +29,9 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 
 def source_named(name: str) -> Source:
-    """The source of that name; `SourceError` lists the names there are."""
+    """The source of that name. Raises SourceError, which lists the known names, when there is none."""
     if name not in SOURCES:
-        raise SourceError(f"there is no source {name!r}: use one of {', '.join(SOURCES)}.")
+        raise SourceError(f"there is no source {name!r}: use one of {', '.join(SOURCES)}")
     return SOURCES[name]
 
 
@@ -43,20 +43,20 @@ def read(
     exclude: Sequence[str] = (),
     on_bytes: OnBytes = ignore,
 ) -> Iterator[Record]:
-    """The records of a source, lazily; a missing or unsuitable path raises `SourceError` at once.
+    """Reads a source's records lazily. Raises SourceError at once when the path is missing or unsuitable.
 
-    `until` is the instant that the sample's dates lead up to; other sources have dates of their own. `exclude` has
-    patterns as in .gitignore of the notes to leave out.
+    `until` is the instant that the sample's dates lead up to; other sources keep their dates. `exclude` has the notes
+    to leave out, as .gitignore patterns; with a source that has no notes it raises SourceError, too.
     """
     if source_name == markdown.SOURCE:
         return markdown.read(path, exclude=exclude, on_bytes=on_bytes)
     if exclude:
-        raise SourceError(f"--exclude leaves out notes, and {source_name} has none: leave the option away.")
+        raise SourceError(f"--exclude leaves out notes, and {source_name} has none: leave the option away")
     if source_name == sample.SOURCE:
         return sample.read(path, until=until, on_bytes=on_bytes)
     return source_named(source_name).read(path, on_bytes=on_bytes)
 
 
 def size_bytes(source_name: str, path: Path) -> int | None:
-    """What the counts given to `on_bytes` will add up to, about; None where it cannot be known."""
+    """About how many bytes `on_bytes` will count in all; None when it cannot be known."""
     return source_named(source_name).size_bytes(path)

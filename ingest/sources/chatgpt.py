@@ -1,4 +1,4 @@
-"""A ChatGPT export: every message of every branch of every conversation."""
+"""Reads a ChatGPT export: every message of every branch of every conversation."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,37 +22,37 @@ def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
     """One document for each message of a user or the assistant that has text."""
     found = export(path)
     told = conversations(path, found, "mapping", on_bytes)
-    return chain(chain.from_iterable(map(read_conversation, told)), left_out(found.besides))
+    return chain(chain.from_iterable(map(_read_conversation, told)), left_out(found.besides))
 
 
 def size_bytes(path: Path) -> int | None:
     return sum(each.size_bytes for each in export(path).conversations)
 
 
-def read_conversation(conversation: Conversation | Rejected) -> Iterator[Record]:
+def _read_conversation(conversation: Conversation | Rejected) -> Iterator[Record]:
     if isinstance(conversation, Rejected):
         yield conversation
         return
     where, fields = conversation
     identifier = as_text(fields.get("conversation_id")) or as_text(fields.get("id"))
     if not identifier or not isinstance(fields.get("mapping"), dict):
-        yield Rejected(where, 'it has no "id" or no "mapping" of messages.')
+        yield Rejected(where, 'it has no "id" or no "mapping" of messages')
         return
     mapping = as_fields(fields["mapping"])
     sayings = {key: saying(as_fields(as_fields(node).get("message"))) for key, node in mapping.items()}
     spoken = {key: each for key, each in sayings.items() if each.text.strip()}
-    current = set(path_to_root(mapping, fields.get("current_node")))
+    current = set(_path_to_root(mapping, fields.get("current_node")))
     for key, said in spoken.items():
-        parent = next((each for each in path_to_root(mapping, key) if each in spoken and each != key), None)
+        parent = next((each for each in _path_to_root(mapping, key) if each in spoken and each != key), None)
         try:
-            yield document(fields, identifier, key, said, parent, key in current)
+            yield _document(fields, identifier, key, said, parent, key in current)
         except ValueError as error:
-            yield Rejected(f"{where}, message {key!r}", f"{error}.")
+            yield Rejected(f"{where}, message {key!r}", f"{error}")
     yield from (LeftOut(each.left_out) for each in sayings.values() if each.left_out)
 
 
-def path_to_root(mapping: Fields, key: object) -> Iterator[str]:
-    """The keys from a node up to the root; a circle ends it."""
+def _path_to_root(mapping: Fields, key: object) -> Iterator[str]:
+    """The keys from a node up to the root; stops at a cycle."""
     seen: set[str] = set()
     while isinstance(key, str) and key in mapping and key not in seen:
         seen.add(key)
@@ -60,7 +60,7 @@ def path_to_root(mapping: Fields, key: object) -> Iterator[str]:
         key = as_fields(mapping[key]).get("parent")
 
 
-def document(
+def _document(
     conversation: Fields, conversation_id: str, key: str, said: Saying, parent: str | None, on_current_path: bool
 ) -> Document:
     message = as_fields(as_fields(as_fields(conversation["mapping"])[key])["message"])

@@ -1,4 +1,4 @@
-"""A Claude export: every message of every conversation, what was attached and made, and what lies beside them."""
+"""Reads a Claude export: every message with its attachments and artifacts, the projects, and Claude's memory."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ingest.sources.chats.archive import (
 )
 from ingest.sources.chats.claude_account import read_memories, read_project
 from ingest.sources.chats.claude_message import contents
-from ingest.sources.chats.export import Part, export, is_read
+from ingest.sources.chats.export import ArchivePart, export, is_read
 from ingest.sources.reading.fields import (
     Fields,
     as_fields,
@@ -31,14 +31,14 @@ ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
 
 
 def read(path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]:
-    """One document for each message that has text, and one for each attachment whose text was extracted."""
+    """One document for each message, attachment and artifact with text, then the projects and Claude's memory."""
     found = export(path)
     told = conversations(path, found, "chat_messages", on_bytes)
-    return chain(chain.from_iterable(map(read_conversation, told)), read_besides(found.besides, on_bytes))
+    return chain(chain.from_iterable(map(_read_conversation, told)), _read_besides(found.besides, on_bytes))
 
 
-def read_besides(besides: list[Part], on_bytes: OnBytes) -> Iterator[Record]:
-    """Projects and memories; the rest is left out."""
+def _read_besides(besides: list[ArchivePart], on_bytes: OnBytes) -> Iterator[Record]:
+    """Reads projects and Claude's memory; reports all other files as left out."""
     for each in read_parts([part for part in besides if is_read(part)], on_bytes):
         if isinstance(each, Rejected):
             yield each
@@ -53,31 +53,31 @@ def size_bytes(path: Path) -> int | None:
     return export(path).size_bytes
 
 
-def read_conversation(conversation: Conversation | Rejected) -> Iterator[Record]:
+def _read_conversation(conversation: Conversation | Rejected) -> Iterator[Record]:
     if isinstance(conversation, Rejected):
         yield conversation
         return
     where, fields = conversation
     if not as_text(fields.get("uuid")) or not isinstance(fields.get("chat_messages"), list):
-        yield Rejected(where, 'it has no "uuid" or no "chat_messages".')
+        yield Rejected(where, 'it has no "uuid" or no "chat_messages"')
         return
     messages = [as_fields(each) for each in as_items(fields["chat_messages"])]
     identifiers = {as_text(each.get("uuid")) for each in messages}
     for number, message in enumerate(messages, start=1):
         try:
-            yield from read_message(fields, message, identifiers)
+            yield from _read_message(fields, message, identifiers)
         except ValueError as error:
-            yield Rejected(f"{where}, message {number}", f"{error}.")
+            yield Rejected(f"{where}, message {number}", f"{error}")
 
 
-def read_message(conversation: Fields, message: Fields, identifiers: set[str]) -> Iterator[Record]:
+def _read_message(conversation: Fields, message: Fields, identifiers: set[str]) -> Iterator[Record]:
     if not as_text(message.get("uuid")):
         raise ValueError('it has no "uuid"')
     role = ROLES.get(as_text(message.get("sender")))
     if role is None:
         yield LeftOut("messages of unknown roles")
         return
-    # the parent of a first message is a placeholder that names no message
+    # The parent of a first message is a placeholder that names no message.
     parent = as_text(message.get("parent_message_uuid"))
     about: dict[str, object] = {"role": role}
     if parent in identifiers:
@@ -85,25 +85,27 @@ def read_message(conversation: Fields, message: Fields, identifiers: set[str]) -
     said = contents(message)
     known = {"files": list(said.files), "links": list(said.links)}
     if said.text.strip():
-        yield document(conversation, message, "", said.text, about | {key: each for key, each in known.items() if each})
-    for number, attached in attachments(message):
+        yield _document(
+            conversation, message, "", said.text, about | {key: each for key, each in known.items() if each}
+        )
+    for number, attached in _attachments(message):
         named = {"attachment": as_text(attached.get("file_name")), "message_id": message["uuid"]}
         text = as_text(attached.get("extracted_content"))
-        yield document(conversation, message, f"/attachment/{number}", text, about | named)
+        yield _document(conversation, message, f"/attachment/{number}", text, about | named)
     for number, made in enumerate(said.made):
         named = {"title": made.name, "message_id": message["uuid"]}
-        yield document(conversation, message, f"/made/{number}", made.text, about | named)
+        yield _document(conversation, message, f"/made/{number}", made.text, about | named)
     yield from (LeftOut(kind, count) for kind, count in said.left_out.items())
 
 
-def attachments(message: Fields) -> Iterator[tuple[int, Fields]]:
-    """Each attachment whose text was extracted, and its number."""
+def _attachments(message: Fields) -> Iterator[tuple[int, Fields]]:
+    """The number and fields of each attachment whose text was extracted."""
     for number, each in enumerate(map(as_fields, as_items(message.get("attachments")))):
         if as_text(each.get("extracted_content")).strip():
             yield number, each
 
 
-def document(conversation: Fields, message: Fields, suffix: str, text: str, about: Fields) -> Document:
+def _document(conversation: Fields, message: Fields, suffix: str, text: str, about: Fields) -> Document:
     replaced: Counter[str] = Counter()
     metadata = {"channel": SOURCE, "conversation_id": conversation["uuid"], **about}
     content = storable_text(text, replaced)

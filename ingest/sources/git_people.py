@@ -1,10 +1,10 @@
-"""The people of a commit: its author and those whom its message names, as the repository's .mailmap calls them."""
+"""Lists the people of a commit, its author and those in its message's trailers, by their names in .mailmap."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Co-authored-by, Reviewed-by, Signed-off-by and whatever else ends so
+# Co-authored-by, Reviewed-by, Signed-off-by and anything else in -by; Author, Authors, Co-Author.
 TRAILER = re.compile(
     r"^[ \t]*(?:[A-Za-z][A-Za-z-]*-by|(?:Co-)?Authors?)[ \t]*:[ \t]*(\S.*)$", re.MULTILINE | re.IGNORECASE
 )
@@ -13,13 +13,13 @@ NAME_LIMIT = 100
 MAILMAP_LIMIT_BYTES = 1024 * 1024
 
 
-class Person(NamedTuple):
+class CommitPerson(NamedTuple):
     name: str
     address: str
 
 
 class Mailmap:
-    """Proper names and addresses for those that commits have; whatever else a file says is passed over."""
+    """Maps the names and addresses in commits to proper names; ignores lines without a proper name."""
 
     def __init__(self, text: str = "") -> None:
         self.names: dict[tuple[str, str | None], str] = {}
@@ -27,7 +27,7 @@ class Mailmap:
             self.add(line)
 
     def add(self, line: str) -> None:
-        found = [Person(name.strip(), address.strip().lower()) for name, address in IDENTITY.findall(line)]
+        found = [CommitPerson(name.strip(), address.strip().lower()) for name, address in IDENTITY.findall(line)]
         if line.lstrip().startswith("#") or not found or not found[0].name:
             return
         if len(found) == 1:
@@ -35,22 +35,22 @@ class Mailmap:
         else:
             self.names[found[1].address, found[1].name.lower() or None] = found[0].name
 
-    def name(self, person: Person) -> str:
+    def name(self, person: CommitPerson) -> str:
         address = person.address.lower()
         proper = self.names.get((address, person.name.lower())) or self.names.get((address, None))
         return proper or person.name or person.address
 
 
-def people(author: Person, message: str, mailmap: Mailmap) -> list[str]:
+def people(author: CommitPerson, message: str, mailmap: Mailmap) -> list[str]:
     """Each name once, the author first."""
-    names = (mailmap.name(each) for each in (author, *mentioned(message)))
+    names = (mailmap.name(each) for each in (author, *_mentioned(message)))
     return list(dict.fromkeys(name for name in names if name))
 
 
-def mentioned(message: str) -> Iterator[Person]:
-    """Those whom the trailers of a message name, with an address or without."""
+def _mentioned(message: str) -> Iterator[CommitPerson]:
+    """The people in the trailers of a message, with or without an address; skips names over NAME_LIMIT."""
     for value in TRAILER.findall(message):
-        found = [Person(name.strip(), address.strip()) for name, address in IDENTITY.findall(value)]
+        found = [CommitPerson(name.strip(), address.strip()) for name, address in IDENTITY.findall(value)]
         if not found and "://" not in value:
-            found = [Person(value.strip(), "")]
+            found = [CommitPerson(value.strip(), "")]
         yield from (each for each in found if max(map(len, each)) <= NAME_LIMIT)

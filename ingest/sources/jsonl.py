@@ -1,4 +1,4 @@
-"""One JSON object a line: memories, and what happened to them (docs/sources.md has the schema)."""
+"""Reads JSON lines, one object a line: memories and what happened to them (docs/sources.md has the schema)."""
 
 import json
 from collections import Counter
@@ -35,52 +35,52 @@ ACTIONS: dict[object, EventKind] = {"opened": "opened", "listed": "listed", "cit
 
 
 def read(path: Path, *, source: str = SOURCE, on_bytes: OnBytes = ignore) -> Iterator[Record]:
-    """The records of a file, of each `*.jsonl` and `*.jsonl.gz` in a folder, or of `-`, standard input."""
-    paths = files(path)
-    return (record for each in paths for record in read_file(each, source, on_bytes))
+    """Reads a file, each `*.jsonl` and `*.jsonl.gz` in a folder, or standard input (`-`)."""
+    paths = _files(path)
+    return (record for each in paths for record in _read_file(each, source, on_bytes))
 
 
 def size_bytes(path: Path) -> int | None:
-    """How many bytes `read` will consume; not known of standard input."""
-    return None if path == STANDARD_INPUT else sum(each.stat().st_size for each in files(path))
+    """How many bytes `read` will consume; None for standard input."""
+    return None if path == STANDARD_INPUT else sum(each.stat().st_size for each in _files(path))
 
 
-def files(path: Path) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     if path == STANDARD_INPUT:
         return [path]
     check_readable(path)
     found = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES)) if path.is_dir() else [path]
     if not found:
-        raise SourceError(f"{display(path)} holds no *.jsonl file: name a folder that does, or a file.")
+        raise SourceError(f"{display(path)} holds no *.jsonl file: name a folder that does, or a file")
     if path.is_file():
-        check_format(path)
+        _check_format(path)
     return found
 
 
-def check_format(path: Path) -> None:
+def _check_format(path: Path) -> None:
     with path.open("rb") as stream:
         start = stream.read(4)
     for mark, name in NOT_LINES.items():
         if start.startswith(mark):
-            raise SourceError(f"{display(path)} is {name}, not JSON lines: give one JSON object a line, in UTF-8.")
+            raise SourceError(f"{display(path)} is {name}, not JSON lines: give one JSON object a line, in UTF-8")
 
 
-def read_file(path: Path, source: str, on_bytes: OnBytes) -> Iterator[Record]:
+def _read_file(path: Path, source: str, on_bytes: OnBytes) -> Iterator[Record]:
     name = "standard input" if path == STANDARD_INPUT else display(path)
     number = 0
     try:
         with opened(path, on_bytes) as stream:
             for line in lines(stream):
                 number = line.number
-                yield from read_line(line, name, source)
+                yield from _read_line(line, name, source)
     except BROKEN_STREAM as error:
-        yield Rejected(f"{name}:{number + 1}", f"the file cannot be read from here on: {error}.")
+        yield Rejected(f"{name}:{number + 1}", f"the file cannot be read from here on: {error}")
 
 
-def read_line(line: Line, name: str, source: str) -> list[Record]:
+def _read_line(line: Line, name: str, source: str) -> list[Record]:
     """The records of one line: all of them, or one `Rejected` in their place."""
     try:
-        return list(parse(line, source))
+        return list(_parse(line, source))
     except RecursionError:
         reason = "nested too deeply"
     except UnicodeDecodeError as error:
@@ -89,16 +89,16 @@ def read_line(line: Line, name: str, source: str) -> list[Record]:
         reason = f"not JSON: {error.msg} at column {error.colno}"
     except ValueError as error:
         reason = str(error)
-    return [Rejected(f"{name}:{line.number}", f"{reason}.")]
+    return [Rejected(f"{name}:{line.number}", f"{reason}")]
 
 
-def parse(line: Line, source: str) -> Iterator[Document | Event | Version]:
+def _parse(line: Line, source: str) -> Iterator[Document | Event | Version]:
     if line.data is None:
         raise ValueError(f"the line is longer than {LINE_LIMIT_BYTES // 1024**2} MiB: split it")
-    text = decoded(line)
+    text = _decoded(line)
     if not text.strip():
         return
-    value = json.loads(text, parse_constant=refuse_constant)
+    value = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(value, dict):
         raise ValueError("not a JSON object: write {…} on each line")
     replaced: Counter[str] = Counter()
@@ -109,26 +109,26 @@ def parse(line: Line, source: str) -> Iterator[Document | Event | Version]:
     yield from READERS[kind](entry, source, replaced)
 
 
-def decoded(line: Line) -> str:
+def _decoded(line: Line) -> str:
     data = cast(bytes, line.data)
     if line.offset_bytes == 0 and data.startswith(UTF8_MARK):
-        # blanks keep the byte offsets of error messages true
+        # Blanks in place of the mark keep the byte offsets in error messages correct.
         data = b"   " + data[len(UTF8_MARK) :]
     return data.decode("utf-8")
 
 
-def refuse_constant(name: str) -> object:
+def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON: write null or a text")
 
 
-def memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Document]:
+def _memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Document]:
     content = fields.text(entry, "content")
     if not content.strip():
         raise ValueError('"content" is missing or blank: there is nothing to remember')
-    if is_exported(entry, "id"):
-        yield exported(entry, source, content)
+    if _is_exported(entry, "id"):
+        yield _exported(entry, source, content)
         return
-    metadata = metadata_of(entry)
+    metadata = _metadata_of(entry)
     unknown = {key: value for key, value in entry.items() if key not in MEMORY_KEYS}
     yield Document(
         source=source,
@@ -143,21 +143,21 @@ def memory(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Docum
     )
 
 
-def metadata_of(entry: Fields) -> dict[str, object]:
+def _metadata_of(entry: Fields) -> dict[str, object]:
     metadata = {} if entry.get("metadata") is None else entry["metadata"]
     if not isinstance(metadata, dict):
         raise ValueError('"metadata" is not an object: write {…}')
     return metadata
 
 
-def is_exported(entry: Fields, key: str) -> bool:
-    """Whether a store exported this: `dreams:` and an id stand there, and it keeps that id."""
+def _is_exported(entry: Fields, key: str) -> bool:
+    """Whether a store exported this: the key holds `dreams:` and an id, which the memory then keeps."""
     return isinstance(name := entry.get(key), str) and EXPORTED.fullmatch(name) is not None
 
 
-def exported(entry: Fields, source: str, content: str) -> Document:
-    """A document as it stood in another store, with all that was known of it there."""
-    name, metadata = fields.identifier(entry, "id"), metadata_of(entry)
+def _exported(entry: Fields, source: str, content: str) -> Document:
+    """A document as another store exported it, with its source, chunk ids and source hash."""
+    name, metadata = fields.identifier(entry, "id"), _metadata_of(entry)
     native_id = fields.text(entry, "native_id")
     given = metadata.get("source")
     return Document(
@@ -175,27 +175,27 @@ def exported(entry: Fields, source: str, content: str) -> Document:
     )
 
 
-def version(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Version]:
-    if not is_exported(entry, "memory"):
+def _version(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Version]:
+    if not _is_exported(entry, "memory"):
         raise ValueError('"memory" is no id of an export: write an earlier version as a line of the memory before it')
     number = entry.get("version")
     if isinstance(number, bool) or not isinstance(number, int):
         raise ValueError('"version" is not a whole number: write 1 for the first')
     owner = fields.text(entry, "document")
     yield Version(
-        document=exported({**entry, "id": entry["memory"]}, source, fields.text(entry, "content")),
+        document=_exported({**entry, "id": entry["memory"]}, source, fields.text(entry, "content")),
         number=number,
         valid_until=fields.moment(entry, "valid_until"),
         belongs_to=identity(source, owner) if owner else None,
     )
 
 
-def store(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield telling(entry, simple_event(entry, source, "upserted", "store"))
+def _store(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield _telling(entry, _simple_event(entry, source, "upserted", "store"))
 
 
-def telling(entry: Fields, event: Event) -> Event:
-    """The event with what it was told of the memory's context and tags."""
+def _telling(entry: Fields, event: Event) -> Event:
+    """The event with the context and tags of the memory that the line gives."""
     return replace(
         event,
         context=None if entry.get("context") is None else fields.text(entry, "context"),
@@ -203,16 +203,16 @@ def telling(entry: Fields, event: Event) -> Event:
     )
 
 
-def recall(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+def _recall(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
     results = entry.get("results")
     if not isinstance(results, list):
         raise ValueError('"results" is not a list: write [{"memory": …, "action": …}]')
     occurred_at = fields.moment(entry, "occurred_at")
-    is_named = entry.get("id") is not None or not all(is_exported(fields.as_fields(each), "id") for each in results)
+    is_named = entry.get("id") is not None or not all(_is_exported(fields.as_fields(each), "id") for each in results)
     identifier = fields.identifier(entry, "id") if is_named else None
     for rank, result in enumerate(results, start=1):
         fields_of_result = fields.as_fields(result)
-        known = is_exported(fields_of_result, "id")
+        known = _is_exported(fields_of_result, "id")
         action = fields_of_result.get("action")
         if not isinstance(action, str) or action not in ACTIONS:
             raise ValueError(f'result {rank} has an unknown "action": write one of {", ".join(map(str, ACTIONS))}')
@@ -228,30 +228,30 @@ def recall(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event
         )
 
 
-def review(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+def _review(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
     grade = entry.get("grade")
     if isinstance(grade, bool) or not isinstance(grade, int) or not 1 <= grade <= 4:
         raise ValueError('"grade" is not 1, 2, 3 or 4 (again, hard, good, easy)')
-    yield simple_event(entry, source, "reviewed", "review", grade)
+    yield _simple_event(entry, source, "reviewed", "review", grade)
 
 
-def pin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield simple_event(entry, source, "pinned", "pin")
+def _pin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield _simple_event(entry, source, "pinned", "pin")
 
 
-def create(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield telling(entry, simple_event(entry, source, "created", "create"))
+def _create(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield _telling(entry, _simple_event(entry, source, "created", "create"))
 
 
-def edit(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield simple_event(entry, source, "edited", "edit")
+def _edit(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield _simple_event(entry, source, "edited", "edit")
 
 
-def unpin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
-    yield simple_event(entry, source, "unpinned", "unpin")
+def _unpin(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Event]:
+    yield _simple_event(entry, source, "unpinned", "unpin")
 
 
-def simple_event(entry: Fields, source: str, kind: EventKind, line_type: str, grade: int | None = None) -> Event:
+def _simple_event(entry: Fields, source: str, kind: EventKind, line_type: str, grade: int | None = None) -> Event:
     return Event(
         source=source,
         event_native_id=f"{line_type}:{fields.identifier(entry, 'id')}",
@@ -264,13 +264,13 @@ def simple_event(entry: Fields, source: str, kind: EventKind, line_type: str, gr
 
 LineReader = Callable[[Fields, str, Counter[str]], Iterator[Document | Event] | Iterator[Version]]
 READERS: dict[str, LineReader] = {
-    "memory": memory,
-    "store": store,
-    "recall": recall,
-    "review": review,
-    "pin": pin,
-    "unpin": unpin,
-    "create": create,
-    "edit": edit,
-    "version": version,
+    "memory": _memory,
+    "store": _store,
+    "recall": _recall,
+    "review": _review,
+    "pin": _pin,
+    "unpin": _unpin,
+    "create": _create,
+    "edit": _edit,
+    "version": _version,
 }

@@ -1,4 +1,4 @@
-"""Markdown notes: a folder, an Obsidian vault or one file; one memory for each note."""
+"""Reads Markdown notes from a folder, an Obsidian vault or one file: one memory for each note."""
 
 import os
 import re
@@ -28,7 +28,7 @@ from memories.settings import settings
 SOURCE = "markdown"
 CODE_FENCE = re.compile(r" {0,3}(?:>[ \t]?)*(`{3,}|~{3,})")
 INLINE_CODE = re.compile(r"`+[^`\n]*`+")
-# all that is neither blank nor punctuation: letters of any script with their marks, digits, emoji, _ - /
+# Anything that is neither blank nor punctuation: letters of any script with their marks, digits, emoji, _ - /
 INLINE_TAG = re.compile(
     r"(?<!\S)#([^\s!-,.:-@\[-^`{-~\u00a1-\u00bf\u2010-\u2027\u2030-\u205e\u3000-\u303f\uff00-\uff20]+)"
 )
@@ -37,45 +37,45 @@ TAG_KEYS, ALIAS_KEYS = ("tags", "tag"), ("aliases", "alias")
 
 
 def read(path: Path, *, exclude: Sequence[str] = (), on_bytes: OnBytes = ignore) -> Iterator[Record]:
-    """The notes in the order of their paths; hidden files and folders are left out, links are not followed."""
-    return read_vault(Vault(path, exclude), on_bytes)
+    """Reads the notes in the order of their paths; skips hidden files and folders, and follows no links."""
+    return _read_vault(Vault(path, exclude), on_bytes)
 
 
-def read_vault(vault: Vault, on_bytes: OnBytes) -> Iterator[Record]:
+def _read_vault(vault: Vault, on_bytes: OnBytes) -> Iterator[Record]:
     zone = ZoneInfo(settings().timezone)
     calendar = Calendar(vault.root, lambda: (each.path for each in vault.notes() if isinstance(each, Note)), zone)
     if calendar.history.refusal:
         yield Remark(display(vault.root), calendar.history.refusal)
     for each in vault.notes():
         if isinstance(each, Note):
-            yield from read_note(each, calendar, on_bytes)
+            yield from _read_note(each, calendar, on_bytes)
         else:
             yield each
 
 
 def size_bytes(path: Path) -> int | None:
-    """The size of all notes together."""
+    """The total size of all notes."""
     return sum(each.path.lstat().st_size for each in Vault(path).notes() if isinstance(each, Note))
 
 
-def read_note(note: Note, calendar: Calendar, on_bytes: OnBytes) -> Iterator[Record]:
+def _read_note(note: Note, calendar: Calendar, on_bytes: OnBytes) -> Iterator[Record]:
     try:
-        data, status = contents(note.path)
+        data, status = _contents(note.path)
         on_bytes(len(data))
-        said, links = understood(note.path, decoded(data))
+        said, links = _understood(note.path, _decoded(data))
     except ValueError as error:
-        yield Rejected(display(note.path), f"{error}.")
+        yield Rejected(display(note.path), f"{error}")
         return
     if not said.body.strip():
-        yield LeftOut("drawings without text") if is_drawing(note.path, said) else nothing(note, said)
+        yield LeftOut("drawings without text") if _is_drawing(note.path, said) else _nothing(note, said)
         return
     dates = calendar.dates(note.path, said.properties, data, status)
-    yield document(note, said, links, dates)
+    yield _document(note, said, links, dates)
     yield from (Remark(display(note.path), doubt) for doubt in dates.doubts)
 
 
-def contents(path: Path) -> tuple[bytes, os.stat_result]:
-    """The bytes of an ordinary file; `ValueError` says why there are none."""
+def _contents(path: Path) -> tuple[bytes, os.stat_result]:
+    """Reads an ordinary file. Raises ValueError when it is not one, is too large, or cannot be read."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > LINE_LIMIT_BYTES:
@@ -85,7 +85,7 @@ def contents(path: Path) -> tuple[bytes, os.stat_result]:
         raise ValueError(f"it cannot be read ({error.strerror})") from error
 
 
-def decoded(data: bytes) -> str:
+def _decoded(data: bytes) -> str:
     try:
         return data.removeprefix(UTF8_MARK).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -93,38 +93,38 @@ def decoded(data: bytes) -> str:
         raise ValueError(f"byte {offset_bytes} is not UTF-8: save it as UTF-8") from error
 
 
-def understood(path: Path, text: str) -> tuple[Split, Sequence[str]]:
-    """What a note says and what it links to; where it has only properties, they are what it says."""
-    if is_drawing_file(path):
+def _understood(path: Path, text: str) -> tuple[Split, Sequence[str]]:
+    """The properties, text and links of a note; in a note without text, the properties become its text."""
+    if _is_drawing_file(path):
         found = drawing(text) if text.strip() else drawing("{}")
         return Split({}, found.text), found.links
     said = split(text)
-    if is_drawing(path, said):
+    if _is_drawing(path, said):
         said = said._replace(body=excalidraw_text(said.body))
     elif not said.body.strip():
         said = said._replace(body=readable(said.properties))
-    links = (link.strip().rstrip("\\") for link in WIKILINK.findall(without_code(said.body)))
+    links = (link.strip().rstrip("\\") for link in WIKILINK.findall(_without_code(said.body)))
     return said, tuple(dict.fromkeys(link for link in links if link))
 
 
-def is_drawing_file(path: Path) -> bool:
+def _is_drawing_file(path: Path) -> bool:
     return path.suffix.lower() in (".canvas", ".excalidraw")
 
 
-def is_drawing(path: Path, said: Split) -> bool:
-    return is_drawing_file(path) or EXCALIDRAW_MARK in said.properties
+def _is_drawing(path: Path, said: Split) -> bool:
+    return _is_drawing_file(path) or EXCALIDRAW_MARK in said.properties
 
 
-def nothing(note: Note, said: Split) -> Rejected:
-    return Rejected(display(note.path), "its properties are empty." if said.properties else "it is empty.")
+def _nothing(note: Note, said: Split) -> Rejected:
+    return Rejected(display(note.path), "its properties are empty" if said.properties else "it is empty")
 
 
-def document(note: Note, said: Split, links: Sequence[str], dates: NoteDates) -> Document:
+def _document(note: Note, said: Split, links: Sequence[str], dates: NoteDates) -> Document:
     replaced: Counter[str] = Counter()
     content = storable_text(said.body, replaced)
-    native_id = name_in_vault(note)
-    aliases = other_names(said.properties)
-    metadata: dict[str, object] = {"channel": SOURCE, "title": note_title(native_id)}
+    native_id = _name_in_vault(note)
+    aliases = _other_names(said.properties)
+    metadata: dict[str, object] = {"channel": SOURCE, "title": _note_title(native_id)}
     found = {
         "aliases": aliases,
         "links": [storable_text(each, replaced) for each in links],
@@ -142,38 +142,38 @@ def document(note: Note, said: Split, links: Sequence[str], dates: NoteDates) ->
         native_id=native_id,
         content=content,
         context=native_id.rpartition("/")[0],
-        tags=tags(said.properties, without_code(content)),
+        tags=_tags(said.properties, _without_code(content)),
         metadata=merged({**metadata, **known, **counts(replaced)}, further),
         created_at=dates.created_at,
         updated_at=dates.updated_at,
     )
 
 
-def name_in_vault(note: Note) -> str:
-    """The vault's name and the path within, in one Unicode form: file systems differ in the one that they give back."""
+def _name_in_vault(note: Note) -> str:
+    """The vault's name and the path within it, in NFC: file systems return different Unicode forms."""
     name = Path(note.vault.name or "vault") / note.path.relative_to(note.vault)
     return unicodedata.normalize("NFC", os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace"))
 
 
-def note_title(native_id: str) -> str:
+def _note_title(native_id: str) -> str:
     return native_id.rpartition("/")[2].rpartition(".")[0].removesuffix(".excalidraw")
 
 
-def other_names(properties: Fields) -> list[str]:
-    """The aliases, and a title that is not the file's name."""
+def _other_names(properties: Fields) -> list[str]:
+    """The aliases, and the title among the properties."""
     title = properties.get("title")
     titles = [title.strip()] if isinstance(title, str) and title.strip() else []
     return list(dict.fromkeys([*listed(properties, ALIAS_KEYS, r","), *titles]))
 
 
-def tags(properties: Fields, prose: str) -> tuple[str, ...]:
-    """The tags of the properties, as a list or in one text, then those in the text."""
+def _tags(properties: Fields, prose: str) -> tuple[str, ...]:
+    """The tags in the properties, a list or one string, then those in the text."""
     named = (each.lstrip("#") for each in listed(properties, TAG_KEYS, r"[,\s]+"))
     inline = (each.strip("/") for each in INLINE_TAG.findall(prose) if not each.isdigit())
     return tuple(dict.fromkeys(each for each in (*named, *inline) if each))
 
 
-def without_code(text: str) -> str:
+def _without_code(text: str) -> str:
     """The text without fenced blocks and inline code, in which # and [[ mean something else."""
     kept: list[str] = []
     fence = ""

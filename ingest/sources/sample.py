@@ -1,4 +1,4 @@
-"""The sample that comes with Codex Dreams: JSON lines whose dates are moved to end in the week before an instant."""
+"""Reads the sample that comes with Codex Dreams, its dates shifted to end in the week before an instant."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,29 +16,29 @@ WEEK = timedelta(weeks=1)
 
 
 def read(path: Path = PATH, *, until: datetime | None = None, on_bytes: OnBytes = ignore) -> Iterator[Record]:
-    """The sample with every date moved by the same whole number of weeks; `until` is the present when not given.
+    """Reads the sample with every date shifted by the same whole number of weeks.
 
-    The latest date then lies in the seven days up to `until`. Identities of memories and events stay as they are.
+    The latest date falls in the seven days up to `until` (default: now). Memories and events keep their identities.
     """
-    dates = (date for record in jsonl.read(path, source=SOURCE) for date in dates_of(record))
+    dates = (date for record in jsonl.read(path, source=SOURCE) for date in _dates_of(record))
     latest = max(dates, default=None)
     shift = timedelta() if latest is None else ((until or datetime.now(UTC)) - latest) // WEEK * WEEK
-    return (moved(record, shift) for record in jsonl.read(path, source=SOURCE, on_bytes=on_bytes))
+    return (_moved(record, shift) for record in jsonl.read(path, source=SOURCE, on_bytes=on_bytes))
 
 
-def dates_of(record: Record) -> Iterator[datetime]:
+def _dates_of(record: Record) -> Iterator[datetime]:
     if isinstance(record, Event):
         yield record.occurred_at
     elif isinstance(record, Document):
         yield from (date for date in (record.created_at, record.updated_at) if date is not None)
 
 
-def moved(record: Record, shift: timedelta) -> Record:
+def _moved(record: Record, shift: timedelta) -> Record:
     if isinstance(record, Event):
         return replace(record, occurred_at=record.occurred_at + shift)
     if not isinstance(record, Document):
         return record
-    # The same lines on other dates say nothing else.
+    # The hash is of the unshifted record, so that shifted dates do not count as a change.
     return replace(
         record,
         source_hash=said_hash(record),

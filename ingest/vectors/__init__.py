@@ -1,1 +1,1 @@
-"""Vectors of many memories at once."""
+"""Computes the vectors of many memories at once."""

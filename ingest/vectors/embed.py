@@ -1,4 +1,4 @@
-"""Gives memories their vectors, over the Ollama protocol: resumable, and what fails stays NULL with its reason."""
+"""Embeds memories over the Ollama protocol; resumable, and a failure leaves the vector NULL and records its reason."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from memories.postgres.database import Connection
 REQUEST_TEXTS = 256
 WAITING_PAGE = 8192
 
-# Texts of like length share a batch; the longest come first, so that memory runs short at once or never.
+# Texts of similar length share a batch; the longest come first, so that memory runs out at once or never.
 WAITING = f"""
 select m.id, m.content_hash, {TEXT} from public.memories as m
 where m.embedding_vector is null or m.embedding_model is distinct from %s
@@ -34,7 +34,7 @@ order by octet_length(m.content) desc, m.id
 
 
 @dataclass(slots=True)
-class Embedded:
+class EmbeddingCounts:
     """How many memories got a vector, and how many could not be embedded."""
 
     embedded: int = 0
@@ -51,13 +51,13 @@ def count_waiting(connection: Connection, model: str) -> int:
 
 def embed(
     connection: Connection, client: ollama.Client, model: str, on_batch: Callable[[int], None] = lambda _: None
-) -> Embedded:
-    """Embeds every memory that has no vector of this model; each batch is committed, and the next run goes on.
+) -> EmbeddingCounts:
+    """Embeds every memory that has no vector of this model; commits each batch, so that the next run continues.
 
     Raises ModelUnreachable when the server does not answer or has no such model, and ModelError when its vectors do not
-    fit the store; both lose nothing.
+    fit the store; finished batches stay.
     """
-    outcome = Embedded()
+    outcome = EmbeddingCounts()
     with connection.cursor(name="waiting", withhold=True) as waiting:
         waiting.execute(WAITING.encode(), (model,))
         connection.commit()
@@ -74,7 +74,7 @@ def embed(
 
 
 def document_vectors(client: ollama.Client, model: str, texts: Sequence[str]) -> tuple[Found, Failures]:
-    """Vectors by place in the batch, and the reasons of those that failed."""
+    """Embeds a batch of texts; returns the vectors by place in the batch, and the reasons of those that failed."""
     return vectors_of(partial(_ask, client, model), [as_document(model, text) for text in texts])
 
 

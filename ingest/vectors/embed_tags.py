@@ -1,4 +1,4 @@
-"""Gives each memory a vector of its tags, whatever their order; memories with the same tags share one."""
+"""Embeds the tags of each memory, whatever their order; memories with the same tags share one vector."""
 
 import ollama
 
@@ -24,9 +24,9 @@ where id = any(%s)
 
 
 def embed_tags(connection: Connection, client: ollama.Client, model: str) -> int:
-    """Fills tag_embedding where there are tags and none yet; returns how many sets of tags were embedded.
+    """Fills tag_embedding where there are tags and no vector yet; returns how many sets of tags were embedded.
 
-    Raises ModelUnreachable as `embed` does; what fails is tried again with the next run.
+    Raises ModelUnreachable as `embed` does; the next run tries again what failed.
     """
     waiting, embedded = connection.execute(WAITING, (model,)).fetchall(), 0
     for start in range(0, len(waiting), REQUEST_TEXTS):

@@ -1,4 +1,4 @@
-"""Gives vectors their 256 dimensions: a cut where the model was trained for it, else a learnt projection."""
+"""Reduces vectors to 256 dimensions: a cut if the model was trained for it, else projection on principal axes."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ Matrix = NDArray[numpy.float64]
 
 
 def reduce(connection: Connection, model: str) -> int:
-    """Fills embedding_reduced of this model's vectors; returns how many. With too few memories to learn from, none."""
+    """Fills embedding_reduced of this model's vectors; returns how many, 0 with too few memories to learn from."""
     if model.split(":")[0] in MATRYOSHKA_MODELS:
         identity = numpy.eye(768)[:, :REDUCED_DIMENSIONS]
         return _project(connection, model, numpy.zeros(768), identity)
@@ -40,7 +40,7 @@ def reduce(connection: Connection, model: str) -> int:
 
 
 def _learn(connection: Connection, model: str, count: int) -> None:
-    """Principal axes of a sample that depends on nothing but the memories' ids."""
+    """Learns mean and principal axes of a sample of vectors, chosen by nothing but the memories' ids."""
     vectors = numpy.array(
         [
             row[0]

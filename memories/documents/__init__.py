@@ -1,1 +1,1 @@
-"""A memory as rows of public.memories: written, cut, put together, edited, exported, deleted."""
+"""Writes, chunks, reassembles, edits, exports and deletes memories as rows of public.memories."""

@@ -1,4 +1,4 @@
-"""Cuts a long content into overlapping chunks at paragraph and sentence borders, as Codex does. Called when storing."""
+"""Splits long content into overlapping chunks at paragraph and sentence borders, as Codex does."""
 
 import re
 from collections.abc import Sequence, Set
@@ -10,7 +10,7 @@ OVERLAP_BYTES = 200
 LONGEST_OVERLAP_CHARACTERS = 400
 LONGEST_STEP_BYTES = 2048
 
-# The strongest border first: a paragraph, a line, a sentence (of scripts without spaces too), a word.
+# Strongest border first: paragraph, line, sentence (also in scripts without spaces), word.
 BORDERS = tuple(
     re.compile(pattern.encode())
     for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"(?:[.!?]|…)(?:[\"')\]]|”|’)*\s+|。|！|？", r"\s+")
@@ -19,28 +19,27 @@ BORDERS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One part of a content: its text, and where it stands in the content's UTF-8 bytes."""
+    """One part of a content: its text, and its range in the content's UTF-8 bytes."""
 
     text: str
     byte_start: int
     byte_end: int
 
     def place(self) -> dict[str, int]:
-        """What the metadata of a chunk's row says besides."""
+        """The byte range, as kept in the metadata of the chunk's row."""
         return {"byte_start": self.byte_start, "byte_end": self.byte_end}
 
 
 def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
-    """Splits a content of more than 8192 bytes; a shorter one is one chunk.
+    """Splits content of more than 8192 bytes; shorter content is one chunk.
 
-    Consecutive chunks overlap by 200 bytes. A chunk that would repeat another of the content, or one of `taken`, ends
-    earlier, or where it cannot, begins earlier: each has to have a hash of its own. `reassemble` gives the content
-    back.
+    Consecutive chunks overlap by 200 bytes. A chunk that would equal another of the content, or one of `taken`, ends
+    earlier or, failing that, begins earlier: each needs a unique hash. `reassemble` restores the content.
     """
     data = content.encode()
     if len(data) <= LIMIT_BYTES:
         return [Chunk(content, 0, len(data))]
-    # Of its own: contents that begin alike are cut differently at once, not each a character shorter than the last.
+    # Depends on the content, so that contents that begin alike differ at once, not one character at a time.
     step = 1 + crc32(data) % LONGEST_STEP_BYTES
     chunks: list[Chunk] = []
     seen = set(taken)
@@ -62,7 +61,7 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
 
 
 def reassemble(chunks: Sequence[Chunk]) -> str:
-    """The content that the chunks, in order, were cut from; where one of them is gone, what is left of it."""
+    """Restores the content from its chunks, in order; if some are missing, what is left of it."""
     data = bytearray()
     covered = 0
     for part in chunks:
@@ -72,7 +71,7 @@ def reassemble(chunks: Sequence[Chunk]) -> str:
 
 
 def placed(texts: Sequence[str], byte_starts: Sequence[object]) -> Sequence[Chunk]:
-    """Chunks as they come from the store. Codex's own say nothing of their place: their overlap is found."""
+    """Makes chunks of stored rows. Codex's own carry no byte range: it is inferred from their overlap."""
     chunks: list[Chunk] = []
     for text, given in zip(texts, byte_starts, strict=True):
         before = chunks[-1] if chunks else Chunk("", 0, 0)
@@ -89,7 +88,7 @@ def _overlap_bytes(before: str, after: str) -> int:
 
 
 def _border(data: bytes, earliest: int, latest: int) -> int:
-    """The end of the last strongest border between two positions, or the last character's end."""
+    """The end of the last border of the strongest kind between two positions, or of the last whole character."""
     if latest >= len(data):
         return len(data)
     for border in BORDERS:
@@ -100,7 +99,7 @@ def _border(data: bytes, earliest: int, latest: int) -> int:
 
 
 def _character_start(data: bytes, position: int) -> int:
-    """The nearest position, at or before, that does not lie inside a UTF-8 character."""
+    """The nearest position at or before `position` that is not inside a UTF-8 character."""
     while 0 < position < len(data) and data[position] & 0xC0 == 0x80:
         position -= 1
     return position

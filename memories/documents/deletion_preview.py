@@ -1,4 +1,4 @@
-"""What deleting a memory would remove, part by part. Called by `dreams forget` before it asks."""
+"""Counts the rows that deleting a memory would remove, part by part."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from memories.documents.memoir import document_rows, memoir
 from memories.postgres.database import Connection
 from memories.records import Memoir
 
-# As the trigger dreams.on_memory_deleted does it; an annotation goes when no other memory has that content.
+# Mirrors the trigger dreams.on_memory_deleted; an annotation is deleted when no other memory has its content.
 COUNTS = """
 with rows as (select * from public.memories where id = any(%(rows)s)),
 hashes as (
@@ -35,14 +35,14 @@ union all select 'recorded differences', count(*) from dreams.cycle_changes
 
 @dataclass(frozen=True, slots=True)
 class Forgettable:
-    """A memory, and how many rows of each part would go with it."""
+    """A memory, and how many rows of each part its deletion would remove."""
 
     memory: Memoir
     rows: Mapping[str, int]
 
 
 def forgettable(connection: Connection, memory_id: UUID) -> Forgettable:
-    """What deleting the document that a row belongs to would remove. Raises NotFound when there is no such row."""
+    """Counts what deleting a row's document would remove. Raises NotFound when there is no such row."""
     memory = memoir(connection, memory_id)
     rows = list(document_rows(connection, memory_id))
     counted = connection.execute(COUNTS, {"rows": rows}).fetchall()

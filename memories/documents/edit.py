@@ -1,6 +1,6 @@
-"""Changes a memory in place, whatever number of rows it has before and after. Called by `Memory.edit`.
+"""Edits a memory in place, whatever number of rows it has before and after.
 
-Its id stays, and with it what was learnt of it; triggers keep the version before.
+Its id stays, and with it everything learnt about it; triggers keep the previous version.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -16,7 +16,7 @@ from memories.documents.write import (
     ATTEMPTS,
     BUSY,
     INSERT,
-    Row,
+    MemoryRow,
     content_hash,
 )
 from memories.errors import ContentTaken, InputError, StoreError
@@ -25,7 +25,7 @@ from memories.records import Memoir
 
 LOCK = "select id from public.memories where id = any(%s) order by id for update"
 
-# Metadata alone is no reason to remember: only a change of what a person wrote moves the date.
+# A change of metadata alone does not count as remembering: only changes to what a person wrote move the date.
 UPDATE = """
 update public.memories set
     content = %(content)s, content_hash = %(content_hash)s, context = %(context)s, summary = %(summary)s,
@@ -41,14 +41,14 @@ update public.memories set
 where id = %(id)s
 """
 
-# Of a memory that several documents say, the one that it is named after says what a person makes of it.
+# Several documents may share one content; an edit applies to the one that has the id of the memory.
 SAY = """
 update dreams.occurrences set
     context = %(context)s, summary = %(summary)s, tags = %(tags)s, metadata = %(metadata)s
 where document_id = %(id)s
 """
 
-# What a document loses when it becomes shorter; the last version of each row is kept.
+# Deletes the surplus rows of a document that becomes shorter, keeping the last version of each.
 SHRINK = """
 with surplus as (delete from public.memories where id = any(%s) returning *)
 insert into dreams.memory_versions
@@ -59,7 +59,8 @@ select
 from surplus as s
 """
 
-# While chunks take each other's places, a content may stand for a moment where another still is.
+# While chunks trade places, two rows may briefly have the same content: temporary hashes keep them unique, and
+# SET_RIGHT restores the hashes in the versions kept meanwhile.
 SET_ASIDE = "update public.memories set content_hash = 'edited ' || id where id = any(%s)"
 SET_RIGHT = """
 update dreams.memory_versions set content_hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')
@@ -70,8 +71,8 @@ DATE = "update public.memories set updated_at = %(updated_at)s where id = any(%(
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What is to be different about a memory; what is None stays as it is."""
+class MemoryChanges:
+    """The fields to change; None leaves a field as it is."""
 
     content: str | None = None
     context: str | None = None
@@ -80,11 +81,11 @@ class Changes:
     metadata: Mapping[str, object] | None = None
 
 
-def edit(connection: Connection, memory_id: UUID, changes: Changes) -> Memoir:
-    """Changes a memory, and returns it as it is then.
+def edit(connection: Connection, memory_id: UUID, changes: MemoryChanges) -> Memoir:
+    """Edits a memory and returns the result.
 
-    Raises NotFound when it is not there, ContentTaken when another memory says exactly the new content, and InputError
-    when that is empty or cannot be kept.
+    Raises NotFound when it does not exist, ContentTaken when another memory has exactly the new content, InputError
+    when the new content is empty or cannot be kept, and StoreError when other writers keep changing the same content.
     """
     _check(changes)
     for _ in range(ATTEMPTS):
@@ -97,13 +98,13 @@ def edit(connection: Connection, memory_id: UUID, changes: Changes) -> Memoir:
                     _write(connection, rows, changed)
                 return memoir(connection, before.id)
         except psycopg.errors.UniqueViolation:
-            # Another writer stored it between our look and our edit: the next look finds it.
+            # Another writer stored it between our check and our edit: the next check finds it.
             continue
     raise StoreError(BUSY)
 
 
 def cut_again(connection: Connection, memory_id: UUID, taken: Set[str]) -> None:
-    """Cuts a document so that no chunk is one of `taken`. That is no edit: no event and no version tells of it."""
+    """Re-chunks a document so that no chunk is one of `taken`. Not an edit: it records no event and no version."""
     rows = list(document_rows(connection, memory_id))
     if len(rows) == 1:
         return
@@ -115,15 +116,15 @@ def cut_again(connection: Connection, memory_id: UUID, taken: Set[str]) -> None:
     connection.execute("select set_config('dreams.cutting_again', 'off', true)")
 
 
-def _check(changes: Changes) -> None:
+def _check(changes: MemoryChanges) -> None:
     if changes.content is not None and not changes.content.strip():
         raise InputError("there is nothing left of the memory: give a content that is not empty, or forget it")
     check_text(changes.content or "", changes.context or "", changes.summary or "", *(changes.tags or ()))
     check_metadata(changes.metadata or {})
 
 
-def _changed(before: Memoir, changes: Changes) -> Memoir | None:
-    """The memory as it is to be; None when that is what it is."""
+def _changed(before: Memoir, changes: MemoryChanges) -> Memoir | None:
+    """The memory after the changes; None when they change nothing."""
     source = {name: before.metadata[name] for name in ("source",) if name in before.metadata}
     after = Memoir(
         id=before.id,
@@ -140,7 +141,7 @@ def _changed(before: Memoir, changes: Changes) -> Memoir | None:
 
 
 def _write(connection: Connection, rows: Sequence[UUID], after: Memoir, taken: Set[str] = frozenset()) -> None:
-    """The first row stays the first; as many as there are now take the new chunks, in order."""
+    """Writes the chunks to the existing rows, in order; deletes surplus rows and inserts missing ones."""
     chunks = _chunks(connection, rows, after.content, taken)
     written = _rows(after, rows, chunks, _parent(connection, rows[0]))
     if len(rows) > len(written):
@@ -158,11 +159,11 @@ def _write(connection: Connection, rows: Sequence[UUID], after: Memoir, taken: S
     connection.execute(SAY, written[0].values())
 
 
-def _rows(after: Memoir, ids: Sequence[UUID], chunks: Sequence[Chunk], parent_id: UUID | None) -> Sequence[Row]:
+def _rows(after: Memoir, ids: Sequence[UUID], chunks: Sequence[Chunk], parent_id: UUID | None) -> Sequence[MemoryRow]:
     whole = len(chunks) == 1
     row_ids = [*ids, *(uuid4() for _ in chunks[len(ids) :])]
     return [
-        Row(
+        MemoryRow(
             id=row_id,
             document_id=after.id,
             content=part.text,
@@ -187,7 +188,10 @@ def _parent(connection: Connection, memory_id: UUID) -> UUID | None:
 
 
 def _chunks(connection: Connection, rows: Sequence[UUID], content: str, taken: Set[str]) -> Sequence[Chunk]:
-    """A content stands once in the store: a chunk that another document has, too, is cut differently."""
+    """Splits content so that it shares no chunk with another document: contents are unique in the store.
+
+    Raises ContentTaken when another memory has exactly this content and it is a single chunk.
+    """
     while True:
         chunks = chunk(content, taken)
         found = connection.execute(

@@ -1,6 +1,6 @@
-"""Writes everything a person put in, and what happened to it, as the JSON lines that `dreams ingest jsonl` reads.
+"""Exports memories and their history as the JSON lines that `dreams ingest jsonl` reads.
 
-Read into another store, memories, documents, chunks and events keep their ids there: `dreams:` and the id names them.
+Memories, documents, chunks and events are named `dreams:<id>`, by which they keep their ids in another store.
 """
 
 import json
@@ -16,7 +16,7 @@ from memories.postgres.database import Connection
 
 Line = dict[str, object]
 
-# Of a text that several documents say, what the memory's own document says besides.
+# Several documents may share one content: context, tags and the rest come from the memory's own document.
 MEMORIES = """
 select
     m.id, m.content, coalesce(o.context, m.context) as context, coalesce(o.summary, m.summary) as summary,
@@ -38,7 +38,7 @@ VERSIONS = """
 select memory_id, version, content, context, summary, tags, metadata, valid_until, document_id
 from dreams.memory_versions order by memory_id, version
 """
-# A memory's own creation is told by its date.
+# A memory's own creation is not exported: its date implies it.
 EVENTS = """
 select event_id, memory_id, document_id, kind, grade, query_id, rank, occurred_at, details
 from dreams.recall_events
@@ -54,7 +54,7 @@ TYPES = {
 
 
 def export(connection: Connection) -> Iterator[str]:
-    """One JSON object a line: documents whole, then what they said before, then what happened to them."""
+    """Yields one JSON object per line: whole documents, then their earlier versions, then their events."""
     for lines in (_memories, _others, _versions, _events):
         yield from (json.dumps(line, ensure_ascii=False) for line in lines(connection))
 
@@ -93,7 +93,7 @@ def _document(row: Mapping[str, object]) -> Line:
 
 
 def _content(parts: Sequence[Mapping[str, object]]) -> str:
-    """The document that chunks were cut from."""
+    """Reassembles the content of a document from its chunks."""
     metadata = [part["metadata"] if isinstance(part["metadata"], dict) else {} for part in parts]
     starts = [found.get("byte_start") if len(parts) > 1 else 0 for found in metadata]
     return reassemble(placed([str(part["content"]) for part in parts], starts))

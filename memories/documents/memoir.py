@@ -1,4 +1,4 @@
-"""Reads memories as a person knows them, documents whole, and where each row stands in its document."""
+"""Reads whole documents from their rows, and the place of each row in its document."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ order by 1, coalesce(m.chunk_index, 1), m.id
 """
 
 
-class Part(NamedTuple):
+class DocumentPart(NamedTuple):
     """A row of a document."""
 
     document: UUID
@@ -45,7 +45,7 @@ class Part(NamedTuple):
 
 
 def memoir(connection: Connection, memory_id: UUID) -> Memoir:
-    """The whole document that a row belongs to. Raises NotFound when there is no such row."""
+    """Returns the whole document that a row belongs to. Raises NotFound when there is no such row."""
     found = memoirs(connection, [memory_id])
     if not found:
         raise NotFound(f"{str(memory_id)!r} names no memory: search for it, or give the id that a search shows")
@@ -53,10 +53,10 @@ def memoir(connection: Connection, memory_id: UUID) -> Memoir:
 
 
 def memoirs(connection: Connection, memory_ids: Collection[UUID]) -> Mapping[UUID, Memoir]:
-    """The whole documents that rows belong to, by the id of the row asked for; a row that is gone has none."""
+    """Returns the whole documents that rows belong to, by the id of the row asked for; omits missing rows."""
     asked = set(memory_ids)
     rows = connection.execute(ROWS, {"ids": list(asked)}).fetchall()
-    documents = [list(group) for _, group in groupby(map(Part._make, rows), key=lambda part: part.document)]
+    documents = [list(group) for _, group in groupby(map(DocumentPart._make, rows), key=lambda part: part.document)]
     return {
         row: whole
         for parts in documents
@@ -66,7 +66,7 @@ def memoirs(connection: Connection, memory_ids: Collection[UUID]) -> Mapping[UUI
 
 
 def document_rows(connection: Connection, memory_id: UUID) -> Sequence[UUID]:
-    """All rows of the document that a memory belongs to, the first chunk first."""
+    """Returns the ids of all rows of the document that a memory belongs to, in chunk order."""
     found = connection.execute(
         "select m.id from public.memories as given inner join public.memories as m"
         " on m.id = given.id or m.parent_id = given.parent_id where given.id = %s"
@@ -76,8 +76,8 @@ def document_rows(connection: Connection, memory_id: UUID) -> Sequence[UUID]:
     return [UUID(str(row_id)) for (row_id,) in found]
 
 
-def _whole(parts: Sequence[Part]) -> Memoir:
-    """A document goes by the id of its first chunk: the parent_id that Codex gives to chunks is no memory's."""
+def _whole(parts: Sequence[DocumentPart]) -> Memoir:
+    """Reassembles a document. Its id is that of its first chunk: the parent_id that Codex sets names no memory."""
     head = parts[0]
     metadata = [part.metadata if isinstance(part.metadata, dict) else {} for part in parts]
     starts = [found.get("byte_start") if len(parts) > 1 else 0 for found in metadata]
@@ -103,7 +103,7 @@ from public.memories where id = any(%s)
 
 @dataclass(frozen=True, slots=True)
 class RowPlace:
-    """Where a row stands; all but its id are None for a memory that is whole and that no night has clustered."""
+    """A row's place in its document and cluster; all but `id` are None for an unclustered memory of a single row."""
 
     id: UUID
     chunk_index: int | None
@@ -113,6 +113,6 @@ class RowPlace:
 
 
 def places(connection: Connection, row_ids: Collection[UUID]) -> Mapping[UUID, RowPlace]:
-    """The places of rows, by their ids; a row that is gone has none."""
+    """Returns the places of rows by id; omits missing rows."""
     with connection.cursor(row_factory=class_row(RowPlace)) as rows:
         return {place.id: place for place in rows.execute(PLACES, (list(row_ids),))}

@@ -1,4 +1,4 @@
-"""What a deletion removed, table by table, and what of it remains until when."""
+"""Deletes a memory, and reports what that removed from each table and what remains until when."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from memories.documents.write import forget
 from memories.postgres.database import Connection
 
 MEMORIES = "public.memories"
-# What this session has deleted and changed. The server adds up several transactions, so a difference counts.
+# Rows deleted and updated so far. The server may add up several transactions: take the difference of two readings.
 COUNTS = """
-select concat(schemaname, '.', relname), n_tup_del, n_tup_upd from pg_stat_xact_user_tables
-where schemaname in ('public', 'dreams')
+select
+    concat(n.nspname, '.', c.relname), pg_stat_get_xact_tuples_deleted(c.oid), pg_stat_get_xact_tuples_updated(c.oid)
+from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname in ('public', 'dreams') and c.relkind = 'r'
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """Where something of a deleted memory still is, and what ends that."""
+    """Where traces of a deleted memory remain, and what removes them."""
 
     what: str
     until: str
@@ -34,7 +36,7 @@ class Receipt:
 
     @property
     def rows(self) -> int:
-        """Rows of the memory itself: a long one has a row for each chunk."""
+        """Rows of the memory itself: one per chunk."""
         return self.removed[MEMORIES]
 
 
@@ -56,7 +58,7 @@ FOR_GOOD = (
 
 
 def forget_with_receipt(connection: Connection, memory_id: UUID) -> Receipt:
-    """Deletes a memory as `forget` does, and says what that removed and what remains."""
+    """Deletes a memory as `forget` does; returns what was removed and what remains."""
     with connection.transaction():
         before = _counts(connection)
         rows = forget(connection, memory_id)

@@ -1,4 +1,4 @@
-"""Rewrites what Postgres keeps of deleted rows: old pages, planner statistics, the write-ahead log."""
+"""Removes the traces that Postgres keeps of deleted rows: old pages, planner statistics, the write-ahead log."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from memories.errors import StoreError
 from memories.postgres.database import Connection
 from memories.settings import StoreSettings
 
-# How long it waits for others, in so many tries: whoever comes while it waits for a table waits behind it.
+# How long to wait for a lock in total, over ATTEMPTS tries: during each try, other sessions queue behind it.
 PATIENCE_SECONDS = 10.0
 ATTEMPTS = 5
 POLL_SECONDS = 0.1
@@ -24,15 +24,15 @@ INDEX_BUILDING_MEMORY = "256MB"
 STATISTICS = "pg_catalog.pg_statistic"
 AGAIN = "`dreams db scrub` runs again"
 
-# Every table of ours: how many rows died does not tell where their bytes are, since a vacuum forgets the count and
-# leaves the bytes.
+# All our tables: counts of dead rows do not show where deleted bytes are, since a vacuum resets the counts and leaves
+# the bytes.
 TABLES = """
 select format('%I.%I', n.nspname, c.relname), pg_total_relation_size(c.oid)
 from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
 where c.relkind = 'r' and (n.nspname = 'dreams' or c.oid = to_regclass('public.memories'))
 order by 2
 """
-# A transaction that began before the scrub can still see deleted rows: Postgres keeps them for it.
+# A transaction that began before the scrub can still see deleted rows, so Postgres keeps them.
 ONLOOKERS = """
 select pid, application_name from pg_stat_activity
 where
@@ -65,7 +65,7 @@ where name ~ '^[0-9A-F]{24}$' and name < (select redo_wal_file from pg_control_c
 
 @dataclass(slots=True)
 class Scrubbed:
-    """What was rewritten, in bytes before; what another scrub may reach; what none of this user's reaches."""
+    """The number and former size of the tables; what another scrub may remove, and what none by this user can."""
 
     tables: int
     size_bytes: int
@@ -78,7 +78,7 @@ class Scrubbed:
 
 
 def size_bytes(connection: Connection) -> int:
-    """What a scrub has to rewrite."""
+    """Returns how many bytes a scrub has to rewrite."""
     return sum(size for _, size in _tables(connection))
 
 
@@ -89,11 +89,11 @@ def scrub(
     *,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Scrubbed:
-    """Rewrites all tables of the store and the planner's statistics, then ends the old files of the write-ahead log.
+    """Rewrites all tables of the store and the planner's statistics, then removes old files of the write-ahead log.
 
-    Each table is closed to others while it is rewritten; one that others hold for long is left, and told. The
-    connection is in autocommit mode. Raises StoreError when the disk has no room for a second copy of the largest
-    table.
+    Each table is locked while it is rewritten; one that others hold too long is skipped and reported. The connection
+    must be in autocommit mode. Raises StoreError when the embedded server's disk has no room for a second copy of the
+    largest table.
     """
     tables = _tables(connection)
     _check_room(store, tables)
@@ -144,9 +144,9 @@ def _wait_for_onlookers(connection: Connection, found: Scrubbed, seconds: float)
 
 
 def _clear_statistics(connection: Connection, name: str, found: Scrubbed) -> None:
-    """Analysing skips empty tables and columns without a target: what was sampled there before would stay."""
+    """Clears a table's planner statistics: ANALYZE keeps those of empty tables and of columns without a target."""
     if _only(connection, "select to_regproc('pg_catalog.pg_clear_attribute_stats')::text") is not None:
-        # Only the owner may; whoever is not is told so when the table is not rewritten either.
+        # Only the owner may. For others `_rewrite` reports the table, since it is not rewritten either.
         with suppress(psycopg.errors.InsufficientPrivilege):
             connection.execute(CLEAR_STATISTICS, (name,))
     elif connection.execute(STALE_STATISTICS, (name,)).fetchone():
@@ -167,7 +167,7 @@ def _rewrite(connection: Connection, name: str, found: Scrubbed) -> None:
 
 
 def _vacuum(connection: Connection, name: str) -> bool:
-    """Writes a table and its indexes to new files; False when others hold it. Without the right to, Postgres warns."""
+    """Writes a table and its indexes to new files; False when others hold it. Without the right Postgres warns."""
     for _ in range(ATTEMPTS):
         with suppress(psycopg.errors.LockNotAvailable):
             connection.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.SQL(name)))
@@ -181,7 +181,7 @@ def _file_of(connection: Connection, name: str) -> object:
 
 
 def _renew_log(connection: Connection, found: Scrubbed) -> None:
-    """Writes over files that wait to be used again, begins another, and has the server remove those before it."""
+    """Overwrites log files that wait to be recycled, switches to a new one, and has a checkpoint remove older ones."""
     try:
         for _ in range(int(str(_only(connection, FUTURE_LOG_FILES)))):
             connection.execute("select pg_logical_emit_message(false, 'dreams', '')")

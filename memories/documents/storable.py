@@ -1,4 +1,4 @@
-"""What Postgres can keep as text and as JSON."""
+"""Checks that Postgres can keep a value as text or as JSON."""
 
 import json
 from collections.abc import Iterator, Mapping

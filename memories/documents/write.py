@@ -1,4 +1,4 @@
-"""Single memories in Postgres: stored, forgotten, pinned, found by id."""
+"""Stores, finds, forgets and pins single memories in Postgres."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from memories.records import Document, identity
 SHORTEST_PREFIX = 6
 HEXADECIMAL = frozenset("0123456789abcdef")
 UUID_DIGITS = 32
-# How often to look again when another writer is quicker with the same content.
+# How often to try when another writer is faster with the same content.
 ATTEMPTS = 20
 BUSY = "other writers keep changing this very content: store it again"
 
-# Codex's upsert in one statement. No row comes back when another writer was quicker, or when the id is taken.
-# What is given again adds to what is known: tags and metadata unite, and nothing given empties nothing.
+# Codex's upsert in one statement. Returns no row when another writer was faster, or when the id is taken.
+# Storing again adds to what is known: tags and metadata are merged, and empty values overwrite nothing.
 STORE = """
 with known as (
     update public.memories set
@@ -64,7 +64,7 @@ insert into public.memories (
 """
 INSERT_UNLESS_THERE = INSERT + "on conflict do nothing"
 
-# Rows of a document are taken in one order by all, so that none waits for another that waits for it.
+# All writers lock the rows of a document in the same order, so that they cannot deadlock.
 REACTIVATE = """
 with held as (select id from public.memories where id = any(%(ids)s) order by id for update)
 update public.memories as m set
@@ -79,7 +79,7 @@ with held as (select id from public.memories where id = any(%s) order by id for 
 delete from public.memories as m using held where m.id = held.id
 """
 
-# The first chunks that a document may already be stored as.
+# The first chunks under which a document may already be stored.
 SAME_BEGINNING = """
 select id from public.memories where content_hash = %s and chunk_index = 1
 union
@@ -88,8 +88,8 @@ select id from public.memories where id = %s and chunk_index = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of public.memories to be: a whole document, or one chunk of it."""
+class MemoryRow:
+    """A row to write to public.memories: a whole document, or one chunk of it."""
 
     id: UUID
     document_id: UUID
@@ -106,7 +106,7 @@ class Row:
     updated_at: datetime | None
 
     def values(self) -> dict[str, object]:
-        """What the statements that write a row bind."""
+        """The parameters of the statements that write a row."""
         return {
             "id": self.id, "content": self.content, "content_hash": self.content_hash, "context": self.context,
             "summary": self.summary, "tags": list(self.tags), "metadata": Jsonb(self.metadata),
@@ -116,19 +116,19 @@ class Row:
 
 
 class Stored(NamedTuple):
-    """A memory that was stored, and whether it was not there before."""
+    """The id of a stored memory, and whether it is new."""
 
     id: UUID
     is_new: bool
 
 
-def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence[Row]:
-    """The rows a document is stored as. The first has the document's id; chunks carry their place in the content."""
+def rows_of(document: Document, taken: frozenset[str] = frozenset()) -> Sequence[MemoryRow]:
+    """The rows a document is stored as. The first has the document's id; chunks carry their byte range."""
     chunks = chunk(document.content, taken)
     whole = len(chunks) == 1
     metadata = {**document.metadata, "source": document.source}
     return [
-        Row(
+        MemoryRow(
             id=_row_id(document, number),
             document_id=document.id,
             content=part.text,
@@ -166,11 +166,11 @@ def store(connection: Connection, document: Document) -> UUID:
 
 
 def put(connection: Connection, document: Document) -> Stored:
-    """Stores one memory; the same content again is a re-activation, as with Codex.
+    """Stores one memory; the same content again is a re-activation, as in Codex.
 
-    Other content is never replaced: where the document's id has another content by now, this one gets an id of its own.
+    Never replaces other content: if the document's id has other content by now, this one gets a new id.
 
-    Raises InputError when there is nothing to store, or what Postgres cannot keep; StoreError when other writers keep
+    Raises InputError when the content is empty or Postgres cannot keep a part, and StoreError when other writers keep
     changing the same content.
     """
     if not document.content.strip():
@@ -183,9 +183,9 @@ def put(connection: Connection, document: Document) -> Stored:
 
 
 def find(connection: Connection, reference: str | UUID) -> UUID:
-    """The memory that an id, or its first six or more characters, names: its own, or that of a document that says it.
+    """Finds the memory that an id, or at least six first characters of one, names: its own id or one of its documents'.
 
-    Raises NotFound when there is none, and InputError when it is no id or names more than one.
+    Raises NotFound when there is none, and InputError when the reference is not an id or matches several memories.
     """
     digits = str(reference).strip().lower().replace("-", "")
     if not SHORTEST_PREFIX <= len(digits) <= UUID_DIGITS or not HEXADECIMAL.issuperset(digits):
@@ -208,7 +208,7 @@ def forget(connection: Connection, memory_id: UUID) -> int:
 
 
 def pin(connection: Connection, memory_id: UUID, *, pinned: bool = True) -> None:
-    """Keeps a memory from fading, or lets it fade again: an event, so that the past stays as it was."""
+    """Keeps a memory from fading, or lets it fade again. Recorded as an event, so that the past stays as it was."""
     connection.execute(
         "insert into dreams.recall_events (memory_id, kind, occurred_at) values (%s, %s, clock_timestamp())",
         (memory_id, "pinned" if pinned else "unpinned"),
@@ -222,14 +222,14 @@ def _store_whole(connection: Connection, document: Document) -> Stored:
         found = connection.execute(STORE, values, prepare=True).fetchone()
         if found is not None:
             return Stored(UUID(str(found[0])), bool(found[1]))
-        # Another writer was quicker with this content, which the next look sees; or the id has another content.
+        # Another writer was faster with this content, which the next try sees; or the id has other content.
         if _is_there(connection, "id = %s and content_hash <> %s", (row.id, row.content_hash)):
             document = _of_its_own(document)
     raise StoreError(BUSY)
 
 
 def _store_chunks(connection: Connection, document: Document) -> Stored:
-    """A content stands once in the store: a chunk that another document has, too, is cut differently."""
+    """Splits a document so that it shares no chunk with another: contents are unique in the store."""
     taken: frozenset[str] = frozenset()
     attempts = 0
     while attempts < ATTEMPTS:
@@ -240,7 +240,7 @@ def _store_chunks(connection: Connection, document: Document) -> Stored:
             "select content from public.memories where content_hash = any(%s)", ([row.content_hash for row in rows],)
         )
         others = {str(content) for (content,) in found}
-        # Whoever learns what is taken goes on; else others are at it.
+        # Counts only tries that found no newly taken chunk: finding one is progress.
         attempts += others <= taken
         taken |= others
         if _is_there(connection, "id = any(%s)", ([row.id for row in rows],)):
@@ -248,8 +248,8 @@ def _store_chunks(connection: Connection, document: Document) -> Stored:
     raise StoreError(BUSY)
 
 
-def _store_rows(connection: Connection, document: Document, rows: Sequence[Row]) -> Stored | None:
-    """A long document, stored or met again; None when another has a chunk's content or id, or when it went away."""
+def _store_rows(connection: Connection, document: Document, rows: Sequence[MemoryRow]) -> Stored | None:
+    """Stores or re-activates a long document; None when another has a chunk's content or id, or it was just deleted."""
     with connection.transaction() as transaction:
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (content_hash(document.content),))
         known = _stored_rows(connection, document, rows[0])
@@ -266,8 +266,8 @@ def _store_rows(connection: Connection, document: Document, rows: Sequence[Row])
     return None
 
 
-def _stored_rows(connection: Connection, document: Document, first: Row) -> list[UUID]:
-    """The rows of a stored document that says exactly this; none where there is no such document."""
+def _stored_rows(connection: Connection, document: Document, first: MemoryRow) -> list[UUID]:
+    """The row ids of a stored document with exactly this content; empty when there is none."""
     found = connection.execute(SAME_BEGINNING, (first.content_hash, first.id)).fetchall()
     candidates = memoirs(connection, [UUID(str(memory_id)) for (memory_id,) in found])
     for memory_id, candidate in candidates.items():

@@ -1,1 +1,1 @@
-"""Vectors: what they are, who makes them, and how they get beside a memory."""
+"""Vectors: their format, the servers that compute them, and how memories get theirs."""

@@ -1,4 +1,4 @@
-"""Gives memories their vectors, whoever makes them, and keeps what fails. Called by `memories.memory` and by ingest."""
+"""Embeds memories with any model, stores their vectors, and records failures."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ Failures = Mapping[int, str]
 
 
 class Waiting(NamedTuple):
-    """A memory that waits for its vector: the text to embed, and the hash of the content it was made of."""
+    """A memory without a vector: the text to embed, and the hash of the content that the text was made from."""
 
     id: UUID
     content_hash: str
@@ -32,7 +32,7 @@ Batch = Sequence[Waiting]
 UNUSABLE = "the model gave no usable vector"
 NEW_MINUTES = 10
 
-# What a memory's vector is of: its content, after the title and other names that it does not begin with.
+# The text to embed: the title unless the first 300 characters of the content hold it, the aliases, the content.
 TEXT = """
 concat_ws(
     E'\\n',
@@ -44,7 +44,7 @@ concat_ws(
 )
 """
 
-# Rows that another transaction holds are left to it: whoever waits here could wait for one who waits for us.
+# Skips rows that another transaction holds: waiting for them could deadlock.
 WRITE = """
 with given as (
     select * from unnest(%(ids)s::uuid[], %(hashes)s::text[], %(vectors)s::text[], %(magnitudes)s::real[])
@@ -80,7 +80,7 @@ m.embedding_vector is null and not exists (
 
 ANY_WAITING = "select exists (select from public.memories where embedding_vector is null)"
 
-# Few wait: all of them. Many do, since a source was read: only what came in the last minutes, whatever its date.
+# If few wait, all of them. If many do, since a source was read, only those of the last minutes, whatever their date.
 NEWEST = f"""
 with few as (select id from public.memories where embedding_vector is null order by id limit %(limit)s + 1),
 newest as (
@@ -111,14 +111,14 @@ where (m.id = any(%(ids)s) or m.parent_id = any(%(ids)s)) and {WAITS} limit %(li
 
 
 def newest_waiting(connection: Connection, model: str, limit: int) -> Batch:
-    """Newest memories that have no vector; those that this model has failed at wait for `dreams embed`."""
+    """The newest memories without a vector; those that this model failed on wait for `dreams embed`."""
     if connection.execute(ANY_WAITING).fetchone() == (False,):
         return []
     return _batch(connection, NEWEST, {"model": model, "limit": limit})
 
 
 def waiting_among(connection: Connection, model: str, memory_ids: Collection[UUID], limit: int) -> Batch:
-    """Those of some memories, with all their chunks, that have no vector and did not fail."""
+    """Those of the given memories and all their chunks that have no vector and did not fail."""
     return _batch(connection, AMONG, {"model": model, "ids": list(memory_ids), "limit": limit})
 
 
@@ -128,7 +128,7 @@ def _batch(connection: Connection, statement: str, values: Mapping[str, object])
 
 
 def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) -> int:
-    """Embeds memories and keeps their vectors, or why there is none; returns how many of them are dealt with.
+    """Embeds memories and stores their vectors or failures; returns how many memories it dealt with.
 
     Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
     """
@@ -138,7 +138,7 @@ def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) 
 
 
 def unit_vector(embed: Embed, text: str) -> NDArray[numpy.float32]:
-    """One text's vector, of length one. Raises ModelError when there is none."""
+    """Returns a text's vector, of length one. Raises ModelError when the model gives none."""
     found, failures = vectors_of(embed, [text])
     if failures:
         raise ModelError(failures[0])
@@ -146,7 +146,7 @@ def unit_vector(embed: Embed, text: str) -> NDArray[numpy.float32]:
 
 
 def vectors_of(embed: Embed, texts: Sequence[str]) -> tuple[Found, Failures]:
-    """Vectors by place among the texts, and the reasons of those that failed: a failing batch is halved to find them.
+    """Returns vectors, and reasons for failures, by position in `texts`; halves a failing batch to find the culprits.
 
     Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
     """
@@ -183,7 +183,7 @@ def _checked(vectors: NDArray[numpy.float64], expected: int) -> tuple[Found, Fai
 
 
 def write_vectors(connection: Connection, model: str, batch: Batch, found: Found, failures: Failures) -> int:
-    """Keeps vectors of contents that are still the same, and the reasons of the failures; returns how many it kept."""
+    """Stores vectors of unchanged contents, and the reasons for failures; returns how many vectors it stored."""
     places = list(found)
     written = connection.execute(
         WRITE,

@@ -1,4 +1,4 @@
-"""Embeds the texts of a search by whichever server of models there is."""
+"""Embeds texts with whichever model server is available."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -15,9 +15,9 @@ QUERY_TIMEOUT_SECONDS = 60
 
 
 class Embedder:
-    """Embeds texts by whichever server there is. Any thread may call it.
+    """Embeds texts with whichever server is available. Thread-safe.
 
-    One that does not wait starts a sidecar where none runs, and says so instead of embedding.
+    Unless it `waits`, it starts a missing sidecar and raises ModelUnreachable instead of waiting to embed.
     """
 
     def __init__(self, store: StoreSettings | None = None, *, waits: bool = True) -> None:
@@ -27,7 +27,10 @@ class Embedder:
         self._client: httpx.Client | None = None
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Raises ModelUnreachable when no server answers in time, and ModelError when it cannot embed these texts."""
+        """Returns a vector per text, of shape (texts, dimensions).
+
+        Raises ModelUnreachable when no server answers in time, and ModelError when it cannot embed these texts.
+        """
         client = self.find()
         try:
             return self._ask(client, texts)
@@ -37,7 +40,7 @@ class Embedder:
                 raise ModelUnreachable(
                     f"nothing answers at OLLAMA_URL ({type(error).__name__}): start it, or unset it to use the sidecar"
                 ) from error
-        # A sidecar leaves when nobody has asked for a while: perhaps just now.
+        # A sidecar exits when it has been idle for a while: perhaps just now.
         try:
             return self._ask(self.find(), texts)
         except httpx.RequestError as error:
@@ -54,7 +57,7 @@ class Embedder:
                 self._client = None
 
     def find(self) -> httpx.Client:
-        """Finds a server, or starts one; a client of it. Raises ModelUnreachable when there is none."""
+        """Finds or starts a server and returns a client of it. Raises ModelUnreachable when there is none."""
         with self._finding:
             if self._client is None:
                 self._client = client_of(self._server(), QUERY_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""Gives memories that were just stored their vectors, beside the searches that may find them by meaning."""
+"""Embeds newly stored memories in the background, so that searches soon find them by meaning."""
 
 import logging
 import time
@@ -20,10 +20,10 @@ from memories.postgres.database import Connection
 from memories.worker import Worker
 
 NEWEST_MEMORIES = 32
-# Texts that the model takes at once: one of any length, or some short ones.
+# What the model takes at once: one text of any length, or several short ones.
 STEP_MEMORIES = 8
 STEP_CHARACTERS = 4_000
-# So long does a search wait for new vectors; for the newest it waits longer, where the model is slow.
+# How long a search waits for new vectors: for all of them, and for the first step if the model is slow.
 SEARCH_SECONDS = 0.2
 NEWEST_SECONDS = 1.0
 REMEMBERED_STORES = 10_000
@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 
 
 class Newcomers:
-    """Memories that wait for their vectors, and the one thread that makes them, the newest first.
+    """Memories that wait for their vectors, and the one thread that computes them, newest first.
 
-    What was stored here is embedded where `has_model` says that a model runs; what a search waits for, in any case.
+    Memories stored here are embedded if `has_model` reports a running model; those that a search waits for, always.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Newcomers:
         self._has_model = has_model
         self._noted: deque[UUID] = deque(maxlen=REMEMBERED_STORES)
         self._turn = Condition()
-        # Searches by number: the last that asked, that had the newest embedded, that had all embedded.
+        # Numbers of searches: the last that asked, the last whose first step is done, the last whose every step is.
         self._asked = self._begun = self._answered = 0
         self._made = 0
         self._worker = Worker("dreams-vectors", self._work)
 
     def note(self, memory_id: UUID) -> None:
-        """Remembers that a memory was stored or edited: it gets its vectors soon."""
+        """Queues a memory that was stored or edited for embedding."""
         self._noted.append(memory_id)
         self._worker.wake()
 
@@ -64,7 +64,7 @@ class Newcomers:
         return bool(newest_waiting(connection, self._model, NEWEST_MEMORIES))
 
     def wait(self) -> None:
-        """Lets the newest have their vectors, whoever stored them; what takes longer comes after the search."""
+        """Waits briefly while the newest memories of any process are embedded; the rest follow after the search."""
         deadline = time.monotonic() + SEARCH_SECONDS
         with self._turn:
             self._asked += 1
@@ -74,7 +74,7 @@ class Newcomers:
             self._turn.wait_for(lambda: self._answered >= mine, max(deadline - time.monotonic(), 0))
 
     def stop(self, timeout_seconds: float) -> None:
-        """Ends after the step that is being made; what waits then gets its vectors by a later search or cycle."""
+        """Ends after the current step; a later search or cycle embeds what is left."""
         self._worker.stop(timeout_seconds)
 
     def _work(self) -> None:
@@ -83,7 +83,7 @@ class Newcomers:
                 pass
 
     def _embed_newest(self, connection: Connection) -> bool:
-        """Makes a step for the searches that have asked; False when there is nothing more to do for them."""
+        """Embeds a step for the searches that have asked; False when there is nothing more to do for them."""
         with self._turn:
             asked = self._asked
             if asked == self._answered:
@@ -99,7 +99,7 @@ class Newcomers:
         return goes_on
 
     def _embed_noted(self, connection: Connection) -> bool:
-        """Makes a step for what was noted; False when there is nothing left to do, or no model to do it with."""
+        """Embeds a step of the queue; False when it is empty, there is no model, or nothing could be embedded."""
         if not self._noted or not self._has_model():
             return False
         memory_ids = {self._noted.popleft() for _ in range(min(len(self._noted), STEP_MEMORIES))}
@@ -111,7 +111,7 @@ class Newcomers:
         return is_done and bool(self._noted)
 
     def _embed_step(self, connection: Connection, step: Batch) -> bool:
-        """Whether anything came of it: rows that another transaction holds are left for later."""
+        """Embeds a step; False without progress, as when other transactions hold the rows, which are left for later."""
         try:
             return embed_batch(connection, self._embed, self._model, step) > 0
         except ModelError as error:
@@ -120,7 +120,7 @@ class Newcomers:
 
 
 def _step(batch: Batch) -> Batch:
-    """The first of a batch, and those after it that are short enough to go along."""
+    """The first memory of a batch, and as many after it as stay within the limits of a step."""
     characters = 0
     for count, waiting in enumerate(batch[:STEP_MEMORIES]):
         characters += len(waiting.text)

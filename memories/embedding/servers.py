@@ -1,7 +1,7 @@
-"""Finds or starts what serves the models: an Ollama named by OLLAMA_URL, or the sidecar.
+"""Finds or starts a model server: the Ollama at OLLAMA_URL, or the sidecar.
 
-`models` starts a sidecar for as long as there is much to embed. A search shares one sidecar with all other processes of
-this user: it runs in the background, and leaves by itself.
+`models` starts a separate sidecar for bulk work. Searches share one sidecar with all other processes of this user: it
+runs in the background, and exits when idle.
 """
 
 import fcntl
@@ -40,14 +40,14 @@ REMEDY = "install it with `pip install '.[sidecar]'`, or set OLLAMA_URL to an Ol
 
 
 class Announcement(BaseModel):
-    """What a sidecar in the background says of itself."""
+    """The address and process id that a background sidecar announces."""
 
     url: str = Field(pattern=r"^http://127\.0\.0\.1:[0-9]{1,5}$")
     pid: int
 
 
 class Server(NamedTuple):
-    """Where models are served, in Ollama's protocol; a sidecar has a `secret` to be recognised by."""
+    """A model server that speaks Ollama's protocol; a sidecar is recognised by its `secret`."""
 
     url: str
     api_key: str | None = None
@@ -56,11 +56,11 @@ class Server(NamedTuple):
 
 @contextmanager
 def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
-    """A client of the models for the length of the block.
+    """A client of a model server for the duration of the block.
 
     Raises ModelUnreachable when the sidecar is needed and cannot be started.
     """
-    # It takes a quarter of a second to import, which a search does not have.
+    # Imported here, since it takes a quarter of a second, which a search cannot spare.
     import ollama
 
     store = store or settings()
@@ -74,7 +74,7 @@ def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # Ctrl-C is for the parent, which closes the pipe: the sidecar then goes.
+        # Ctrl-C reaches only the parent, which closes the pipe: the sidecar then exits.
         start_new_session=True,
     )
     assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both were asked for
@@ -95,7 +95,7 @@ def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
 
 
 def running(store: StoreSettings) -> Server | None:
-    """The server that embeds, when there is one now: OLLAMA_URL, a sidecar in the background, or `dreams serve`."""
+    """The running server: OLLAMA_URL (unchecked), a background sidecar, or `dreams serve`; None when there is none."""
     if store.ollama_url is not None:
         return Server(ollama_address(store.ollama_url))
     host = "127.0.0.1" if store.sidecar_host in EVERY_ADDRESS else store.sidecar_host
@@ -105,7 +105,7 @@ def running(store: StoreSettings) -> Server | None:
 
 
 def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":
-    """Starts a sidecar in the background, and waits for nothing; None when another process has done so.
+    """Starts a background sidecar without waiting for it; None when another process has done so.
 
     Raises ModelUnreachable when it is not installed.
     """
@@ -132,11 +132,11 @@ def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":
 
 
 def hold(store: StoreSettings) -> int | None:
-    """The lock of the one sidecar in the background, as a descriptor; None when another process holds it.
+    """Takes the lock of the one background sidecar; returns its descriptor, or None when another process holds it.
 
-    The lock goes with the descriptor: a sidecar that was handed it holds it until it ends, however it ends.
+    The lock lives as long as the descriptor: a sidecar that inherits it holds it until it ends, however it ends.
 
-    Raises ModelUnreachable when another user could have made the file, and so hold it for ever.
+    Raises ModelUnreachable when the file is another user's, who could hold the lock for ever.
     """
     with _own_file(home(store) / "sidecar.lock") as file:
         try:
@@ -147,7 +147,7 @@ def hold(store: StoreSettings) -> int | None:
 
 
 def background(store: StoreSettings) -> Server:
-    """The server that embeds: one that runs, or a sidecar started now and waited for.
+    """Returns the running server, or starts a background sidecar and waits for it.
 
     Raises ModelUnreachable when none can be started.
     """
@@ -165,9 +165,9 @@ def background(store: StoreSettings) -> Server:
 
 
 def ollama_address(given: str) -> str:
-    """An address as the `ollama` client reads it: without a scheme it is http, and Ollama's own port.
+    """Reads an address as the `ollama` client does: without a scheme, http and Ollama's own port are the defaults.
 
-    Raises ModelUnreachable when it is none.
+    Raises ModelUnreachable when it is not an address.
     """
     try:
         address = httpx.URL(given if "://" in given else f"http://{given}")
@@ -179,12 +179,12 @@ def ollama_address(given: str) -> str:
 
 
 def announcement(store: StoreSettings) -> Path:
-    """The file in which a sidecar in the background says where it listens."""
+    """The file in which a background sidecar announces its address."""
     return store.dreams_home / "sidecar.json"
 
 
 def _announced(store: StoreSettings) -> Server | None:
-    """The sidecar in the background, as its file says; what is damaged, or not this user's, says nothing."""
+    """The background sidecar that is announced; None when its file is missing, damaged or not private to this user."""
     try:
         with _opened(announcement(store), os.O_RDONLY, "rb") as file:
             is_own = not os.fstat(file.fileno()).st_mode & 0o077
@@ -195,9 +195,9 @@ def _announced(store: StoreSettings) -> Server | None:
 
 
 def _own_file(path: Path) -> BinaryIO:
-    """A file of this user to write, made where there is none; nobody else may read it.
+    """Opens a file of this user for writing, created if missing and closed to others.
 
-    Raises ModelUnreachable when it is not this user's, or cannot be opened.
+    Raises ModelUnreachable when it is another user's, or cannot be opened.
     """
     file = _opened(path, os.O_RDWR | os.O_CREAT, "r+b")
     os.fchmod(file.fileno(), 0o600)
@@ -217,7 +217,7 @@ def _opened(path: Path, flags: int, mode: Literal["rb", "r+b"]) -> BinaryIO:
 
 
 def _answers(server: Server) -> bool:
-    """Whether a sidecar is there: what else may listen at its port says something else."""
+    """Whether a sidecar answers; other programs at its port would answer differently."""
     try:
         with client_of(server, PROBE_TIMEOUT_SECONDS) as client:
             return bool(client.get("/healthz").json() == {"status": "ok"})
@@ -226,7 +226,7 @@ def _answers(server: Server) -> bool:
 
 
 def client_of(server: Server, timeout_seconds: float) -> httpx.Client:
-    """Proxies are for other machines, and certificates (slow to load) for https."""
+    """An HTTP client of a server. Only https uses proxies and certificates, which are slow to load."""
     is_secure = server.url.startswith("https://")
     headers = {} if server.api_key is None else {"Authorization": f"Bearer {server.api_key}"}
     return httpx.Client(

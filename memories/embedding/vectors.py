@@ -1,4 +1,4 @@
-"""Vectors as the store keeps them, from any embedder that speaks Ollama's protocol. Called by ingest and by recall."""
+"""Formats vectors for the store, and adds the prefixes that a model wants before texts."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,10 +8,10 @@ from pgvector import Vector
 
 COLUMN_DIMENSIONS = 768
 Vectors = NDArray[numpy.float32]
-# Texts, prefixed as the model wants them, to one unit vector each. May raise ModelError or ModelUnreachable.
+# From texts, prefixed as the model wants them, to vectors (texts, dimensions). May raise ModelError, ModelUnreachable.
 Embed = Callable[[Sequence[str]], Vectors]
 
-# What a model wants before a text that is to be found, and before a question (its card says so).
+# The prefixes that the card of a model prescribes for texts to be found, and for queries.
 DOCUMENT_PREFIXES = {"nomic-embed-text": "search_document: "}
 QUERY_PREFIXES = {"nomic-embed-text": "search_query: "}
 
@@ -25,13 +25,13 @@ def as_query(model: str, text: str) -> str:
 
 
 def as_parameter(vector: NDArray[numpy.floating]) -> Vector:
-    """A vector as the store keeps it, for connections that know the type (`candidates.prepare`)."""
+    """A vector in the format of `padded`, for connections that know the type (`candidates.prepare`)."""
     whole = numpy.zeros(COLUMN_DIMENSIONS, dtype=numpy.float32)
     whole[: len(vector)] = vector / numpy.linalg.norm(vector)
     return Vector(whole)
 
 
 def padded(vector: NDArray[numpy.floating]) -> str:
-    """A vector as the store keeps it, as text: of length one, and zero beyond the model's own dimensions."""
+    """A vector in the store's format, as text: of length one, zero-padded to 768 dimensions."""
     values = (vector / numpy.linalg.norm(vector)).astype(numpy.float32).tolist()
     return "[" + ",".join([f"{value:.9g}" for value in values]) + ",0" * (COLUMN_DIMENSIONS - len(values)) + "]"

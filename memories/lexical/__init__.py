@@ -1,1 +1,1 @@
-"""The word index: a cache of Postgres that keeps itself right and can be deleted."""
+"""The word index: a cache of Postgres that repairs itself and can be deleted."""

@@ -1,7 +1,7 @@
-"""Which memories' words changed, as Postgres tells by `dreams.content_changes`. Called by the lexical index.
+"""Reads from `dreams.content_changes` which memories' words changed.
 
-What a cache has seen is a snapshot of Postgres, not a time: a transaction that commits late is not in it, and is found
-the next time, whatever came after it.
+A cache remembers what it has seen as a Postgres snapshot, not a time: a transaction that commits late is not in the
+snapshot, so the next read finds it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ STREAMED_ROWS = 500
 Row = tuple[UUID, str | None]
 """A memory and its words; None when it is no longer there."""
 
-# `terms.SEPARATOR` keeps the people who take part apart from the words. The title, other names of the memory and the
-# day as people write it are among the words.
+# `terms.SEPARATOR` separates the people from the words. The title, the aliases and the written date are among the
+# words.
 PEOPLE = (
     "left(concat_ws(' ', metadata ->> 'speaker', metadata ->> 'author', metadata ->> 'people'),"
     f" {INDEXED_PEOPLE_CHARACTERS})"
@@ -34,7 +34,7 @@ STORE = (
     " (select oid from pg_database where datname = current_database())"
 )
 
-# The table's own number, too: a table that was dropped and made again tells nothing of what was in the first.
+# Includes the oids of the tables: a table that was dropped and created again does not continue the first.
 SINCE = f"""
 select store.identity, store.snapshot, changes.memory_id, changes.changed_in
 from (
@@ -60,7 +60,7 @@ where changes.changed_in >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an instant sees: transactions before `first`, and those before `end` that were not running then."""
+    """A Postgres snapshot: it sees transactions before `first`, and those before `end` that were not running."""
 
     first: int
     end: int
@@ -68,7 +68,7 @@ class Snapshot:
 
     @classmethod
     def parse(cls, text: str) -> "Snapshot":
-        """Reads `first:end:running,…`, as Postgres writes it; raises ValueError when it is something else."""
+        """Reads `first:end:running,…`, as Postgres writes it. Raises ValueError when it is something else."""
         first, end, running = text.split(":")
         return cls(int(first), int(end), frozenset(int(number) for number in running.split(",") if number))
 
@@ -79,7 +79,7 @@ class Snapshot:
         return transaction < self.first or (transaction < self.end and transaction not in self.running)
 
     def before(self, other: "Snapshot") -> bool:
-        """Whether this was taken before the other, as far as they tell."""
+        """Whether this snapshot is older than the other, as far as they show."""
         return (self.end, -len(self.running)) < (other.end, -len(other.running))
 
 
@@ -87,8 +87,8 @@ BEGINNING = Snapshot(1, 1, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What changed since a snapshot: the transaction by memory; of which store; and what has been seen with it."""
+class WordChanges:
+    """What changed since a snapshot: the store, the new snapshot, and the transaction of each changed memory."""
 
     identity: str
     seen: Snapshot
@@ -96,29 +96,29 @@ class Changes:
 
 
 def store_identity(connection: Connection) -> str:
-    """Names this database of this server: the same for every process, another for a copy."""
+    """Identifies this database of this server: the same for every process, different for a restored copy."""
     row = connection.execute(f"select {STORE})").fetchone()
     return str(row[0] if row else "")
 
 
-def since(connection: Connection, seen: Snapshot, limit: int) -> Changes:
-    """The first `limit` memories whose words changed since a snapshot."""
+def since(connection: Connection, seen: Snapshot, limit: int) -> WordChanges:
+    """At most `limit` memories whose words changed since a snapshot."""
     rows = connection.execute(SINCE, {"seen": str(seen), "limit": limit}).fetchall()
     changed_in = {_uuid(row[2]): int(str(row[3])) for row in rows if row[2] is not None}
-    return Changes(str(rows[0][0]), Snapshot.parse(str(rows[0][1])), changed_in)
+    return WordChanges(str(rows[0][0]), Snapshot.parse(str(rows[0][1])), changed_in)
 
 
 def words(connection: Connection, memory_ids: Sequence[UUID]) -> Mapping[UUID, str]:
-    """The words of those of some memories that are there."""
+    """The words of memories by id; omits missing memories."""
     rows = connection.execute(f"select id, {WORDS} from public.memories where id = any(%s)", (memory_ids,))  # noqa: S608
     return {_uuid(row[0]): str(row[1]) for row in rows}
 
 
 @contextmanager
 def stream(connection: Connection, seen: Snapshot) -> Iterator[tuple[Snapshot, Iterator[Row]]]:
-    """What will have been seen, and the words of each memory that changed since a snapshot.
+    """Yields the new snapshot, and the words of each memory that changed since the old one.
 
-    Rows are read as they are asked for, so that memory use does not depend on their number.
+    Rows are streamed, so that memory use does not depend on their number.
     """
     with connection.transaction():
         row = connection.execute("select pg_current_snapshot()::text").fetchone()
@@ -130,7 +130,7 @@ def stream(connection: Connection, seen: Snapshot) -> Iterator[tuple[Snapshot, I
 
 
 def mend(connection: Connection) -> None:
-    """Has every memory in the log of changes, also where triggers were off or a dump was read."""
+    """Completes the log of changes where triggers were off or a dump was loaded."""
     connection.execute("select dreams.mend_content_changes()")
 
 

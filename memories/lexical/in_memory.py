@@ -1,4 +1,4 @@
-"""The memories whose words changed last, searchable in memory until they are on disk. Part of the lexical index."""
+"""Holds the memories whose words changed last, searchable in RAM until they are written to disk."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -16,7 +16,7 @@ from memories.lexical.terms import row_terms
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One memory: the transaction that changed it, and its terms; None when it is gone."""
+    """One memory: the transaction that changed it, its term counts (None when deleted) and its length in terms."""
 
     changed_in: int
     counts: Mapping[str, int] | None
@@ -24,7 +24,7 @@ class _Row:
 
 
 class Tail:
-    """Memories by their latest words, and those that are gone: neither counts on disk any more."""
+    """Memories by their latest words, and deleted ones; both override what is on disk."""
 
     def __init__(self) -> None:
         self.row_count = 0
@@ -44,7 +44,7 @@ class Tail:
         return self.term_count / self.row_count if self.row_count else 0.0
 
     def put(self, memory_id: UUID, changed_in: int, text: str | None) -> None:
-        """Takes a memory's words, in place of those it had here; None when it is gone."""
+        """Sets a memory's words, replacing earlier ones here; None when it was deleted."""
         self._remove(memory_id)
         if text is None:
             self._rows[memory_id] = _Row(changed_in, None, 0)
@@ -58,22 +58,22 @@ class Tail:
             self._counts[term][memory_id] = count
 
     def drop_seen(self, snapshot: Snapshot) -> None:
-        """Removes what an index on disk holds that has seen so much."""
+        """Removes the memories that an index on disk with this snapshot already holds."""
         for memory_id in [memory_id for memory_id, row in self._rows.items() if snapshot.sees(row.changed_in)]:
             self._remove(memory_id)
 
     def frequency(self, term: str) -> int:
-        """In how many memories a term stands."""
+        """How many memories contain a term."""
         return len(self._counts.get(term, ()))
 
     def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
-        """Memories with a term that is, or nearly is, this one."""
+        """Memories with a term at most `most_errors` edits from this one."""
         near = extract_iter(term, list(self._counts), scorer=OSA.distance, score_cutoff=most_errors)
         memory_ids = dict.fromkeys(memory_id for known, _, _ in near for memory_id in self._counts[known])
         return list(islice(memory_ids, limit))
 
     def search(self, weights: Mapping[str, float], mean_length: float) -> dict[UUID, float]:
-        """BM25 of every memory that has one of the terms, each with the weight given (its rarity is in it)."""
+        """BM25 of every memory that has one of the terms; a term's weight already includes its rarity."""
         found: dict[UUID, float] = {}
         for term in self._known(weights):
             weight = weights[term]

@@ -1,7 +1,7 @@
-"""Search by words: BM25 over every memory, as a cache of Postgres that keeps itself right. Called by recall.
+"""Searches all memories by words, with BM25, in a cache of Postgres that repairs itself.
 
-Most memories are in an index on disk, shared by all processes; what changed since it was written is in the memory of
-each, in its tail. Both score alike. Whatever befalls the files, the index is built again from Postgres.
+Most memories are in an index on disk, shared by all processes; each process holds later changes in RAM, in its tail.
+Both score alike. If the files are damaged or missing, the index is rebuilt from Postgres.
 """
 
 import time
@@ -15,7 +15,7 @@ from uuid import UUID
 from memories.errors import CacheUnwritable
 from memories.lexical import changes, on_disk
 from memories.lexical.bm25 import rarity
-from memories.lexical.changes import BEGINNING, Changes
+from memories.lexical.changes import BEGINNING, WordChanges
 from memories.lexical.in_memory import Tail
 from memories.lexical.on_disk import Postings
 from memories.lexical.stamp import stamped_at
@@ -26,26 +26,27 @@ from memories.settings import settings
 __all__ = ["LexicalIndex", "folder_of", "terms"]
 
 TAIL_ROWS = 1_000
-# A tail is written at this part of its size by whoever has the time, and when it would move the mean length so much.
+# `settle` writes a tail from this share of its capacity on; `catch_up` when it is full, or shifts the mean length by
+# more than this relative tolerance.
 WORTH_WRITING = 1 / 8
 MEAN_LENGTH_TOLERANCE = 0.01
-# Earlier states of memories leave the files by a rebuild, which may take this part of all time.
+# Only a rebuild removes earlier states of memories from the files. Rebuilding may take this share of the time.
 REBUILDING_SHARE = 0.01
-# Without anyone who has the time, it is rebuilt when so many of its rows are earlier states.
+# Any write rebuilds the index when more than this share of its rows are earlier states.
 MOST_EARLIER_STATES = 0.2
 ATTEMPTS = 10
 
 
 def folder_of(connection: Connection) -> Path:
-    """Where the index of a store is kept."""
+    """The folder of a store's index."""
     name = sha256(changes.store_identity(connection).encode()).hexdigest()[:12]
     return settings().dreams_home / "lexical" / name
 
 
 class LexicalIndex:
-    """The words of all memories. Any thread may call it; connections are in autocommit mode.
+    """A word index of all memories. Thread-safe; connections must be in autocommit mode.
 
-    A store of no more than `tail_rows` memories is kept in memory alone, and nothing is written.
+    A store of at most `tail_rows` memories is kept in RAM alone, and nothing is written.
     """
 
     def __init__(self, folder: Path, *, tail_rows: int = TAIL_ROWS) -> None:
@@ -56,9 +57,9 @@ class LexicalIndex:
         self._forget()
 
     def catch_up(self, connection: Connection) -> None:
-        """Brings it to what Postgres holds now. Costs a round trip when nothing changed.
+        """Updates the index to what Postgres holds now. Costs one round trip when nothing changed.
 
-        Raises CacheLocked or CacheUnwritable when so much changed that it has to be written, and it cannot be.
+        Raises CacheLocked or CacheUnwritable when the changes exceed the tail and cannot be written.
         """
         with self._lock:
             self._follow()
@@ -67,9 +68,10 @@ class LexicalIndex:
                 self._follow()
 
     def settle(self, connection: Connection) -> None:
-        """Writes the tail when it is worth it, and now and then rebuilds, which rids the files of earlier states.
+        """Writes the tail when it is large enough, and rebuilds occasionally to remove earlier states from the files.
 
-        Meant for a background thread: searches go on meanwhile. Raises CacheUnwritable.
+        Meant for a background thread: searches continue meanwhile. Raises CacheLocked and CacheUnwritable as
+        `catch_up` does.
         """
         self.catch_up(connection)
         with self._lock:
@@ -79,7 +81,7 @@ class LexicalIndex:
                 self._follow()
 
     def renew(self, connection: Connection) -> None:
-        """Writes the files anew where earlier states of memories are in them: at once, as after a deletion.
+        """Rebuilds the files at once if they hold earlier states of memories, as after a deletion.
 
         Raises CacheLocked and CacheUnwritable as `catch_up` does.
         """
@@ -91,9 +93,9 @@ class LexicalIndex:
                 self._follow()
 
     def search(self, weights: Mapping[str, float], limit: int) -> Mapping[UUID, float]:
-        """The `limit` memories with the highest BM25 and that, best first; a term's share is times its weight.
+        """The `limit` memories with the highest BM25 scores, best first; each term's share is multiplied by its weight.
 
-        Finds what the last `catch_up` knew.
+        Searches the state of the last `catch_up`.
         """
         with self._lock:
             disk, hidden = self._disk, frozenset(self._hidden)
@@ -115,18 +117,18 @@ class LexicalIndex:
             return from_disk + self._tail.row_count
 
     def row_frequency(self, term: str) -> int:
-        """In how many memories a term stands; earlier states of some count until they leave the files."""
+        """How many memories contain a term; earlier states count until a rebuild removes them."""
         with self._lock:
             return (self._disk.frequency(term) if self._disk else 0) + self._tail.frequency(term)
 
     def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
-        """Memories with a term that is, or nearly is, this one: so many letters missing, added, other or swapped."""
+        """Memories with a term at most `most_errors` letters (missing, added, replaced or swapped) from this one."""
         with self._lock:
             from_disk = self._disk.near(term, most_errors, limit) if self._disk else []
             return [key for key in from_disk if key not in self._hidden] + self._tail.near(term, most_errors, limit)
 
     def close(self) -> None:
-        """Lets the files go."""
+        """Closes the files."""
         with self._lock:
             self._stamped_at = None
             self._forget()
@@ -139,7 +141,7 @@ class LexicalIndex:
         self._identity: str | None = None
 
     def _follow(self) -> None:
-        """Opens what a process wrote since, and leaves out of the tail what is in it."""
+        """Opens the index if it was written since, and drops from the tail what it holds."""
         latest = stamped_at(self._folder)
         if latest == self._stamped_at:
             return
@@ -157,8 +159,8 @@ class LexicalIndex:
         if self._seen.before(disk.seen):
             self._seen = disk.seen
 
-    def _few_changes(self, connection: Connection) -> Changes:
-        """What changed, after writing it as long as it is more than a tail holds."""
+    def _few_changes(self, connection: Connection) -> WordChanges:
+        """Returns the changes, after writing the index until they fit in a tail."""
         for _ in range(ATTEMPTS):
             found = self._changes(connection)
             if len(found.changed_in) <= self._tail_rows:
@@ -167,8 +169,8 @@ class LexicalIndex:
             self._follow()
         raise CacheUnwritable(f"{self._folder} does not keep what is written there: see whether its disk is sound")
 
-    def _changes(self, connection: Connection) -> Changes:
-        """What changed since what was seen; everything, when that was of another store or of another past of it."""
+    def _changes(self, connection: Connection) -> WordChanges:
+        """Returns the changes since the last snapshot; all memories if the store is another, or was set back since."""
         found = changes.since(connection, self._seen, self._tail_rows + 1)
         if found.identity == self._identity and not found.seen.before(self._seen):
             return found
@@ -178,7 +180,7 @@ class LexicalIndex:
         self._identity = found.identity
         return found
 
-    def _keep(self, connection: Connection, found: Changes) -> None:
+    def _keep(self, connection: Connection, found: WordChanges) -> None:
         if found.changed_in:
             words = changes.words(connection, list(found.changed_in))
             for memory_id, changed_in in found.changed_in.items():
@@ -188,19 +190,22 @@ class LexicalIndex:
         self._seen = found.seen
 
     def _write(self, connection: Connection, *, wait: bool, afresh: bool = False) -> bool:
-        """Brings the files to what Postgres holds; False when another process is at it and this one does not wait."""
+        """Updates the files to what Postgres holds; False when another process is writing and `wait` is False."""
         with on_disk.writing(self._folder, wait=wait) as is_mine:
             if not is_mine:
                 return False
             base, identity = self._base(connection, afresh)
             with changes.stream(connection, base.seen if base else BEGINNING) as (seen, rows):
-                # The first time someone waits for it; later it leaves room for searches.
+                # Someone waits for the first build; later ones leave a core to searches.
                 threads = 1 if base or afresh else 2
                 on_disk.write(self._folder, identity, base, seen, rows, threads=threads)
         return True
 
     def _base(self, connection: Connection, afresh: bool) -> tuple[Postings | None, str]:
-        """What a writer starts from, and the store's identity: no files of another store or past, nor outdated ones."""
+        """The index to update, and the store's identity.
+
+        The index is None, to be rebuilt, when it is of another store or past, or has too many earlier states.
+        """
         disk = None if afresh else on_disk.opened(self._folder, check=self._disk is None)
         now = changes.since(connection, disk.seen if disk else BEGINNING, 1)
         if disk is not None:
@@ -215,7 +220,7 @@ class LexicalIndex:
         return rarity(rows, self.row_frequency(term))
 
     def _mean_length(self) -> float:
-        """The mean length on disk: the index there scores by it, and the tail is to score alike."""
+        """The mean length on disk, by which that index scores, so that the tail scores alike; else the tail's own."""
         return (self._disk.stamp.mean_length if self._disk else 0.0) or self._tail.mean_length
 
     def _is_tail_full(self) -> bool:

@@ -1,7 +1,7 @@
-"""The lexical index on disk: a tantivy index, and a stamp that says what it holds. Part of the lexical index.
+"""Reads and writes the lexical index on disk: a tantivy index, and a stamp that describes it.
 
-A folder holds `stamp.json`, and the generation it names in a folder of its own; a rebuild makes a new generation, and
-the stamp passes to it in one step. Whoever writes holds a lock; whoever reads needs none.
+A folder holds `stamp.json` and a subfolder with the generation that it names. A rebuild writes a new generation, then
+switches the stamp to it atomically. Writers hold a lock; readers need none.
 """
 
 import json
@@ -31,10 +31,10 @@ from memories.lexical.stamp import (
 from memories.lexical.terms import ANALYSIS, row_terms, splitter
 
 LONGEST_WAIT_SECONDS = 600
-# Memory of a writer: for all rows, and for some.
+# Memory budget of a writer: for a build, and for changes.
 BUILD_BYTES = 768_000_000
 CHANGE_BYTES = 64_000_000
-# A writer pauses so often, or a search in another thread of this process would wait 5 ms at each of its steps.
+# Without these pauses, a search in another thread would wait 5 ms (the switch interval of the GIL) at each step.
 ROWS_BETWEEN_PAUSES = 32
 PAUSE_SECONDS = 5e-5
 LOW_BITS = (1 << 64) - 1
@@ -42,7 +42,7 @@ PROBED_TERMS = 20
 
 
 class Postings:
-    """An index on disk as it stood when it was opened. Any thread may read it."""
+    """An index on disk, as of when it was opened. Thread-safe."""
 
     def __init__(self, stamp: Stamp, index: tantivy.Index) -> None:
         self.stamp = stamp
@@ -56,15 +56,15 @@ class Postings:
 
     @property
     def earlier_share(self) -> float:
-        """How much of it is earlier states of memories, and memories that are gone."""
+        """The share of its rows that are earlier states of memories, or deleted memories."""
         return 1 - self.live_row_count / self.stamp.row_count if self.stamp.row_count else 0.0
 
     def frequency(self, term: str) -> int:
-        """In how many rows a term stands, earlier states among them."""
+        """How many rows contain a term, including earlier states."""
         return self._searcher.doc_freq("text", term)
 
     def rarity(self, term: str) -> float:
-        """The weight that the index itself gives a term; 0 when it has none of it."""
+        """The weight that the index itself gives a term; 0 when no row contains it."""
         frequency = self.frequency(term)
         return rarity(self.stamp.row_count, frequency) if frequency else 0.0
 
@@ -73,14 +73,14 @@ class Postings:
         return bool(self._searcher.search(query, 1, count=False).hits)
 
     def search(self, weights: Mapping[str, float], limit: int) -> dict[UUID, float]:
-        """BM25 of the best memories, best first; a term's share of it is multiplied by the term's weight."""
+        """BM25 of the best memories, best first; each term's share is multiplied by its weight."""
         if limit < 1 or not weights:
             return {}
         query = tantivy.Query.boolean_query([self._clause(term, weight) for term, weight in weights.items()])
         return self._found(query, limit)
 
     def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
-        """Memories with a term that is, or nearly is, this one."""
+        """Memories with a term at most `most_errors` edits from this one."""
         return list(self._found(tantivy.Query.fuzzy_term_query(self._schema, "text", term, most_errors), limit))
 
     def _found(self, query: tantivy.Query, limit: int) -> dict[UUID, float]:
@@ -99,9 +99,9 @@ class Postings:
 
 
 def opened(folder: Path, *, check: bool) -> Postings | None:
-    """The index in a folder; None when there is none, when it is damaged, or when its texts were analysed otherwise.
+    """Opens the index in a folder; None when it is missing, damaged, or built by another analysis.
 
-    `check` reads every file and compares its checksum.
+    `check` verifies the checksum of every file.
     """
     try:
         stamp = read(folder)
@@ -115,9 +115,9 @@ def opened(folder: Path, *, check: bool) -> Postings | None:
 
 @contextmanager
 def writing(folder: Path, *, wait: bool) -> Iterator[bool]:
-    """Holds the lock of the one who writes; False when another has it, and it shall not wait.
+    """Holds the writer's lock; yields False when another process has it and `wait` is False.
 
-    Raises CacheLocked when it was waited for in vain, CacheUnwritable when the folder cannot be made.
+    Raises CacheLocked when waiting times out, and CacheUnwritable when the folder cannot be created.
     """
     lock = FileLock(folder / "write.lock", mode=FILE_MODE)
     try:
@@ -137,7 +137,7 @@ def writing(folder: Path, *, wait: bool) -> Iterator[bool]:
 def write(
     folder: Path, identity: str, base: Postings | None, seen: Snapshot, rows: Iterable[Row], *, threads: int = 1
 ) -> None:
-    """Brings the index to what was seen, by the rows that changed since its base; without a base, by all rows.
+    """Updates `base` to the snapshot `seen` with the rows that changed since; without a base, builds from all rows.
 
     Raises CacheUnwritable when the disk is full or the folder may not be written.
     """
@@ -177,7 +177,7 @@ def _with_pauses(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _apply(generation: Path, rows: Iterable[Row], *, fresh: bool, threads: int) -> str:
-    """Writes rows in place of those that are there; returns a term of theirs, "" when they have none."""
+    """Replaces rows, and deletes those without text; returns one of their terms, "" when they have none."""
     some_term = ""
     writer = _index(generation, fresh=fresh).writer(BUILD_BYTES if fresh else CHANGE_BYTES, threads)
     try:
@@ -212,7 +212,7 @@ def _index(generation: Path, *, fresh: bool = False) -> tantivy.Index:
 
 @lru_cache(maxsize=1)
 def _schema() -> tantivy.Schema:
-    """A memory is found by its terms and deleted by its id, which is read back as two numbers."""
+    """Memories are found by `text`, deleted by `id`, and read back by `high` and `low`, the two halves of the id."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("high", fast=True)
@@ -222,9 +222,9 @@ def _schema() -> tantivy.Schema:
 
 
 def _statistics(generation: Path, likely_terms: Sequence[str]) -> tuple[int, float, str]:
-    """How many rows the index scores with, how long they are on average, and a term of theirs.
+    """The row count and mean length that the index scores with, and a term of its rows.
 
-    The index tells the first two only as it explains a score, so it is asked to explain one.
+    Tantivy exposes the first two only in the explanation of a score.
     """
     index = _index(generation)
     searcher = index.searcher()
@@ -243,7 +243,7 @@ def _terms_to_try(searcher: tantivy.Searcher, likely_terms: Sequence[str]) -> It
 
 
 def _named(beginning: str, explained: Mapping[str, object]) -> float | None:
-    """The value of the first part of an explanation whose description begins so."""
+    """The value of the first part of an explanation whose description starts with `beginning`."""
     if str(explained["description"]).startswith(beginning):
         return float(str(explained["value"]))
     parts = explained.get("details")
@@ -258,7 +258,7 @@ def _remove_others(folder: Path, generation: Path) -> None:
 
 
 def _uuid(number: int) -> UUID:
-    """What UUID(int=number) gives, in half the time: a search makes a thousand."""
+    """Returns UUID(int=number), in half the time: a search makes a thousand."""
     made = object.__new__(UUID)
     object.__setattr__(made, "int", number)
     object.__setattr__(made, "is_safe", SafeUUID.unknown)

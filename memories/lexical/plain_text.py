@@ -1,7 +1,7 @@
-"""Rewrites a text so that splitting it at everything but letters and digits gives the words a person would search by.
+"""Rewrites a text so that splitting it at everything but letters and digits yields the words people search by.
 
-Identifiers keep their parts, emoji become their names, letters lose accents that are written beside them, scripts
-without blanks get some, and a stop word that its capitals make a name (IT, The Who) is no stop word any more.
+Adds the parts of identifiers, names emoji, drops accents, puts spaces into scripts without them, and marks a stop word
+that its capitals make a name (IT, The Who), so that it no longer counts as a stop word.
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 
 import emoji
 
-# English words that say nothing of what a text is about, and what is left of them at an apostrophe.
+# English words that do not tell what a text is about, and what an apostrophe leaves of them.
 _LISTED = """
 a about above after again against all am an and any are aren as at be because been before being below between both
 but by can cannot could couldn d did didn do does doesn doing don down during each few for from further had hadn
@@ -20,9 +20,9 @@ this those through to too under until up ve very was wasn we weren were what whe
 why will with won would wouldn y you your yours yourself yourselves
 """
 STOP_WORDS = frozenset(_LISTED.split())
-# Capitals say nothing of the articles, which titles begin with, of the pronoun, nor of what search engines obey.
+# Not articles, which begin titles, nor the pronoun I, nor search operators: their capitals do not make them names.
 _NAMING_STOP_WORDS = STOP_WORDS - {"a", "an", "i", "the", "and", "or", "not"}
-# Follows a stop word that is a name; a letter to Unicode, and in no text.
+# Appended to a stop word that is a name. A letter in Unicode; `plain` removes it from texts.
 NAME_MARK = "\u02b9"
 
 # Scripts written without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han, Hangul.
@@ -35,22 +35,22 @@ _OPTIONAL_MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]"
 )
 _SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
-# What emoji consist of, and signs like them.
+# The characters of emoji, and similar signs.
 _PICTOGRAPHS = re.compile(
     "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299"
     "\U0001f000-\U0001faff\u200d\ufe0f\U000e0020-\U000e007f]+"
 )
-# More than English letters and typographic punctuation.
+# Anything beyond ASCII and typographic punctuation.
 _BEYOND_ENGLISH = re.compile("[^\x00-\x7f\u2010-\u2027]")
 # Possessive quantifiers keep these linear in the length of a word.
 _CAMEL_CASE = re.compile(r"\b(?:[A-Z]*+[a-z0-9]++[A-Z]|[A-Z]{3}[A-Z]*+[a-z]{2})[A-Za-z0-9]*+")
 _PART_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# A word in capitals, or one with a capital that does not begin a sentence.
+# A word in capitals, or a capitalised one that does not begin a sentence.
 _CAPITALISED = re.compile(r"\b[A-Z](?:[A-Z]{1,9}+|(?<=[A-Za-z0-9][ ,;:][A-Z])[a-z]{1,9}+)\b")
 
 
 def plain(text: str) -> str:
-    """The text in valid Unicode, with names for emoji, without accents, and with blanks where its script has none."""
+    """The text in valid Unicode, with emoji named, accents dropped, and spaces added where its script has none."""
     if text.isascii() or not _BEYOND_ENGLISH.search(text):
         return text
     valid = text.encode("utf-8", "replace").decode()
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 
 def with_parts_and_names(text: str) -> str:
-    """The text with the parts of its identifiers beside them, and a mark at the stop words that are names."""
+    """Adds the parts of identifiers after them, and `NAME_MARK` to stop words that are names."""
     parted = _CAMEL_CASE.sub(_with_parts, text)
     is_shouted = text.isupper() and len(text.split(maxsplit=1)) > 1
     return parted if is_shouted else _CAPITALISED.sub(_marked, parted)

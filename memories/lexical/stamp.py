@@ -1,4 +1,4 @@
-"""What the lexical index on disk says of itself, and whether its files are whole. Part of the lexical index."""
+"""Records what the lexical index on disk holds, and checks that its files are intact."""
 
 import zlib
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 FILE = "stamp.json"
-# In a generation that is being written; a process that died in writing leaves it there.
+# Marks a generation that is being written; a process that dies while writing leaves it behind.
 UNFINISHED = "unfinished"
 LIST = "meta.json"
 ENDINGS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 
 
 class Stamp(BaseModel):
-    """What an index holds: which store's words, as of when, analysed how; and what its scores rest on.
+    """What an index holds (which store's words, up to which snapshot, analysed how), and the statistics of its scores.
 
-    `files` is the checksum of the index's own list of files. `row_count` counts earlier states that are still in them,
-    too; `mean_length` is in terms, and `some_term` one that some memory has. `built_at` is in seconds since 1970.
+    `files` is the checksum of tantivy's list of files. `row_count` includes earlier states still in the files;
+    `mean_length` is in terms, and `some_term` is a term of some memory. `built_at` is in seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,9 +35,9 @@ class Stamp(BaseModel):
     build_seconds: float
 
     def is_of(self, folder: Path) -> bool:
-        """Whether every file of its generation is as it was written; raises OSError or ValueError when one is gone.
+        """Whether every file of its generation is intact. Raises OSError or ValueError when one is missing.
 
-        Where a process died in writing, the list of files may be a newer one: what it lists was written nonetheless.
+        If a process died while writing, the list of files may be newer than the stamp; what it lists is still complete.
         """
         generation = folder / self.generation
         if checksum(generation / LIST) != self.files and not (generation / UNFINISHED).exists():
@@ -51,7 +51,7 @@ class _Deletes(BaseModel):
 
 
 class _Segment(BaseModel):
-    """One part of the index, of which each kind of file is there once."""
+    """A segment of the index, with one file of each kind."""
 
     segment_id: str
     deletes: _Deletes | None
@@ -63,31 +63,31 @@ class _Segment(BaseModel):
 
 
 class _List(BaseModel):
-    """What is read of tantivy's list of files."""
+    """The part of tantivy's list of files that is read."""
 
     segments: list[_Segment]
 
 
 class _Footer(BaseModel):
-    """What tantivy puts at the end of each file: JSON, its length in four bytes, and four more."""
+    """The footer of each tantivy file: JSON, its length in four bytes, and four more bytes."""
 
     crc: int
 
 
 def read(folder: Path) -> Stamp:
-    """The stamp in a folder; raises OSError or ValueError when there is none that can be read."""
+    """Reads the stamp in a folder. Raises OSError or ValueError when there is none that can be read."""
     return Stamp.model_validate_json((folder / FILE).read_bytes())
 
 
 def put(folder: Path, stamp: Stamp) -> None:
-    """Puts a stamp in the place of the one before, in one step."""
+    """Replaces the stamp in a folder atomically."""
     unfinished = folder / f"{FILE}.{UNFINISHED}"
     unfinished.write_text(stamp.model_dump_json(indent=1))
     unfinished.replace(folder / FILE)
 
 
 def stamped_at(folder: Path) -> tuple[int, int] | None:
-    """Tells one stamp from the next; None when there is none."""
+    """The inode and modification time (ns) of the stamp, which tell it from the next; None when there is none."""
     try:
         status = (folder / FILE).stat()
     except OSError:
@@ -100,7 +100,7 @@ def checksum(file: Path) -> int:
 
 
 def _is_as_written(file: Path) -> bool:
-    """Whether a file has the checksum that is told at its end."""
+    """Whether a file matches the checksum in its footer."""
     with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
         end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
         footer = _Footer.model_validate_json(content[max(end, 0) : -8])

@@ -1,4 +1,4 @@
-"""A text as the terms that a search by words compares. Called by the lexical index, for memories and queries alike."""
+"""Splits a text, of a memory or a query, into the terms that a word search compares."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,37 +9,37 @@ import tantivy
 
 from memories.lexical.plain_text import STOP_WORDS, plain, with_parts_and_names
 
-# Whoever changes what a text's terms are changes this too: indexes made before are then built anew.
+# Change this with any change of a text's terms: indexes made before are then rebuilt.
 ANALYSIS = f"3 {version('tantivy')} {version('emoji')}"
 LONGEST_WORD_BYTES = 80
-# Between the people who take part in a memory and its words, where it is indexed.
+# Separates the people in a memory from its words in an index entry.
 SEPARATOR = "\x1f"
 
 
 def terms(text: str) -> Sequence[str]:
-    """The stems of a text's words in their order, an identifier before its parts, without English stop words."""
+    """Stems of a text's words in order, without English stop words; an identifier comes before its parts."""
     return analyser().analyze(with_parts_and_names(plain(text)))
 
 
 def row_terms(text: str) -> Sequence[str]:
-    """What an index keeps of a row (people, `SEPARATOR`, words): its terms, each two side by side, and its people."""
+    """The terms to index for a row (people, `SEPARATOR`, words): its terms, adjacent pairs of them, and its people."""
     people, _, words = text.partition(SEPARATOR)
     found = terms(words)
     return [*terms(people), *found, *pairs(found), *map(person, dict.fromkeys(names(people)))]
 
 
 def names(people: str) -> Sequence[str]:
-    """The words of people's names, as they are written but for case and accents: Will is a name, will a stop word."""
+    """Words of people's names without case and accents, but unstemmed and with stop words: Will is a name."""
     return namer().analyze(plain(people))
 
 
 def pairs(found: Sequence[str]) -> Sequence[str]:
-    """Terms side by side, as one term each."""
+    """Each two adjacent terms, joined into one."""
     return [f"{one}+{other}" for one, other in pairwise(found)]
 
 
 def person(name: str) -> str:
-    """A word of a person's name, as the term that stands where that person takes part."""
+    """The term that marks memories in which a person takes part, from a word of the name."""
     return f"@{name}"
 
 
@@ -58,7 +58,7 @@ def analyser() -> tantivy.TextAnalyzer:
 
 @lru_cache(maxsize=1)
 def splitter() -> tantivy.TextAnalyzer:
-    """For terms that are found already: one blank between each two."""
+    """Splits terms that are already analysed, at blanks."""
     return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 

@@ -1,1 +1,1 @@
-"""The store as an assistant sees it, by the Model Context Protocol."""
+"""The MCP server: the store's tools, resources and prompts for assistants."""

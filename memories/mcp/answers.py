@@ -1,4 +1,4 @@
-"""What the MCP tools answer as data; the schemas that assistants are told are made of these."""
+"""Models of the MCP tools' structured answers, from which their output schemas are generated."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -50,11 +50,11 @@ class DeletedAnswer(BaseModel):
 
 
 class StatisticsAnswer(RootModel[dict[str, Any]]):
-    """Counts, by their names."""
+    """Counts by name."""
 
 
 class Noticed(BaseModel):
-    """What is quoted of memories; the notice says how to take it."""
+    """Base of the answers that quote memories; `notice` says how to treat the quotations."""
 
     notice: str
 
@@ -119,7 +119,7 @@ class ExplanationAnswer(Noticed):
 
 
 class PlainSchema(GenerateJsonSchema):
-    """Ids and dates are texts: a validator in JavaScript refuses a format that it does not know."""
+    """Declares ids and dates as plain strings: JavaScript validators refuse a format that they do not know."""
 
     def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchemaValue:
         return {"type": "string"}

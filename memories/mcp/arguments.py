@@ -1,7 +1,7 @@
-"""What the MCP tools take: Codex's parameters, each with a description that also serves as advice.
+"""Parameters of the MCP tools, as in Codex, each with a description that also serves as advice in errors.
 
-Assistants and the programs around them write a number, a truth or a list as a text, leave texts empty, and add
-arguments of their own. What can mean nothing else is taken; the rest is refused in a sentence.
+Assistants and their clients write numbers, booleans and lists as strings, leave strings empty, and add arguments of
+their own. Unambiguous values are converted; all others are refused in one sentence.
 """
 
 import json
@@ -10,10 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from memories.limits import LONGEST_QUERY_CHARACTERS
+from memories.limits import LONGEST_QUERY_CHARACTERS, MOST_RESULTS_FOR_ASSISTANTS
 
 LONGEST_SUMMARY_WORDS = 120
-MOST_RESULTS = 100
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 CITED = re.compile(r"\s*(?:\[?memory\s+)?([^\[\]]*?)\]?\s*", re.IGNORECASE)
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -26,7 +25,7 @@ def _few_words(summary: str) -> str:
 
 
 def _short(query: str) -> str:
-    # A maxLength in the schema would be a repetition that grammars of local models do not take.
+    # A maxLength in the schema would become a repetition that the grammars of local models do not accept.
     if len(query) > LONGEST_QUERY_CHARACTERS:
         raise ValueError(f"it has {len(query)} characters")
     return query
@@ -48,7 +47,7 @@ def _truth(value: object) -> object:
 
 
 def _listed(value: object) -> object:
-    """A list written as JSON, or with commas between its items; empty items are none."""
+    """Reads a list written as JSON or separated by commas, and drops its empty items."""
     if isinstance(value, str):
         if value.lstrip().startswith(("[", "{")):
             try:
@@ -67,7 +66,7 @@ def _chosen(value: object) -> object:
 
 
 def _referred(value: object) -> object:
-    """An id, also as it stands in a citation: [memory 1a2b3c4d]."""
+    """Takes the id out of a citation such as [memory 1a2b3c4d]."""
     found = CITED.fullmatch(value) if isinstance(value, str) else None
     return found[1] if found else value
 
@@ -86,17 +85,20 @@ Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
 Reference = Annotated[
     Text, BeforeValidator(_referred), Field(description="The memory's id, or at least its first six characters.")
 ]
-Context = Annotated[str, Field(description="A text: where, when or why this was said.")]
+Context = Annotated[str, Field(description="A text that says where, when or why this was said.")]
 Summary = Annotated[
     str,
     AfterValidator(_few_words),
-    Field(description=f"A text of at most {LONGEST_SUMMARY_WORDS} words: what it says in short."),
+    Field(description=f"A short summary, a text of at most {LONGEST_SUMMARY_WORDS} words."),
 ]
 Labels = Annotated[Tags, Field(description='A list of texts, such as ["home", "keys"].')]
 
 
 class Arguments(BaseModel):
-    """Of one tool. What is unknown is ignored; what is null, or an empty text that says nothing, was not given."""
+    """Arguments of one tool. Ignores unknown ones; null, and blank text in an optional field, count as not given.
+
+    `empty_says_something` names the optional fields in which blank text has a meaning.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
     empty_says_something: ClassVar[frozenset[str]] = frozenset()
@@ -116,7 +118,7 @@ class Arguments(BaseModel):
 
 
 class Nothing(Arguments):
-    """Of a tool that takes nothing."""
+    """Arguments of a tool that takes none."""
 
 
 class StoreMemory(Arguments):
@@ -139,11 +141,11 @@ class OneMemory(Arguments):
 
 class PinMemory(Arguments):
     id: Reference
-    pinned: Truth = Field(default=True, description="true or false: whether it is kept from fading.")
+    pinned: Truth = Field(default=True, description="true or false: whether to keep the memory from fading.")
 
 
 class WholeId(Arguments):
-    # What JavaScript and the grammars of local models understand: no flags, no looking ahead.
+    # Without flags or lookahead, so that JavaScript and the grammars of local models understand the pattern.
     id: Annotated[str, BeforeValidator(_referred)] = Field(
         pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$",
         description="The memory's whole id, since deleting cannot be undone.",
@@ -153,7 +155,7 @@ class WholeId(Arguments):
 class ExplainMemory(Arguments):
     id: Reference
     query: Query | None = Field(
-        default=None, description="A search, to see the memory's place in it and each term's share."
+        default=None, description="A search query: adds the memory's rank in it and what each term contributed."
     )
 
 
@@ -161,25 +163,29 @@ class RecallContext(Arguments):
     empty_says_something = frozenset({"agent"})
 
     agent: str | None = Field(
-        default=None, description='A text: whose memories; "default" for those that name no agent, left out for all.'
+        default=None,
+        description='A text: the agent whose memories to recall; "default" for those that name no agent. Omit for all.',
     )
 
 
 class SearchMemory(Arguments):
-    query: Query = Field(description=f"Words, or a question, of at most {LONGEST_QUERY_CHARACTERS} characters.")
+    query: Query = Field(description=f"Words or a question, at most {LONGEST_QUERY_CHARACTERS} characters.")
     tag_filter: Tags = Field(
         default_factory=list, description='A list of texts, such as ["home"]: only memories that have all these tags.'
     )
-    use_tag_embedding: Truth = Field(default=True, description="true or false: whether tags count by their meaning.")
+    use_tag_embedding: Truth = Field(default=True, description="true or false: whether to match tags by meaning.")
     use_content_embedding: Truth = Field(
-        default=True, description="true or false: whether content counts by its meaning, besides its words."
+        default=True, description="true or false: whether to match content by meaning as well as by words."
     )
     similarity_threshold: Share = Field(
         default=0.7,
-        description="A number from 0 to 1: the least combined_score. When nothing has it, less will do.",
+        description="A number from 0 to 1: the minimum combined_score. If nothing reaches it, lower scores count.",
     )
     max_results: Annotated[int, BeforeValidator(_whole)] = Field(
-        default=10, ge=1, le=MOST_RESULTS, description=f"A whole number from 1 to {MOST_RESULTS}."
+        default=10,
+        ge=1,
+        le=MOST_RESULTS_FOR_ASSISTANTS,
+        description=f"A whole number from 1 to {MOST_RESULTS_FOR_ASSISTANTS}.",
     )
     search_strategy: Annotated[Literal["hybrid", "tag-first", "content-first"], BeforeValidator(_chosen)] = Field(
         default="hybrid",
@@ -187,14 +193,14 @@ class SearchMemory(Arguments):
         " (relevance without tags, then tags).",
     )
     boost_recent: Truth = Field(
-        default=False, description="true or false: whether newer memories go before others of like relevance."
+        default=False, description="true or false: whether to rank newer memories above others of similar relevance."
     )
     tag_weight: Share = Field(default=0.4, description="A number from 0 to 1: how much tags count.")
     content_weight: Share = Field(default=0.6, description="A number from 0 to 1: how much content counts.")
 
 
 def complaint(tool: str, arguments: type[Arguments], error: ValidationError) -> str:
-    """What is wrong first of all, in one sentence that says what to do."""
+    """The first validation error, in one sentence that says what to do."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "arguments"
     advice = (arguments.model_fields[name].description or "").rstrip(".") if name in arguments.model_fields else ""

@@ -1,7 +1,4 @@
-"""Codex's `search_memory`, by this store's recall: strategies, a threshold, three steps until it finds something.
-
-Called by the MCP tools.
-"""
+"""Implements Codex's `search_memory`: strategies, and a threshold that drops in steps until something reaches it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,20 +10,20 @@ from memories.mcp.arguments import SearchMemory
 from memories.memory import Memory
 from memories.records import Answer, Filters, Recalled, Term
 
-# How many results are looked at for each one that is shown: a strategy, and a threshold, choose among them.
+# How many results are fetched for each one shown; the strategy and the threshold choose among them.
 POOL = 3
-# The second step's threshold, as a share of the one given.
+# The second step's threshold, as a share of the given one.
 LOWER = 0.6
-# What the newest memory gains at most, in standard deviations of relevance, and the age at which half of it is left.
+# The gain in relevance of a memory of age 0, in standard deviations, and the age at which half of it is left.
 RECENCY_GAIN = 1.0
 RECENCY_HALF_LIFE_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A search's answer with the results to show, what is added to each, and the step that found them.
+class CodexAnswer:
+    """A search's answer with the results to show, their scores and places, and the step that found them.
 
-    `step` is 1 when results reach the threshold given, 2 when they reach a lower one, 3 when they are only the nearest.
+    `step` is 1 when results reach the given threshold, 2 when they reach a lower one, 3 when they are only the nearest.
     """
 
     answer: Answer
@@ -36,8 +33,8 @@ class Found:
     threshold: float | None
 
 
-def search(memory: Memory, asked: SearchMemory) -> Found:
-    """Searches as asked, and records what is shown. Raises InputError as `Memory.search` does."""
+def search(memory: Memory, asked: SearchMemory) -> CodexAnswer:
+    """Runs the search and records the results shown. Raises InputError as `Memory.search` does."""
     unused: list[Term] = [] if asked.use_content_embedding else ["dense"]
     weights = asked.tag_weight + asked.content_weight
     answer = memory.search(
@@ -54,15 +51,15 @@ def search(memory: Memory, asked: SearchMemory) -> Found:
     shown = [replace(each, rank=rank) for rank, each in enumerate(chosen[: asked.max_results], 1)]
     answer = replace(answer, results=shown)
     memory.listed(answer)
-    return Found(answer, scores, memory.places([each.passage_id for each in shown]), step, threshold)
+    return CodexAnswer(answer, scores, memory.places([each.passage_id for each in shown]), step, threshold)
 
 
 def widened(
     results: Sequence[Recalled], scores: Mapping[UUID, float | None], given: float
 ) -> tuple[int, float | None, Sequence[Recalled]]:
-    """The first of three steps that finds something: its number, its threshold and what it finds.
+    """The first of three steps that finds something: its number, its threshold and its results.
 
-    A memory that has no vector yet has no score either: it stays where it stands before one that reaches the threshold.
+    A memory without a vector has no score: it keeps its place if a result after it reaches the threshold.
     """
     for step, threshold in ((1, given), (2, given * LOWER)):
         reaching = [(score := scores[each.passage_id]) is not None and score >= threshold for each in results]
@@ -74,7 +71,7 @@ def widened(
 
 
 def _order(asked: SearchMemory, now: datetime) -> Callable[[Recalled], tuple[float, ...]]:
-    """The sort key of a strategy, the best first."""
+    """The sort key of a strategy, best first."""
 
     def key(result: Recalled) -> tuple[float, ...]:
         tags = -1.0 if result.tag_similarity is None else result.tag_similarity
@@ -94,7 +91,7 @@ def _recency_gain(result: Recalled, now: datetime) -> float:
 
 
 def _combined_score(asked: SearchMemory, result: Recalled) -> float | None:
-    """The weighted mean of the similarities there are; None when there is none, as without a model."""
+    """The weighted mean of the available similarities; None when there are none, as without a model."""
     weighted = [
         (weight, similarity)
         for is_used, weight, similarity in (

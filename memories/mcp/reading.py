@@ -1,4 +1,4 @@
-"""What an assistant may read without calling a tool: resources by their address, and a prompt to begin with."""
+"""MCP resources and the prompt that begins a session: what an assistant can read without calling a tool."""
 
 from mcp_types import (
     GetPromptResult,
@@ -64,7 +64,7 @@ PROMPTS = ListPromptsResult(
 
 
 def read(desk: Desk, uri: str) -> ReadResourceResult:
-    """A resource's text. Raises NotFound when nothing has this address."""
+    """A resource's text. Raises NotFound when no resource has this URI."""
     if uri == CONTEXT:
         text = recall_context(desk, RecallContext()).text
     elif uri.startswith(ONE_MEMORY):
@@ -75,7 +75,7 @@ def read(desk: Desk, uri: str) -> ReadResourceResult:
 
 
 def begin(desk: Desk, name: str, topic: str | None) -> GetPromptResult:
-    """The prompt, filled in. Raises NotFound when there is none of that name."""
+    """The prompt with its topic filled in. Raises NotFound when no prompt has this name."""
     if name != BEGIN:
         raise NotFound(f"there is no prompt {name!r}: use {BEGIN}")
     said = ["This session begins. What I had in mind lately:", recall_context(desk, RecallContext()).text]

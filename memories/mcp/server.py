@@ -1,7 +1,7 @@
-"""Serves the store to assistants by the Model Context Protocol: over standard input and output, or streamable HTTP.
+"""Serves the store to assistants over the Model Context Protocol: on standard input and output, or streamable HTTP.
 
-Called by `dreams mcp`. The tools are in `memories.mcp.tools`. A tool's mistake is answered with one sentence that the
-assistant can act on; standard output carries the protocol and nothing else.
+The tools are in `memories.mcp.tools`. A tool that fails answers with one sentence that the assistant can act on;
+standard output carries the protocol and nothing else.
 """
 
 import json
@@ -84,10 +84,10 @@ INSTRUCTIONS = (
 )
 
 
-class Store:
-    """The store, opened at the first call and not before: an assistant learns by its answer why that fails.
+class AssistantStore:
+    """Opens the store when `memory` is first called, so that an answer can tell the assistant why that failed.
 
-    `file_roots` are the folders below which an assistant may have files stored, `sessions` what each was shown.
+    `file_roots` are the folders whose files an assistant may store; `sessions` keeps what each session was shown.
     """
 
     def __init__(self, file_roots: Sequence[Path] = ()) -> None:
@@ -97,9 +97,9 @@ class Store:
         self._memory: Memory | None = None
 
     def memory(self) -> Memory:
-        """Raises StoreUnreachable or StoreUnsuitable as `Memory` does; the next call tries again."""
+        """The opened store. Raises StoreUnreachable or StoreUnsuitable as `Memory` does; the next call tries again."""
         with self._opening:
-            # An assistant is not kept waiting while the model starts: it is answered by words, and told so.
+            # No search waits for the model to start: until then it goes by words alone, and its note says so.
             self._memory = self._memory or Memory(embed=Embedder(waits=False))
             return self._memory
 
@@ -110,8 +110,8 @@ class Store:
                 self._memory = None
 
 
-def create_server(store: Store, tools: Mapping[str, Tool] = TOOLS) -> "Server[dict[str, object]]":
-    """The protocol's server: lists the tools and calls them, some at once, each in a thread of its own."""
+def create_server(store: AssistantStore, tools: Mapping[str, Tool] = TOOLS) -> "Server[dict[str, object]]":
+    """The MCP server. It runs up to CALLS_AT_ONCE calls at the same time, each in a worker thread."""
     limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
     listed = ListToolsResult(tools=[_listed(tool) for tool in tools.values()])
 
@@ -122,7 +122,7 @@ def create_server(store: Store, tools: Mapping[str, Tool] = TOOLS) -> "Server[di
         tool = tools.get(params.name)
         if tool is None:
             return _refused(f"there is no tool {params.name!r}: use one of {', '.join(tools)}")
-        # What changes the store is finished even when nobody waits for the answer any more.
+        # A call that changes the store runs to its end even if the client no longer waits for the answer.
         call = partial(answer, store, tool, params.arguments or {}, store.sessions.of(session_name(context)))
         return await anyio.to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=tool.is_read_only)
 
@@ -162,26 +162,26 @@ def create_server(store: Store, tools: Mapping[str, Tool] = TOOLS) -> "Server[di
 
 
 def session_name(context: Context) -> str:
-    """Tells one session from another: by its id over HTTP or, where the protocol has none, by the client's name."""
+    """Identifies a session: by its id over HTTP or, without one, by the client's name."""
     session_id = None if context.request is None else context.request.headers.get("mcp-session-id")
     client = context.session.client_params
     return str(session_id or (client and client.client_info.name) or "")
 
 
-def answer(store: Store, tool: Tool, arguments: Mapping[str, object], shown: Shown) -> CallToolResult:
-    """A tool's answer to arguments from outside."""
+def answer(store: AssistantStore, tool: Tool, arguments: Mapping[str, object], shown: Shown) -> CallToolResult:
+    """Validates arguments and calls a tool; any error becomes one sentence."""
     try:
         given = tool.arguments.model_validate(arguments)
         reply: Reply = tool.call(Desk(store.memory(), store.file_roots, shown), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the assistant is told in one sentence
+    except Exception as error:  # noqa: BLE001 - any error becomes one sentence
         return _refused(tell(error).sentence)
     return CallToolResult(content=[TextContent(type="text", text=reply.text)], structured_content=reply.data)
 
 
-def asked(store: Store, shown: Shown, ask: Callable[[Desk], Given]) -> Given:
-    """What is read without a tool. Raises MCPError with one sentence when that fails."""
+def asked(store: AssistantStore, shown: Shown, ask: Callable[[Desk], Given]) -> Given:
+    """Reads a resource or a prompt. Raises MCPError with one sentence when that fails."""
     try:
         return ask(Desk(store.memory(), store.file_roots, shown))
     except ValidationError as error:
@@ -192,25 +192,25 @@ def asked(store: Store, shown: Shown, ask: Callable[[Desk], Given]) -> Given:
 
 def serve_stdio(settings: StoreSettings) -> None:
     """Serves one assistant until it closes standard input, or until SIGTERM or SIGINT; does not return."""
-    store = Store(named_folders(settings.mcp_file_roots) if settings.mcp_file_roots else working_folder())
+    store = AssistantStore(named_folders(settings.mcp_file_roots) if settings.mcp_file_roots else working_folder())
     Thread(target=_open_early, args=(store,), daemon=True).start()
     try:
         anyio.run(_run_stdio, store)
     finally:
         store.close()
         sys.stderr.flush()
-        # A thread that still waits, for the rest of a line or for a model, must not keep the process.
+        # A thread that still waits, for the rest of a line or for a model, must not keep the process alive.
         os._exit(0)
 
 
 def serve_http(host: str, port: int, settings: StoreSettings, on_ready: Callable[[str, str], None]) -> None:
     """Serves assistants over streamable HTTP until SIGTERM or SIGINT; `on_ready` gets the URL and the key.
 
-    Raises InputError when others could reach `host` and MCP_API_KEY is not set, or when it cannot be listened on.
+    Raises InputError when other machines could reach `host` and MCP_API_KEY is not set, or when binding fails.
     """
     if settings.mcp_api_key is None and not is_loopback(host):
         raise InputError(f"set MCP_API_KEY before listening on {host!r}, or listen on 127.0.0.1")
-    store = Store(named_folders(settings.mcp_file_roots or ""))
+    store = AssistantStore(named_folders(settings.mcp_file_roots or ""))
     with _listen(host, port) as listener:
         key = settings.mcp_api_key or own_key(settings.dreams_home)
         app = http_app(store, host, key)
@@ -225,13 +225,13 @@ def serve_http(host: str, port: int, settings: StoreSettings, on_ready: Callable
 
 
 def configuration(url: str, key: str) -> str:
-    """What an assistant on this machine is told to reach the server."""
+    """The JSON configuration with which an assistant on this machine reaches the server."""
     server = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {key}"}}
     return json.dumps({"mcpServers": {"memory": server}})
 
 
-def http_app(store: Store, host: str, api_key: str) -> ASGIApp:
-    """The server as an ASGI application. Files are this machine's: only an assistant on it may have one stored."""
+def http_app(store: AssistantStore, host: str, api_key: str) -> ASGIApp:
+    """The server as an ASGI application; offers the tools that read this machine's files on loopback only."""
     tools = TOOLS if is_loopback(host) else {name: tool for name, tool in TOOLS.items() if not tool.reads_files}
     app = create_server(store, tools).streamable_http_app(
         streamable_http_path=PATH,
@@ -243,7 +243,7 @@ def http_app(store: Store, host: str, api_key: str) -> ASGIApp:
 
 
 class KeyRequired:
-    """Lets through only who gives the key: `Authorization: Bearer KEY`."""
+    """Refuses HTTP requests without the key: `Authorization: Bearer KEY`."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app = app
@@ -259,9 +259,9 @@ class KeyRequired:
 
 
 def _security(host: str) -> TransportSecuritySettings:
-    """Whose requests are answered: those that name this host, and no web page's but its own (against DNS rebinding).
+    """Accepts only requests that name this host, and no web page's but its own (against DNS rebinding).
 
-    Where every address is listened on, its names are not known; there the key stands in for them.
+    A server that listens on every address does not know its names, and relies on the key alone.
     """
     if host in EVERY_ADDRESS:
         return TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -293,14 +293,14 @@ def _refused(message: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=f"{message.rstrip('.')}.")], is_error=True)
 
 
-def _open_early(store: Store) -> None:
+def _open_early(store: AssistantStore) -> None:
     try:
         store.memory()
     except DreamsError as error:
         sys.stderr.write(f"dreams: {error}\n")
 
 
-async def _run_stdio(store: Store) -> None:
+async def _run_stdio(store: AssistantStore) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_leave_on_signal, store)
         server = create_server(store)
@@ -309,8 +309,8 @@ async def _run_stdio(store: Store) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def _leave_on_signal(store: Store) -> None:
-    """Standard input is being read in a thread that no signal reaches: so the process leaves from here."""
+async def _leave_on_signal(store: AssistantStore) -> None:
+    """Exits the process on a signal: no signal reaches the thread that reads standard input."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             store.close()

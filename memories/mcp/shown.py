@@ -1,4 +1,4 @@
-"""Remembers which search showed an assistant a memory, so that opening it is learnt as following from that search."""
+"""Remembers which search showed an assistant each memory, so that opening one counts as a result of that search."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -11,14 +11,14 @@ MOST_MEMORIES = 5_000
 
 
 class Shown:
-    """The search that showed each memory last, in one session. Any thread may call it."""
+    """The last search that showed each memory, in one session. Thread-safe."""
 
     def __init__(self) -> None:
         self._searches: OrderedDict[UUID, UUID] = OrderedDict()
         self._changing = Lock()
 
     def note(self, answer: Answer) -> None:
-        """Remembers what a search found."""
+        """Remembers the results of a search."""
         with self._changing:
             for result in answer.results:
                 self._searches[result.memory.id] = answer.query_id
@@ -27,18 +27,18 @@ class Shown:
                 self._searches.popitem(last=False)
 
     def query_id(self, memory_id: UUID) -> UUID | None:
-        """The search that showed a memory; None when none did."""
+        """The last search that showed a memory; None when none did."""
         return self._searches.get(memory_id)
 
 
 class Sessions:
-    """What each session was shown, by its name; the one that was quiet longest is forgotten first."""
+    """What each session was shown, by session name; drops the least recently used one above MOST_SESSIONS."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[str, Shown] = OrderedDict()
 
     def of(self, name: str) -> Shown:
-        """What this session was shown. To be called by one thread."""
+        """What this session was shown. Not thread-safe."""
         shown = self._shown.setdefault(name, Shown())
         self._shown.move_to_end(name)
         if len(self._shown) > MOST_SESSIONS:

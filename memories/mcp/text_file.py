@@ -1,4 +1,4 @@
-"""Reads a text file that an assistant names, below folders that the person named, for the MCP tool `store_file`."""
+"""Reads text files for the MCP tool `store_file`, only from folders that the user named."""
 
 import os
 import stat
@@ -10,10 +10,10 @@ from memories.errors import InputError
 
 LIMIT_MEGABYTES = 10
 REMEDY = f"give the absolute path of a UTF-8 text file of at most {LIMIT_MEGABYTES} MB that this user can read"
-# What the kernel shows here is no one's notes, whichever folder was named: environments, memory, devices.
+# Never read, whichever folders are named: here the kernel exposes environments, memory and devices.
 KERNEL_FOLDERS = (Path("/proc"), Path("/sys"), Path("/dev"))
 SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
-# Linux passes through a folder that it may not list, as a path does.
+# On Linux, O_PATH also opens a folder that this user may enter but not list, as a path lookup does.
 INTO_FOLDER = SAFELY | os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 
 
@@ -26,22 +26,23 @@ def named_folders(setting: str) -> Sequence[Path]:
 
 
 def working_folder() -> Sequence[Path]:
-    """The folder where the assistant was started; some start their servers in /, which nobody named."""
+    """The folder in which the assistant was started; none if that is /, where some assistants start their servers."""
     folder = Path.cwd()
     return [] if folder == Path(folder.anchor) else [folder]
 
 
 class TextFile(NamedTuple):
-    """A file's text, and where it really lies."""
+    """A file's text, and its path with links resolved."""
 
     path: Path
     text: str
 
 
 def read_text_file(path: str, roots: Sequence[Path]) -> TextFile:
-    """The text of a file that really lies below one of the folders; links are followed before that is looked at.
+    """Reads a file below one of the folders; resolves links before it checks that.
 
-    Raises InputError, one sentence, for whatever is no such file.
+    Raises InputError when the path is relative or outside the folders, or when it is not a UTF-8 text file of at most
+    LIMIT_MEGABYTES that this user can read.
     """
     given = Path(path)
     if "\0" in path or not given.is_absolute():
@@ -76,7 +77,7 @@ def _root_of(given: str, path: Path, roots: Sequence[Path]) -> Path:
 
 
 def _read(given: str, root: Path, path: Path) -> bytes:
-    """The file's bytes, reached from the root folder by folder: one that became a link meanwhile leads nowhere."""
+    """The file's bytes. Opens folder by folder from the root, and fails if one was replaced by a link meanwhile."""
     *folders, name = path.relative_to(root).parts or (os.curdir,)
     folder = os.open(root, INTO_FOLDER)
     try:
@@ -84,7 +85,7 @@ def _read(given: str, root: Path, path: Path) -> bytes:
             inner = os.open(each, INTO_FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        # Opening a pipe or a device can have effects of its own: it is looked at first.
+        # Opening a pipe or a device can have side effects, so the type is checked first.
         _check_ordinary(given, os.stat(name, dir_fd=folder, follow_symlinks=False))
         descriptor = os.open(name, SAFELY | os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
     finally:

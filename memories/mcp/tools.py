@@ -1,6 +1,6 @@
 """The MCP tools: Codex's six, with exactly its parameters, and three of our own.
 
-Each answers twice: as data, and as a text in which everything recalled stands between markers (see `quotation`).
+Each answers both as data and as a text, in which everything recalled is quoted between markers (see `quotation`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ from memories.mcp.arguments import (
     StoreMemory,
     WholeId,
 )
-from memories.mcp.codex_search import Found, search
+from memories.mcp.codex_search import CodexAnswer, search
 from memories.mcp.shown import Shown
 from memories.mcp.text_file import read_text_file
 from memories.memory import Memory
@@ -65,10 +65,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: what it is for, what it takes, what it does, and what an assistant should know before calling it.
+    """A tool: its description, arguments, function and answer, and hints for the assistant that calls it.
 
-    `is_read_only` tools change no memory; an `is_idempotent` one changes nothing more when it is called again. One that
-    `reads_files` is for assistants on this machine alone.
+    `is_read_only` tools change no memory; calling an `is_idempotent` tool again changes nothing more. Tools with
+    `reads_files` are only offered to assistants on this machine.
     """
 
     name: str
@@ -191,7 +191,7 @@ def explain_memory(desk: Desk, given: ExplainMemory) -> Reply:
     return Reply("\n\n".join(said), data)
 
 
-def _outcome(found: Found, given: SearchMemory) -> str:
+def _outcome(found: CodexAnswer, given: SearchMemory) -> str:
     count = len(found.answer.results)
     if not count:
         return "Nothing was found: try other words, or fewer tags."
@@ -211,7 +211,7 @@ def _passage(quoter: Quoter, result: Recalled, score: float | None) -> str:
     return quoter.memory(result.memory, result.passage, **shown, **scored, **part, **replaced)
 
 
-def _result(result: Recalled, found: Found) -> dict[str, object]:
+def _result(result: Recalled, found: CodexAnswer) -> dict[str, object]:
     """Codex's fields, then ours; `id` and `content` are those of the chunk that matched."""
     memoir, place = (
         result.memory,
@@ -244,7 +244,7 @@ def _result(result: Recalled, found: Found) -> dict[str, object]:
 
 def _as_data(memoir: Memoir) -> dict[str, object]:
     found = to_jsonable_python(memoir)
-    assert isinstance(found, dict)  # noqa: S101 - of a dataclass
+    assert isinstance(found, dict)  # noqa: S101 - a dataclass becomes a dict
     return found
 
 
@@ -262,7 +262,7 @@ TOOLS = {
             "store_memory",
             "Store a memory",
             "Remember a text for good. Give a context (where or why), a summary of at most"
-            f" {LONGEST_SUMMARY_WORDS} words and tags where you can. The same content again keeps its id.",
+            f" {LONGEST_SUMMARY_WORDS} words and tags where you can. Storing the same content again keeps its id.",
             StoreMemory,
             store_memory,
             StoredAnswer,
@@ -271,8 +271,8 @@ TOOLS = {
         Tool(
             "search_memory",
             "Search memories",
-            "Find memories by meaning, words, tags and associations, each with its reasons. When nothing reaches the"
-            " similarity_threshold, a lower one counts, and then the nearest are given: `step` says which.",
+            "Find memories by meaning, words, tags and associations, each with its reasons. If nothing reaches the"
+            " similarity_threshold, a lower one applies, and after that the nearest are returned: `step` says which.",
             SearchMemory,
             search_memory,
             SearchAnswer,
@@ -280,7 +280,7 @@ TOOLS = {
         Tool(
             "get_memory",
             "Read a memory",
-            "Get one memory by its id: the whole text, of a long one all chunks.",
+            "Get one memory by its id: the whole text, including all chunks of a long one.",
             OneMemory,
             get_memory,
             MemoryAnswer,
@@ -288,7 +288,8 @@ TOOLS = {
         Tool(
             "pin_memory",
             "Pin a memory",
-            "Keep a memory from fading, or with pinned false let it fade again. When the user says that it matters.",
+            "Keep a memory from fading, or let it fade again with pinned=false. Use it when the user says that a memory"
+            " matters.",
             PinMemory,
             pin_memory,
             PinnedAnswer,
@@ -298,7 +299,7 @@ TOOLS = {
         Tool(
             "delete_memory",
             "Delete a memory",
-            "Delete a memory and every copy of it, for good. Only when the user asks for it.",
+            "Permanently delete a memory and every copy of it. Use it only when the user asks for it.",
             WholeId,
             delete_memory,
             DeletedAnswer,
@@ -309,7 +310,7 @@ TOOLS = {
         Tool(
             "get_statistics",
             "Count memories",
-            "How many memories, vectors, episodes and edges there are.",
+            "Count the memories, vectors, episodes and edges.",
             Nothing,
             get_statistics,
             StatisticsAnswer,
@@ -327,8 +328,8 @@ TOOLS = {
         Tool(
             "recall_context",
             "Recall what is in mind",
-            "What is in mind now and what happened lately: working memory and recent episodes. Good at the beginning of"
-            " a session.",
+            "Recall what is in mind and what happened lately: working memory and recent episodes. Use it at the"
+            " beginning of a session.",
             RecallContext,
             recall_context,
             ContextAnswer,
@@ -336,8 +337,8 @@ TOOLS = {
         Tool(
             "explain_memory",
             "Explain a memory",
-            "Why a memory stands as it does: its strength, events, associations and fate; with a query also its place"
-            " in that search and what each term contributed.",
+            "Explain the state of a memory: its strength, events, associations and fate; with a query, also its rank in"
+            " that search and what each term contributed.",
             ExplainMemory,
             explain_memory,
             ExplanationAnswer,

@@ -1,1 +1,1 @@
-"""Postgres itself: the server, its schema, and the backups of what it holds."""
+"""Postgres: the server, its schema, and backups of the store."""

@@ -1,7 +1,7 @@
-"""Keeps the whole store in one file and brings it back byte for byte.
+"""Backs up the whole store to one file and restores it byte for byte.
 
-The file is a zip: `manifest.json`, and for each table what Postgres's own COPY writes. What tells of one server's
-transactions and disk is not in it. Which tables there are, the migrations say; no file does.
+The file is a zip: `manifest.json`, and for each table the output of Postgres's COPY. It leaves out tables that describe
+one server's transactions and disk. The migrations, not the file, decide which tables exist.
 """
 
 import os
@@ -30,7 +30,7 @@ FIRST = ["public.memories", "dreams.cycles"]
 
 
 def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
-    """Writes every table, as of one instant; returns the rows of each. The file appears only when it is whole.
+    """Writes every table, as of one instant; returns row counts by table. The file appears only when it is complete.
 
     Raises InputError when the file exists already or its folder cannot be written.
     """
@@ -47,10 +47,10 @@ def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
 
 
 def restore(file: Path, database_url: str | None = None, *, replace: bool = False) -> Mapping[str, int]:
-    """Fills an empty store from a backup, in one transaction, and migrates it to this version; returns rows by table.
+    """Restores a backup to an empty store in one transaction, then migrates it to this version; returns rows by table.
 
-    Raises InputError when the file is no backup or is damaged, or when the store holds memories and `replace` is not
-    set; then nothing was changed.
+    Raises InputError when the file is not a backup or is damaged, or when the store holds memories and `replace` is not
+    set; then no memory is changed.
     """
     with opened(file) as archive:
         manifest = archive.manifest
@@ -71,7 +71,7 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
 
 @contextmanager
 def _written(file: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip that its owner alone can read, and that has its name only when the block ended well."""
+    """A zip that its owner alone can read, and that gets its name only when the block succeeds."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -86,7 +86,7 @@ def _written(file: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _tables(migrations: Iterable[str]) -> Sequence[str]:
-    """What those migrations made and a backup holds, in an order in which what is referred to comes first."""
+    """The tables made by those migrations that a backup holds, referenced tables first."""
     made = tables_made_by(migrations) - LEFT_OUT
     return [name for name in FIRST if name in made] + sorted(made - set(FIRST))
 
@@ -126,7 +126,7 @@ def _write_table(connection: Connection, archive: zipfile.ZipFile, name: str) ->
 
 
 def _check_tables(file: Path, manifest: Manifest) -> None:
-    """Raises InputError unless the backup holds the tables that its version had, and those alone."""
+    """Raises InputError unless the backup holds exactly the tables of its version."""
     newer = set(manifest.migrations) - {path.name for path in MIGRATIONS.glob("*.sql")}
     if newer:
         raise InputError(f"{file} was made by a later version ({min(newer)}): install that one, then restore")
@@ -150,7 +150,7 @@ def _check_target(connection: Connection, manifest: Manifest, replace: bool) -> 
 
 
 def _mark_changed(connection: Connection) -> None:
-    """Tells the lexical index of every memory; a store of before that index learns it when it is migrated."""
+    """Marks every memory as changed for the lexical index; for a store older than that index, its migration does so."""
     if connection.execute("select to_regproc('dreams.mark_all_changed')").fetchone() != (None,):
         connection.execute("lock table public.memories")
         connection.execute("select dreams.mark_all_changed()")
@@ -158,7 +158,7 @@ def _mark_changed(connection: Connection) -> None:
 
 @contextmanager
 def _emptied(connection: Connection, names: Sequence[str]) -> Iterator[None]:
-    """Tables without rows, whose triggers are off as long as the block runs."""
+    """Empties tables, and disables their triggers for the duration of the block."""
     tables = [_identifier(name) for name in names]
     for table in tables:
         connection.execute(sql.SQL("alter table {} disable trigger user").format(table))

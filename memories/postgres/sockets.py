@@ -1,7 +1,7 @@
-"""Where the embedded Postgres listens: in its data folder, or in a folder that nobody else could have made.
+"""Chooses the folder for the socket of the embedded Postgres: its data folder, or a private temporary one.
 
-Sockets have short names only, and connection strings give some characters a meaning of their own. A data folder whose
-path is long, or not plain, gets a temporary folder with a secret name, which a file beside the data folder remembers.
+Socket paths must be short, and some characters are special in connection strings. For a data folder whose path is long
+or not plain, the socket is in a temporary folder with a secret name, recorded in a file beside the data folder.
 """
 
 import os
@@ -18,7 +18,7 @@ PLAIN = re.compile(r"/[\w./-]*", re.ASCII)
 
 
 def known(data: Path) -> Path | None:
-    """Where its server listens, if it does; None when no place can be trusted."""
+    """The socket folder of a data folder; None when there is none, or none that can be trusted."""
     if is_plain(data):
         return data
     try:
@@ -29,7 +29,7 @@ def known(data: Path) -> Path | None:
 
 
 def made(data: Path) -> Path:
-    """Where its server is to listen; made where no place is known. Raises StoreError when it cannot be."""
+    """The socket folder of a data folder, created if none is known. Raises StoreError when there is no place for it."""
     folder = known(data)
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="codex-dreams-", dir=temporary_parent()))
@@ -41,7 +41,7 @@ def made(data: Path) -> Path:
 
 
 def is_plain(folder: Path) -> bool:
-    """Whether a path is short, and means itself in a shell and in a connection string."""
+    """Whether a path is short, and has no special characters for a shell or a connection string."""
     return len(str(folder)) <= LONGEST_FOLDER and PLAIN.fullmatch(str(folder)) is not None
 
 
@@ -50,7 +50,7 @@ def _memo(data: Path) -> Path:
 
 
 def temporary_parent() -> str:
-    """A folder below which a temporary one can hold sockets. Raises StoreError when there is none."""
+    """A temporary folder with a path short and plain enough for sockets. Raises StoreError when there is none."""
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - the name below it is secret
         if is_plain(Path(parent, "codex-dreams-12345678")):
             return parent

@@ -1,1 +1,1 @@
-"""Recalled text as assistants get it, and how the store knows it again."""
+"""Quotes recalled text for assistants, and recognises it when they send it back."""

@@ -1,8 +1,8 @@
-"""Finds in a text what this store handed out, and puts citations in its place; everything else stays as it is.
+"""Replaces quotations that this store handed out with citations; everything else in a text stays as it is.
 
-A quotation counts when its seal is this store's (see `quotation`), so that it says, letter for letter but for layout,
-what was handed out; and when its memory is there, or was forgotten on purpose. It may be indented, stand behind "> ",
-or within JSON or HTML, and so be escaped.
+A quotation counts when its seal is this store's (see `quotation`), so that it repeats, except for layout, exactly what
+was handed out; and when its memory exists or was forgotten on purpose. It may be indented, follow "> ", or be escaped
+within JSON or HTML.
 """
 
 import html
@@ -31,7 +31,7 @@ QUOTATION = re.compile(rf'<{NAME} seal="(?P<seal>[0-9a-f]+)"(?P<rest>(?: id="(?P
 # How a transcript may write the angle brackets of a marker.
 BRACKETS = (("<", ">"), ("&lt;", "&gt;"), (r"\\+u003c", r"\\+u003e"))
 MARKERS = [re.compile(rf"{left}(?P<closes>\\*/)?{NAME}(?(closes){right}|(?=[ \\]))") for left, right in BRACKETS]
-# A text may be escaped so many times, and be looked through as often as this many times its length.
+# How many times a text may be escaped, and how many times its own length is searched in all.
 MOST_ESCAPES = 3
 MOST_LOOKS = 8
 
@@ -44,14 +44,14 @@ where
 
 
 class Span(NamedTuple):
-    """From one marker to the next that closes it."""
+    """A range of a text, from an opening marker to the end of the next marker that closes it."""
 
     start: int
     end: int
 
 
 class Quotation(NamedTuple):
-    """What this store handed out, by its place in a text; notes are of no memory in particular."""
+    """A quotation of this store, by its place in a text; for notes, `memory_id` is None."""
 
     span: Span
     nonce: str
@@ -59,7 +59,7 @@ class Quotation(NamedTuple):
 
 
 def with_citations(connection: Connection, text: str) -> tuple[str, Sequence[UUID]]:
-    """The text with a citation in place of each memory that was handed out, without notes; and the memories' ids."""
+    """The text with each quoted memory replaced by a citation and notes removed; and the ids of those memories."""
     spans = _spans(text)
     if not spans:
         return text, []
@@ -70,7 +70,7 @@ def with_citations(connection: Connection, text: str) -> tuple[str, Sequence[UUI
 
 
 def _spans(text: str) -> Sequence[Span]:
-    """Where quotations may stand, the first and longest first."""
+    """The ranges that may be quotations, by start, longest first."""
     if MEMORY not in text and NOTES not in text:
         return ()
     return sorted((span for marker in MARKERS for span in _between(text, marker)), key=lambda s: (s.start, -s.end))
@@ -86,7 +86,7 @@ def _between(text: str, marker: re.Pattern[str]) -> Iterator[Span]:
 
 
 def _sealed(text: str, spans: Sequence[Span], key: bytes) -> Iterator[Quotation]:
-    """Those whose seal is right; one within another is what the other quotes."""
+    """The quotations whose seal is valid; skips one inside another, which belongs to the outer one's text."""
     end, characters_left = 0, MOST_LOOKS * len(text)
     for span in spans:
         if span.start < end:
@@ -108,7 +108,7 @@ def _unsealed(block: str, key: bytes) -> re.Match[str] | None:
 
 
 def _unescaped(block: str) -> Iterator[str]:
-    """The block as it stands, and as JSON or HTML may have escaped it, several times over."""
+    """The block as it is, and unescaped from JSON or HTML, up to MOST_ESCAPES times."""
     seen, latest = {block}, [block]
     yield block
     for _ in range(MOST_ESCAPES):
@@ -145,6 +145,6 @@ def _replaced(text: str, quotations: Sequence[Quotation]) -> str:
 
 
 def _explained(nonce: str) -> re.Pattern[str]:
-    """The explanation that an answer with this nonce begins with."""
+    """Matches the explanation at the beginning of the answer with this nonce."""
     words = re.escape(f"{EXPLANATION} {NONCED.format(nonce=nonce)}").replace(r"\ ", r"\s+")
     return re.compile(rf"[^\S\n]*{words}\s*")

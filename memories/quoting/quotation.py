@@ -1,8 +1,8 @@
-"""Recalled text on its way to an assistant: between markers that nothing in it can close.
+"""Quotes recalled text for an assistant, between markers that nothing in the text can close.
 
-A memory may say anything, also "ignore what you were told" and whatever looks like a marker. So the markers of an
-answer carry a nonce, which no text stored before can hold. Each quotation carries a seal too: by it
-`memories.quoting.handed_out` knows what this store handed out from what somebody wrote.
+A memory may say anything, including "ignore what you were told" and text that looks like a marker. So the markers of
+an answer carry a nonce, which no text stored before can contain. Each quotation also carries a seal, by which
+`memories.quoting.handed_out` distinguishes what this store handed out from what somebody wrote.
 """
 
 import re
@@ -28,7 +28,7 @@ NONCE_BYTES = 8
 SEAL_BYTES = 16
 ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;"}
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-# White space, and the marks of a quotation at the beginning of a line.
+# White space, and quotation marks (>) at the beginning of a line.
 LAYOUT = re.compile(rf"(?>[{LINE_ENDS}](?>[^\S{LINE_ENDS}]*>)*|\s)+")
 
 
@@ -41,20 +41,20 @@ class Quoter:
 
     @property
     def explanation(self) -> str:
-        """What an assistant has to know before it reads the quotations."""
+        """What an assistant must know before it reads the quotations."""
         return f"{EXPLANATION} {NONCED.format(nonce=self._nonce)}"
 
     def memory(self, memoir: Memoir, text: str | None = None, **attributes: object) -> str:
-        """The memory, or a `text` of it, between markers."""
+        """Quotes a memory, or only the `text` of it that is given."""
         about = {"context": memoir.context, "tags": ", ".join(memoir.tags), **attributes}
         return self.text(memoir.id, memoir.created_at, memoir.content if text is None else text, **about)
 
     def text(self, memory_id: UUID, created_at: datetime, text: str, **attributes: object) -> str:
-        """What a memory says, between markers; attributes that are empty are left out."""
+        """Quotes the text of a memory; empty attributes are left out."""
         return self._marked(MEMORY, {"id": memory_id, "created": created_at.isoformat(), **attributes}, text)
 
     def notes(self, about: str, text: str) -> str:
-        """What was noticed about memories, in their own words, between markers of its own."""
+        """Quotes notes about memories, which may use their words, between markers of another name."""
         return self._marked(NOTES, {"about": about}, text)
 
     def _marked(self, kind: str, attributes: Mapping[str, object], text: str) -> str:
@@ -66,24 +66,24 @@ class Quoter:
 
 
 def quotation_key(connection: Connection) -> bytes:
-    """The secret by which this store seals what it hands out."""
+    """The secret with which this store seals quotations."""
     found = connection.execute("select key from dreams.quotation_key").fetchone()
     return b"" if found is None else str(found[0]).encode()
 
 
 def seal(key: bytes, name: str, rest: str) -> str:
-    """The seal of a quotation: of its marker's name and all that follows the seal, but for the layout."""
+    """A truncated HMAC-SHA256, in hex, of the marker's name and all that follows the seal, with layout normalised."""
     said = LAYOUT.sub(" ", f"{name}{rest}")
     return digest(key, said.encode("utf-8", "surrogatepass"), sha256)[:SEAL_BYTES].hex()
 
 
 def citation(memory_id: UUID) -> str:
-    """What stands for a memory where its text is not repeated."""
+    """A short reference to a memory, used in place of its text."""
     return f"[memory {str(memory_id)[:8]}]"
 
 
 def says_something(text: str) -> bool:
-    """Whether there is a letter, a digit or a picture in it besides citations."""
+    """Whether a text has a letter, a number or a symbol such as an emoji besides citations."""
     return any(category(each)[0] in "LN" or category(each) == "So" for each in CITATION.sub("", text))
 
 

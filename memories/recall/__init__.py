@@ -1,1 +1,1 @@
-"""One search, from the query to the terms of each result and the event it leaves."""
+"""Search: from the query to the ranked results, their terms and the recall events they leave."""

@@ -1,6 +1,6 @@
-"""What Postgres tells a search: the nearest memories by meaning, what is known of each, how they are joined.
+"""Reads what a search needs from Postgres: the nearest memories by meaning, the fields of each, the edges between them.
 
-Called by recall. What returns a cursor has asked; the answer is waited for where its rows are fetched.
+A function that returns a cursor has sent its query; in pipeline mode, only fetching the rows waits for the answer.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ from memories.instant import read_in_utc
 from memories.limits import INDEXED_PEOPLE_CHARACTERS
 from memories.postgres.database import Connection
 
-# A search reads few rows of many tables, by their indexes; the planner's defaults are for slow disks and for reports.
-# The vector index keeps the nearest sixty in sight (Malkov & Yashunin 2018: ef).
+# A search reads few rows of many tables through their indexes; the planner's defaults suit slow disks and reports.
+# The HNSW index keeps a candidate list of 60 (ef in Malkov & Yashunin 2018).
 SETTINGS = {"random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "hnsw.ef_search": "60"}
 
-# An id as Postgres sends it, sixteen bytes: a search compares thousands of them, much faster than so many UUIDs.
+# An id as Postgres sends it, 16 bytes: a search compares thousands of them, and bytes compare much faster than UUIDs.
 Key = bytes
 
 NEAREST = sql.SQL("""
@@ -35,7 +35,7 @@ array(
 )
 """)
 
-# Chunks of a document are known by its first: Codex gives them a parent_id that is no memory's.
+# A document is identified by its first chunk: the parent_id that Codex gives its chunks is no memory's id.
 ROWS = sql.SQL("""
 select
     uuid_send(m.id),
@@ -79,7 +79,7 @@ MEETING = sql.SQL("select uuid_send(m.id) from public.memories as m where m.id =
 
 PASSAGES = "select uuid_send(id), content from public.memories where id = any(%s::uuid[])"
 
-# As dreams.memory_edges has them, with the nights' down-scaling where it applies.
+# The edges of the view dreams.memory_edges, with its nightly down-scaling.
 EDGES = """
 with cycle as materialized (
     select night, forgetting_rate, least_weight from dreams.visible_cycle
@@ -105,13 +105,13 @@ select
 from found cross join cycle
 group by edge_type
 """
-# What one edge takes there.
+# One edge in that string: source, target, weight.
 PACKED_EDGE = Struct(">16s16sd")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a search wants to know of rows: those that meet a condition, compared with a vector of a model."""
+    """What a search asks of rows: a condition to meet, a vector of `model` to compare with, and fields to compute."""
 
     model: str
     vector: Vector | None
@@ -121,8 +121,8 @@ class Asked:
     with_tags: bool = False
 
 
-class Row(NamedTuple):
-    """A row of public.memories that may be a result, and the document it belongs to."""
+class CandidateRow(NamedTuple):
+    """A row of public.memories that may be a result, with the id of its document."""
 
     id: Key
     item_id: Key
@@ -133,7 +133,7 @@ class Row(NamedTuple):
 
 
 class Dreamt(NamedTuple):
-    """What was dreamt of a document; nothing when it has not been dreamt of yet."""
+    """What the visible cycle computed for a document; fields are None when it has computed nothing yet."""
 
     item_id: Key
     episode_id: str | None = None
@@ -143,9 +143,9 @@ class Dreamt(NamedTuple):
     superseded_by: Key | None = None
 
 
-# What part of its activation a memory passes to another: the one, the other, the part.
+# (source, target, weight): the share of its activation that the source passes to the target.
 Edge = tuple[Key, Key, float]
-# By their type.
+# Edges by type.
 Edges = Mapping[str, Sequence[Edge]]
 
 
@@ -157,54 +157,56 @@ def prepare(connection: Connection) -> None:
         connection.execute("select set_config(%s, %s, false)", (name, value))
 
 
-def rows(connection: Connection, ids: Collection[Key], question: Asked) -> Cursor[Row]:
-    """What is known of some rows; those that do not meet the condition, or are gone, are left out."""
+def rows(connection: Connection, ids: Collection[Key], question: Asked) -> Cursor[CandidateRow]:
+    """Reads rows by id, leaving out those that are deleted or do not meet the condition."""
     return _rows(connection, GIVEN, question, {"ids": _array(ids)})
 
 
-def nearest_rows(connection: Connection, question: Asked, limit: int) -> Cursor[Row]:
-    """The same of the rows nearest to the question's vector, in no order.
+def nearest_rows(connection: Connection, question: Asked, limit: int) -> Cursor[CandidateRow]:
+    """Reads the rows nearest to the question's vector through the vector index, unordered.
 
-    Where a condition leaves few the index may look in vain, and there are fewer than there could be: `compared_rows`.
+    Under a selective condition the index may return fewer rows than `limit` although more exist: see `compared_rows`.
     """
-    # As a literal, so that Postgres sees that one plan does for every vector.
+    # A literal limit, so that Postgres sees that one plan suits every vector.
     nearest = NEAREST.format(condition=question.condition, limit=sql.Literal(limit))
     return _rows(connection, nearest, question, {})
 
 
-def compared_rows(connection: Connection, question: Asked, limit: int) -> Sequence[Row]:
-    """The same after comparing all that meet the condition, without the index."""
+def compared_rows(connection: Connection, question: Asked, limit: int) -> Sequence[CandidateRow]:
+    """Reads the nearest rows by comparing every row that meets the condition, without the index."""
     with connection.transaction():
         connection.execute("set local enable_indexscan = off")
         return nearest_rows(connection, question, limit).fetchall()
 
 
 def dreamt(connection: Connection, item_ids: Collection[Key], instant: datetime) -> Cursor[Dreamt]:
-    """What was dreamt of some documents, and how well they are remembered at an instant."""
+    """Reads what the visible cycle computed for documents, with their retrievability at `instant`."""
     given = {"ids": _array(item_ids), "instant": instant}
     return connection.cursor(row_factory=args_row(Dreamt)).execute(DREAMT, given, binary=True)
 
 
 def meeting(connection: Connection, ids: Collection[Key], question: Asked) -> Sequence[Key]:
-    """Those of some rows that meet the question's condition, in no order."""
+    """The ids of those rows that meet the question's condition, unordered."""
     parameters = {**question.values, "ids": _array(ids)}
     rows = connection.execute(MEETING.format(condition=question.condition), parameters, binary=True)
     return [cast(Key, row_id) for (row_id,) in rows]
 
 
 def passages(connection: Connection, ids: Collection[Key]) -> Mapping[Key, str]:
-    """The contents of some rows."""
+    """The contents of rows, by id."""
     rows = connection.execute(PASSAGES, (_array(ids),), binary=True)
     return dict(cast(Sequence[tuple[Key, str]], rows.fetchall()))
 
 
 def edges(connection: Connection, ids: Collection[Key]) -> Edges:
-    """Edges from some memories, in the direction away from them."""
+    """The edges that lead away from some memories, by type."""
     rows = connection.execute(EDGES, {"ids": _array(ids)}, binary=True)
     return {str(edge_type): list(PACKED_EDGE.iter_unpack(cast(bytes, packed))) for edge_type, packed in rows}
 
 
-def _rows(connection: Connection, source: sql.Composable, question: Asked, values: Mapping[str, object]) -> Cursor[Row]:
+def _rows(
+    connection: Connection, source: sql.Composable, question: Asked, values: Mapping[str, object]
+) -> Cursor[CandidateRow]:
     query = ROWS.format(
         source=source,
         condition=question.condition,
@@ -214,7 +216,7 @@ def _rows(connection: Connection, source: sql.Composable, question: Asked, value
         with_tags=sql.Literal(question.with_tags and question.vector is not None),
     )
     parameters = {**question.values, **values, "vector": question.vector, "model": question.model}
-    return connection.cursor(row_factory=args_row(Row)).execute(query, parameters, binary=True)
+    return connection.cursor(row_factory=args_row(CandidateRow)).execute(query, parameters, binary=True)
 
 
 def _array(ids: Iterable[Key]) -> str:

@@ -1,4 +1,4 @@
-"""Memories that say nearly the same, folded into the first of them. Called by recall."""
+"""Folds near-duplicate memories into the first of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,14 @@ from memories.lexical.terms import names
 from memories.limits import INDEXED_CONTENT_CHARACTERS
 from memories.recall.candidates import Key
 
-# Jaccard similarity of the words from which two texts say the same (Broder 1997).
+# Two texts are near-duplicates from this Jaccard similarity of their words on (Broder 1997).
 LEAST_SIMILARITY = 0.95
 
 
 def folded(texts: Sequence[tuple[Key, str]]) -> Mapping[Key, Sequence[Key]]:
-    """Those of some texts, best first, that are not nearly the same as one before, each with those that are.
+    """The texts to keep, in the given order (best first), each with its later near-duplicates.
 
-    Texts whose numbers differ are never the same: seven o'clock is not eight.
+    Texts whose numbers differ are never near-duplicates: 7 o'clock is not 8.
     """
     kept: dict[Key, list[Key]] = {}
     seen: list[tuple[Key, frozenset[str]]] = []

@@ -1,7 +1,7 @@
-"""Recalls on their way to Postgres: in a file before the reply, in dreams.recall_events soon after. Called by `Memory`.
+"""Records recalls: in a spool file before the reply, in dreams.recall_events soon after.
 
-A search answers before Postgres has its event. A process that dies leaves its file, and the next one to open the
-store brings what is in it. A power cut can lose what the operating system had not written yet: the file is not synced.
+A search answers before Postgres has its events. A process that dies leaves its file, and the next one to open the
+store inserts its events. A power cut can lose what the operating system had not written yet: the file is not synced.
 """
 
 import fcntl
@@ -19,15 +19,15 @@ from uuid import UUID, uuid4
 
 from memories.errors import StoreError
 from memories.home import make_folder
+from memories.limits import RECORDED_QUERY_CHARACTERS
 from memories.postgres.database import Connection
 
-LONGEST_QUERY_CHARACTERS = 2_000
 INSERT_EVENTS = 5_000
 logger = logging.getLogger(__name__)
 
-# A memory that is being deleted takes its events along: whoever adds one holds the memory. One that another
-# transaction holds is returned, to be tried again with its search; one that is gone is not, and takes the words of its
-# search along.
+# Deleting a memory deletes its events, so the insert first locks the memory. It returns each memory that another
+# transaction has locked; all events of its search wait for the next try. A deleted memory is not returned: its events
+# are dropped, and the other events of its search lose the query's text.
 INSERT = """
 with given as (
     select * from jsonb_to_recordset(%(events)s) as g (
@@ -65,7 +65,7 @@ select 1 from dreams.recall_events where kind = 'listed' and memory_id = any(%s)
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """A memory that was listed by a search, opened, or cited in an answer."""
+    """One use of a memory: a search listed it, it was opened, or an answer cited it."""
 
     memory_id: UUID
     kind: Literal["listed", "opened", "cited"]
@@ -76,7 +76,7 @@ class Recall:
     event_id: UUID = field(default_factory=uuid4)
 
     def line(self) -> str:
-        """As JSON, by the columns of dreams.recall_events."""
+        """The event as a JSON object, keyed by the columns of dreams.recall_events."""
         return json.dumps(
             {
                 "event_id": str(self.event_id),
@@ -85,13 +85,13 @@ class Recall:
                 "query_id": None if self.query_id is None else str(self.query_id),
                 "rank": self.rank,
                 "occurred_at": self.occurred_at.isoformat(),
-                "details": None if self.query is None else {"query": self.query[:LONGEST_QUERY_CHARACTERS]},
+                "details": None if self.query is None else {"query": self.query[:RECORDED_QUERY_CHARACTERS]},
             }
         )
 
 
 class Spool:
-    """A file of events that this process alone writes or reads: it holds the file's lock until it is closed."""
+    """A file of events that only this process reads or writes: it holds the file's lock until it is closed."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -103,14 +103,14 @@ class Spool:
             path = folder / f"{os.getpid()}-{uuid4().hex[:12]}.jsonl"
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Between these two lines another process may have taken it for that of a dead one, and removed it.
+            # Before the lock, another process may have taken it for a dead process's file and removed it.
             if os.fstat(descriptor).st_nlink:
                 return cls(path, descriptor)
             os.close(descriptor)
 
     @classmethod
     def left_behind(cls, folder: Path) -> Iterator["Spool"]:
-        """Spools of processes that are no more."""
+        """Opens the spools of processes that have ended."""
         for path in sorted(folder.glob("*.jsonl")):
             with suppress(FileNotFoundError):
                 descriptor = os.open(path, os.O_RDWR)
@@ -127,7 +127,7 @@ class Spool:
             data = data[os.write(self.descriptor, data) :]
 
     def events(self) -> Iterator[dict[str, object]]:
-        """What was written; a line that a crash cut short belongs to a search that never answered."""
+        """The events in the file; skips a line that a crash cut short, since its search never answered."""
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 yield json.loads(line)
@@ -140,9 +140,9 @@ class Spool:
 
 
 class EventWriter:
-    """Keeps recalls in a file at once, and in Postgres with the next `flush`. Any thread may call it.
+    """Writes recalls to a file at once, and to Postgres with the next `flush`. Thread-safe.
 
-    `folder` belongs to one store: what lies there goes to no other.
+    `folder` belongs to one store: its events go to no other.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -159,7 +159,7 @@ class EventWriter:
         return self._open is not None or bool(self._closed)
 
     def record(self, events: Iterable[Recall]) -> None:
-        """Writes events to this process's file, in one piece. Raises StoreError when the disk takes no more."""
+        """Appends events to this process's file. Raises StoreError when it cannot be written, as on a full disk."""
         lines = "".join(f"{event.line()}\n" for event in events)
         if not lines:
             return
@@ -173,7 +173,7 @@ class EventWriter:
             ) from error
 
     def flush(self, connection: Connection) -> None:
-        """Brings to Postgres what was recorded before; what cannot be brought yet stays for the next time."""
+        """Inserts the recorded events into Postgres; a file with events that must wait stays for the next flush."""
         with self._flushing:
             with self._writing:
                 if self._open is not None:
@@ -182,7 +182,7 @@ class EventWriter:
             self._closed = [spool for spool in self._closed if not _bring(connection, spool)]
 
     def was_listed(self, connection: Connection, rows: Sequence[UUID], query_id: UUID) -> bool:
-        """Whether a search listed one of a document's rows, as Postgres knows or will know soon."""
+        """Whether a search listed one of a document's rows, by the events in Postgres or still in files."""
         self.flush(connection)
         if connection.execute(WAS_LISTED, (list(rows), query_id)).fetchone():
             return True
@@ -192,7 +192,7 @@ class EventWriter:
             return any(each["query_id"] == str(query_id) and each["memory_id"] in given for each in waiting)
 
     def close(self) -> None:
-        """Lets go of the files; what is in them still is brought by the next process."""
+        """Closes the files; the next process inserts the events still in them."""
         with self._flushing, self._writing:
             for spool in (*self._closed, *([self._open] if self._open else [])):
                 os.close(spool.descriptor)
@@ -200,7 +200,7 @@ class EventWriter:
 
 
 def _bring(connection: Connection, spool: Spool) -> bool:
-    """Inserts a spool's events and removes it; False when one of its memories is being changed just now."""
+    """Inserts a spool's events and removes it; keeps it and returns False when another transaction locks a memory."""
     events = list(spool.events())
     if any(insert(connection, batch) for batch in _batches(events)):
         return False
@@ -209,7 +209,7 @@ def _bring(connection: Connection, spool: Spool) -> bool:
 
 
 def _batches(events: Sequence[dict[str, object]]) -> Iterator[Sequence[dict[str, object]]]:
-    """Parts of the events, with those of one search together."""
+    """Splits events into batches, keeping those of one search together."""
     start = 0
     for end in range(1, len(events) + 1):
         is_full = end - start >= INSERT_EVENTS
@@ -219,6 +219,6 @@ def _batches(events: Sequence[dict[str, object]]) -> Iterator[Sequence[dict[str,
 
 
 def insert(connection: Connection, events: Sequence[dict[str, object]]) -> Sequence[UUID]:
-    """Adds events of memories that exist, each once; returns memories that are being changed, whose events wait."""
+    """Inserts the events of existing memories, each once; returns the memories locked elsewhere, whose events wait."""
     rows = connection.execute(INSERT, {"events": json.dumps(events)}).fetchall()
     return [UUID(str(memory_id)) for (memory_id,) in rows]

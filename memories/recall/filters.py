@@ -1,4 +1,4 @@
-"""What a search may find, as SQL. Called by recall; the values stay parameters."""
+"""Turns a search's filters into an SQL condition with bound parameters."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ CONDITIONS = {
 
 
 def condition(filters: Filters, as_of: datetime | None) -> tuple[sql.Composable, Mapping[str, object]]:
-    """A condition on `public.memories as m` (`true` where nothing is asked), and its parameters."""
+    """A condition on `public.memories as m` (`true` without filters), and its parameters."""
     wanted = {
         "tags": list(filters.tags) or None,
         "agent": filters.agent,

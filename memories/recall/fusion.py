@@ -1,7 +1,7 @@
-"""Scores of different kinds made comparable: how far above what a memory gets that has nothing to do with the query.
+"""Makes similarity and BM25 comparable: the mean and deviation of each over memories unrelated to the query.
 
-Called by recall. Both standards are those of a background of a thousand memories, so that a store ten times as large
-ranks as before: similarities against a sample of vectors, BM25 against what its terms give by chance.
+Both baselines assume a background of a thousand memories, so that a store ten times as large ranks as before:
+similarities use a sample of vectors, BM25 what the query's terms give by chance.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from memories.postgres.database import Connection
 
 SAMPLE_MEMORIES = 1_000
 GROWTH_BEFORE_SAMPLING = 1.25
-# What similarities are where there are too few memories to tell: so many memories of this mean and deviation.
+# The prior for a small store: it counts as PRIOR_MEMORIES similarities of this mean and deviation.
 PRIOR_MEMORIES = 10
 PRIOR_MEAN = 0.1
 PRIOR_DEVIATION = 0.1
 
-# Identifiers are random, so those that come first are a fair sample.
+# Ids are random, so the first ones are a fair sample.
 SAMPLE = """
 select embedding_vector::real[] from public.memories
 where embedding_vector is not null and embedding_model = %s order by id limit %s
@@ -30,7 +30,7 @@ where embedding_vector is not null and embedding_model = %s order by id limit %s
 
 
 class Familiarity:
-    """How similar memories are to a query without being about it. Any thread may ask."""
+    """Estimates how similar a query is to memories that are not about it. Thread-safe."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -39,7 +39,7 @@ class Familiarity:
         self._sampled_at_rows = -1
 
     def of(self, connection: Connection, vector: NDArray[numpy.float32], row_count: int) -> tuple[float, float]:
-        """Mean and standard deviation of the sample's similarities to a vector."""
+        """Mean and standard deviation of the sample's similarities to a vector, with the prior."""
         with self._lock:
             if not self._sampled_at_rows <= row_count <= self._sampled_at_rows * GROWTH_BEFORE_SAMPLING:
                 rows = connection.execute(SAMPLE, (self._model, SAMPLE_MEMORIES)).fetchall()
@@ -54,9 +54,9 @@ class Familiarity:
 
 
 def chance(lexical: LexicalIndex, weights: Mapping[str, float]) -> tuple[float, float]:
-    """Mean and standard deviation of the BM25 of memories that hold a query's terms by chance alone.
+    """Mean and standard deviation of the BM25 of memories that contain a query's terms by chance alone.
 
-    A term of rarity r that stands in a part p of all memories gives r with probability p: a sum of Bernoulli variables.
+    A term of rarity r that occurs in a share p of all memories adds r with probability p: a sum of Bernoulli variables.
     """
     rows, mean, variance = max(lexical.row_count, 1), 0.0, 0.0
     for term, weight in weights.items():

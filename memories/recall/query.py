@@ -1,4 +1,4 @@
-"""What a query holds: its terms, the pairs of words in it, the people it names. Called by recall."""
+"""Analyses a query: its terms, its pairs of adjacent words, the people it names."""
 
 import re
 from collections import Counter
@@ -13,11 +13,11 @@ from memories.lexical.terms import (
     terms,
 )
 
-# Two words side by side say more than each: their share beside that of a single word.
+# Two adjacent words say more than each alone: the pair's weight, relative to a single word's.
 PAIR_WEIGHT = 0.4
-# A word that was guessed from another spelling counts half.
+# A word guessed from a misspelt one counts half.
 GUESSED_WEIGHT = 0.5
-# What asks how things were, not how they are.
+# Phrases that ask how things were, not how they are.
 PAST = re.compile(
     r"\b(ago|at first|back then|before|earlier|formerly|in the past|old|originally|previous|previously|used to)\b",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
 
 
 def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]:
-    """Weights of the query's terms, pairs of terms and guessed words, for BM25."""
+    """BM25 weights of the query's terms, pairs of terms and guessed words."""
     found = terms(query)
     weights = {term: GUESSED_WEIGHT for word in respelled.values() for term in terms(word)}
     weights |= {term: float(count) for term, count in Counter(found).items()}
@@ -34,9 +34,9 @@ def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]
 
 
 def named(query: str, lexical: LexicalIndex) -> frozenset[str]:
-    """Words of the query, written as names are, that name people who take part in some memory.
+    """Capitalised words of the query that name people who take part in some memory.
 
-    At its beginning a capital tells nothing of a word that is common: "Will it rain?" is not about Will.
+    A stop word at the beginning does not count: "Will it rain?" is not about Will.
     """
     words = [match[1] for match in WORD.finditer(query)]
     capitalised = [word for place, word in enumerate(words) if word[0].isupper() and (place or terms(word))]
@@ -49,7 +49,7 @@ def asks_of_the_past(query: str) -> bool:
 
 
 def without_names(query: str, people: frozenset[str]) -> str:
-    """The query without the people it names: who takes part is known, and needs no guess by meaning."""
+    """The query without the people it names, which are matched exactly; unchanged when no other term is left."""
     if not people:
         return query
     rest = " ".join(WORD.sub(lambda match: "" if _is_named(match[1], people) else match[0], query).split())

@@ -1,8 +1,8 @@
-"""Search: which memories answer a query, and why. Called by `Memory.search`.
+"""Searches the store: finds the memories that answer a query, ranks them, and says why.
 
-Candidates come by words (BM25) and by meaning (nearest vectors). Their standardised sum is what a memory is worth by
-itself; from there activation spreads over what was dreamt: neighbours in time, session, entities, meaning,
-co-activation. Every share of the result is named. docs/biology.md has the equations.
+Candidates come from words (BM25) and from meaning (nearest vectors). The sum of their standardised scores is a
+memory's own relevance; activation spreads from it along what the dream cycles computed: neighbours in time, session,
+entities, meaning, co-activation. Each term of the relevance is named. docs/biology.md has the equations.
 """
 
 from collections import defaultdict
@@ -24,10 +24,10 @@ from memories.postgres.database import Connection
 from memories.recall import candidates, spread
 from memories.recall.candidates import (
     Asked,
+    CandidateRow,
     Dreamt,
     Edges,
     Key,
-    Row,
 )
 from memories.recall.duplicates import folded
 from memories.recall.filters import condition
@@ -43,18 +43,18 @@ from memories.records import Answer, Filters, Recalled, Term
 
 VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 
-# Candidates by words (as many as results, where more are wanted), by meaning, and those from which activation spreads.
+# Candidates by words (or as many as the results wanted, if more), by meaning, and those from which activation spreads.
 LEXICAL_ROWS = 80
 DENSE_ROWS = 60
 SEEDS = 20
-# And those beyond them that it reaches.
+# The most documents beyond the candidates that activation brings in.
 REACHED = 60
-# With filters more is read by words, so many times as much again, until enough is left.
+# With filters, the search by words reads this many times more rows until enough pass.
 WIDENING = 10
-# Results read beyond those asked for, to stand in for near-duplicates.
+# Extra results, read to replace near-duplicates.
 SPARE_RESULTS = 10
 
-# How much each term counts beside words; docs/results.md says how they were found.
+# The weight of each term relative to words; docs/decisions/0007 says how they were found.
 DENSE = 1.6
 PEOPLE = 4.0
 ASKING = 5.0
@@ -66,7 +66,7 @@ NAMING = 1.2
 SEMANTIC = 1.3
 HEBBIAN = 0.3
 RETRIEVABILITY = 0.3
-# By so much what is true now comes before what it replaced.
+# How far a memory ranks above the one it superseded.
 LEAD = 0.01
 SEMANTIC_NEIGHBOURS = 3
 TERM_OF_EDGES: Mapping[str, Term] = {
@@ -76,13 +76,13 @@ TERM_OF_EDGES: Mapping[str, Term] = {
     "hebbian": "hebbian",
     "semantic": "semantic",
 }
-# A memory that was not dreamt of yet is fresh.
+# Retrievability of a memory that no cycle has covered yet.
 FRESH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as each kind of search takes it: its terms and who is named, its vector, and what any memory scores."""
+    """A query prepared for each kind of search: weighted terms, names, vector, and the scores of unrelated memories."""
 
     weights: Mapping[str, float]
     names: frozenset[str]
@@ -102,9 +102,9 @@ class Question:
 
 @dataclass(slots=True)
 class Candidate:
-    """A document that may be a result: the row of it that matches best, and each term's share."""
+    """A document that may be a result: its best matching row, and the value of each term."""
 
-    row: Row
+    row: CandidateRow
     terms: dict[Term, float]
 
     @property
@@ -112,30 +112,38 @@ class Candidate:
         return sum(self.terms.values())
 
 
-def search(
-    connection: Connection,
-    beside: Connection,
-    lexical: LexicalIndex,
-    familiarity: Familiarity,
-    query: str,
-    vector_of: VectorOf | None,
-    model: str,
-    k: int,
-    filters: Filters,
-    as_of: datetime | None,
-    without: Collection[Term],
-    tag_weight: float,
-) -> Answer:
-    """The best `k` memories, each with its reasons. Without `vector_of`, words and what was dreamt answer alone.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller of a search wants. `without` switches terms of relevance off."""
 
-    What `beside` is asked may be answered while `connection` is asked something else.
-    """
+    query: str
+    k: int
+    filters: Filters
+    as_of: datetime | None
+    without: Collection[Term]
+    tag_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a search looks. `beside` may be in pipeline mode: it runs queries while `connection` is busy."""
+
+    connection: Connection
+    beside: Connection
+    lexical: LexicalIndex
+    familiarity: Familiarity
+
+
+def search(request: Request, sources: Sources, model: str, vector_of: VectorOf | None) -> Answer:
+    """The best memories, each with its reasons. Without `vector_of`, uses only words and what cycles computed."""
+    connection, beside, lexical = sources.connection, sources.beside, sources.lexical
+    without, tag_weight = request.without, request.tag_weight
     lexical.catch_up(connection)
-    instant = as_of or datetime.now(UTC)
-    question = _question(connection, lexical, familiarity, query, vector_of, without)
-    asked = _asked(question, model, filters, as_of, "tags" not in without and tag_weight > 0)
+    instant = request.as_of or datetime.now(UTC)
+    question = _question(request, sources, vector_of)
+    asked = _asked(request, question, model)
     nearest = None if asked.vector is None else candidates.nearest_rows(beside, asked, DENSE_ROWS)
-    by_words = _by_words(connection, lexical, question, asked, k)
+    by_words = _by_words(connection, lexical, question, asked, request.k)
     rows = candidates.rows(connection, by_words, asked).fetchall()
     if nearest is not None:
         rows += _nearest(connection, nearest, asked)
@@ -151,31 +159,25 @@ def search(
     dreamt = {item: known.get(item) or Dreamt(item) for item in whole}
     _spread(whole, dreamt, edges, without)
     _weigh(whole, dreamt, question, without)
-    if "supersession" not in without and not _is_of_the_past(query, filters, as_of):
+    if "supersession" not in without and not _is_of_the_past(request):
         _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
     return Answer(
         query_id=uuid4(),
-        query=query,
-        results=_results(connection, ranked, dreamt, k),
+        query=request.query,
+        results=_results(connection, ranked, dreamt, request.k),
         method="words" if question.vector is None else "full",
         respelled=question.respelled,
     )
 
 
-def _question(
-    connection: Connection,
-    lexical: LexicalIndex,
-    familiarity: Familiarity,
-    query: str,
-    vector_of: VectorOf | None,
-    without: Collection[Term],
-) -> Question:
+def _question(request: Request, sources: Sources, vector_of: VectorOf | None) -> Question:
+    query, without, lexical = request.query, request.without, sources.lexical
     names = named(query, lexical) if "people" not in without else frozenset[str]()
     vector = None
     if vector_of is not None and "dense" not in without:
         vector = vector_of(without_names(query, names))
-    guessed = respelled(connection, lexical, query) if "lexical" not in without else {}
+    guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
     weights = query_terms(query, guessed) if "lexical" not in without else {}
     return Question(
         weights=weights,
@@ -183,14 +185,21 @@ def _question(
         respelled=guessed,
         vector=vector,
         by_chance=chance(lexical, weights),
-        familiarity=(0.0, 1.0) if vector is None else familiarity.of(connection, vector, lexical.row_count),
+        familiarity=_familiarity(sources, vector),
     )
 
 
+def _familiarity(sources: Sources, vector: NDArray[numpy.float32] | None) -> tuple[float, float]:
+    """Mean and deviation of the cosine similarity to unrelated memories."""
+    if vector is None:
+        return 0.0, 1.0
+    return sources.familiarity.of(sources.connection, vector, sources.lexical.row_count)
+
+
 def _scored(
-    rows: Iterable[Row], question: Question, by_words: Mapping[Key, float], tag_weight: float
+    rows: Iterable[CandidateRow], question: Question, by_words: Mapping[Key, float], tag_weight: float
 ) -> dict[Key, Candidate]:
-    """Documents by what they are worth by themselves: that of their best row."""
+    """The candidates by document id, each with its most relevant row, before spreading."""
     found: dict[Key, Candidate] = {}
     for row in rows:
         shares: dict[Term, float] = {}
@@ -209,22 +218,22 @@ def _scored(
     return found
 
 
-def _asked(question: Question, model: str, filters: Filters, as_of: datetime | None, with_tags: bool) -> Asked:
-    meets, values = condition(filters, as_of)
+def _asked(request: Request, question: Question, model: str) -> Asked:
+    meets, values = condition(request.filters, request.as_of)
     return Asked(
         model=model,
         vector=None if question.vector is None else as_parameter(question.vector),
         condition=meets,
         values=values,
         with_people=bool(question.names),
-        with_tags=with_tags,
+        with_tags="tags" not in request.without and request.tag_weight > 0,
     )
 
 
 def _by_words(
     connection: Connection, lexical: LexicalIndex, question: Question, asked: Asked, k: int
 ) -> Mapping[Key, float]:
-    """BM25 of the best rows; where there are filters, of as many as it takes to be left with enough."""
+    """BM25 of the best rows, by id; with filters, reads more until enough rows pass."""
     wanted_rows = rows = max(LEXICAL_ROWS, k)
     while True:
         found = {row.bytes: bm25 for row, bm25 in lexical.search(question.weights, rows).items()}
@@ -236,7 +245,7 @@ def _by_words(
         rows *= WIDENING
 
 
-def _nearest(connection: Connection, nearest: Iterable[Row], asked: Asked) -> Sequence[Row]:
+def _nearest(connection: Connection, nearest: Iterable[CandidateRow], asked: Asked) -> Sequence[CandidateRow]:
     rows = list(nearest)
     if len(rows) < DENSE_ROWS and asked.values:
         return candidates.compared_rows(connection, asked, DENSE_ROWS)
@@ -244,7 +253,7 @@ def _nearest(connection: Connection, nearest: Iterable[Row], asked: Asked) -> Se
 
 
 def _edges(connection: Connection, own: Mapping[Key, float], without: Collection[Term]) -> Edges:
-    """Those from the candidates that are worth most by themselves."""
+    """The edges from the `SEEDS` most relevant candidates, except those of terms switched off."""
     seeds = nlargest(SEEDS, own, key=lambda item: (own[item], item))
     return {
         edge_type: found
@@ -254,7 +263,7 @@ def _edges(connection: Connection, own: Mapping[Key, float], without: Collection
 
 
 def _reached(edges: Edges, own: Mapping[Key, float], dreamt: Iterable[Dreamt]) -> Sequence[Key]:
-    """The documents beyond the candidates that receive most of them or replace one; the others could not come far."""
+    """The documents beyond the candidates that receive most activation from them, or that supersede one of them."""
     received: defaultdict[Key, float] = defaultdict(float)
     for source, target, weight in chain.from_iterable(edges.values()):
         if target not in own:
@@ -266,7 +275,7 @@ def _reached(edges: Edges, own: Mapping[Key, float], dreamt: Iterable[Dreamt]) -
 def _spread(
     found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt], edges: Edges, without: Collection[Term]
 ) -> None:
-    """Adds what each document receives from those it is joined to; all of it from what they are worth by themselves."""
+    """Adds the activation each document receives from its neighbours, in one step from their own relevance."""
     own = {item: max(candidate.relevance, 0.0) for item, candidate in found.items()}
     asking = {item: candidate.row.asking for item, candidate in found.items()}
     sessions = spread.sessions_of(dreamt.values())
@@ -296,7 +305,7 @@ def _weigh(
     question: Question,
     without: Collection[Term],
 ) -> None:
-    """Adds what depends on the document alone: who takes part, whether it only asks, how well it is remembered."""
+    """Adds the terms of the document alone: who takes part, whether it only asks, how well it is remembered."""
     for item, candidate in found.items():
         row, terms = candidate.row, candidate.terms
         if question.names:
@@ -308,12 +317,12 @@ def _weigh(
             terms["retrievability"] = RETRIEVABILITY * (FRESH if remembered is None else remembered)
 
 
-def _is_of_the_past(query: str, filters: Filters, as_of: datetime | None) -> bool:
-    return as_of is not None or filters.created_until is not None or asks_of_the_past(query)
+def _is_of_the_past(request: Request) -> bool:
+    return request.as_of is not None or request.filters.created_until is not None or asks_of_the_past(request.query)
 
 
 def _lift_successors(found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt]) -> None:
-    """Puts what has replaced a memory just above it, through whole chains of replacements."""
+    """Lifts each successor just above the memory it replaced, through whole chains of replacements."""
     replaced = [(found[item], found[by]) for item in found if (by := dreamt[item].superseded_by) in found and by]
     for _ in replaced:
         behind = [(earlier, later) for earlier, later in replaced if later.relevance <= earlier.relevance]
@@ -331,7 +340,7 @@ def _share_named(people: str, names: frozenset[str]) -> float:
 def _results(
     connection: Connection, ranked: Sequence[Candidate], dreamt: Mapping[Key, Dreamt], k: int
 ) -> Sequence[Recalled]:
-    """The first `k` that are not nearly the same as one before them, whole. What was deleted meanwhile is left out."""
+    """The first `k` memories, whole, with near-duplicates folded; memories deleted meanwhile are left out."""
     by_row = {candidate.row.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
     passages = candidates.passages(connection, list(by_row))
     groups = folded([(row, passages[row]) for row in by_row if row in passages])

@@ -1,4 +1,4 @@
-"""A second connection for a search: it answers while the first is asked something else. Called by `Memory`."""
+"""Lends a search a second connection, whose queries run while the first is busy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from memories.postgres.database import Connection
 
-# No longer than a second connection saves.
+# Waiting longer would cost more than a second connection saves.
 SPARE_SECONDS = 0.002
 
 
 @contextmanager
 def beside(pool: "ConnectionPool[Connection]", connection: Connection) -> Iterator[Connection]:
-    """A connection in pipeline mode: it sends what it is told to execute, and waits only where the rows are fetched.
+    """Yields a connection in pipeline mode: it sends queries at once, and waits only when their rows are fetched.
 
-    Where there is none to spare it is the one given, which waits at once.
+    Yields `connection` itself, which waits for each query, when the pool has none to spare.
     """
     try:
         spare = pool.getconn(SPARE_SECONDS)

@@ -1,6 +1,6 @@
-"""Activation that spreads from the memories a query finds to those they are joined to. Called by recall.
+"""Spreads activation from the memories a query finds to those they are joined to.
 
-Anderson (1983): what is joined to an active memory is activated by it, in proportion to the strength of the link.
+Anderson (1983): an active memory activates those joined to it, in proportion to the strength of the link.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ Activation = Mapping[Key, float]
 
 
 def along(edges: Iterable[Edge], activation: Activation) -> Activation:
-    """What each memory receives over some edges: the sum of weight times the activation of the other end."""
+    """The activation each memory receives over edges: the sum of weight times the source's activation."""
     received: defaultdict[Key, float] = defaultdict(float)
     for source, target, weight in edges:
         received[target] += weight * activation.get(source, 0.0)
@@ -27,7 +27,7 @@ def along(edges: Iterable[Edge], activation: Activation) -> Activation:
 
 
 def divided(edges: Sequence[Edge], activation: Activation) -> Activation:
-    """The same, but what a memory passes on is divided among all it is joined to: the fan effect (Anderson 1974)."""
+    """Like `along`, but a memory divides its activation among its edges by weight: the fan effect (Anderson 1974)."""
     fan: defaultdict[Key, float] = defaultdict(float)
     for source, _, weight in edges:
         fan[source] += weight
@@ -35,7 +35,7 @@ def divided(edges: Sequence[Edge], activation: Activation) -> Activation:
 
 
 def to_answers(dreamt: Iterable[Dreamt], asking: Activation, activation: Activation) -> Activation:
-    """What each memory receives from the one before it, as far as that one asks: an answer follows its question."""
+    """The activation of the previous memory, times how far that one asks: an answer follows its question."""
     asked = {item: part * activation.get(item, 0.0) for item, part in asking.items() if part}
     return {
         item.item_id: asked[item.previous_id]
@@ -45,7 +45,7 @@ def to_answers(dreamt: Iterable[Dreamt], asking: Activation, activation: Activat
 
 
 def within_sessions(sessions: Mapping[Key, str | Key], activation: Activation) -> Activation:
-    """The mean of the best three activations of the session each memory belongs to; alone, a memory is its own."""
+    """For each memory, the mean of the best three activations in its session."""
     members: defaultdict[str | Key, list[float]] = defaultdict(list)
     for item, session in sessions.items():
         members[session].append(activation.get(item, 0.0))
@@ -59,7 +59,7 @@ def _mean_of_best(values: Sequence[float]) -> float:
 
 
 def sessions_of(dreamt: Iterable[Dreamt]) -> Mapping[Key, str | Key]:
-    """The session of each memory's episode; one that no cycle has placed yet has a session of its own."""
+    """The session of each memory's episode; a memory that no cycle has placed yet is a session of its own."""
     return {
         item.item_id: item.item_id if item.episode_id is None else item.episode_id.rpartition("#")[0] for item in dreamt
     }
@@ -68,9 +68,9 @@ def sessions_of(dreamt: Iterable[Dreamt]) -> Mapping[Key, str | Key]:
 def among_similar(
     sessions: Mapping[Key, str | Key], edges: Edges, activation: Activation, neighbours: int
 ) -> Activation:
-    """What each memory receives from its most similar ones: the mean over so many of similarity times activation.
+    """The activation from the most similar memories: the mean over `neighbours` of similarity times activation.
 
-    Only memories without company lean on likeness: those of a session, or joined by name, have a context of their own.
+    Only memories alone in their session and joined to none by an entity receive it; the others have context already.
     """
     members = Counter(sessions.values())
     alone = {item for item, session in sessions.items() if members[session] == 1}

@@ -1,1 +1,1 @@
-"""What every HTTP door has: a bounded server, keys, and the recognition of our own processes."""
+"""Shared by the HTTP servers: connection limits, API keys, and recognition of our own sidecar."""

@@ -1,4 +1,4 @@
-"""The one check of an API key: both HTTP doors, the sidecar's and that of MCP, ask it."""
+"""Checks the API key of a request, for the sidecar and for MCP over HTTP."""
 
 from collections.abc import Iterable
 from hmac import compare_digest

@@ -1,4 +1,4 @@
-"""An HTTP server that nobody can keep waiting: requests arrive in time or not at all, and connections are bounded."""
+"""An HTTP server that times out slow clients and bounds the number of connections."""
 
 from asyncio import BaseTransport, TimerHandle, Transport
 from typing import Any, Literal, cast
@@ -9,16 +9,16 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 128
-# Accepted at once, before any of them is counted: a process has some 1,000 descriptors, on some systems 256.
+# Connections accepted at once, before any is counted: a process has about 1,000 descriptors, on some systems 256.
 BACKLOG = 64
 LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class PunctualProtocol(H11Protocol):
-    """HTTP on one connection, which is closed when its request comes too slowly.
+    """HTTP on one connection, which it closes when a request arrives too slowly.
 
-    Where there are too many connections, the one that was silent longest makes room; one that waits for its answer
-    stays.
+    Above MOST_CONNECTIONS, closes the connection that was silent longest, but none that waits for its answer; if all
+    others do, the new one.
     """
 
     header_seconds = 10.0
@@ -70,11 +70,11 @@ class PunctualProtocol(H11Protocol):
 
     @property
     def is_being_answered(self) -> bool:
-        """Whether the request is here, and its answer is not."""
+        """Whether the request has arrived and its response is not complete."""
         return self._phase is None and self.cycle is not None and not self.cycle.response_complete
 
     def _expected(self) -> Literal["headers", "body", None]:
-        """What the client has begun to send and not finished; None between requests, and while one is answered."""
+        """The part of a request that is still arriving; None between requests, and while one is answered."""
         if self.conn.their_state is h11.SEND_BODY:
             return "body"
         return "headers" if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0] else None
@@ -93,7 +93,7 @@ class PunctualProtocol(H11Protocol):
         return self._phase_began + self.body_seconds + self._phase_bytes / self.least_bytes_a_second
 
     def _look(self) -> None:
-        """Ends the connection when its time is over; the time in which we do not read is not the client's."""
+        """Closes the connection after its deadline; time in which reading is paused does not count."""
         if self.flow.read_paused:
             self._phase_began = self.loop.time()
         if self.loop.time() < self._limit():
@@ -115,7 +115,7 @@ class PunctualProtocol(H11Protocol):
 
 
 def http_server(app: ASGIApp, protocol: type[PunctualProtocol] = PunctualProtocol, **options: Any) -> uvicorn.Server:
-    """A server of an application; `options` are uvicorn's."""
+    """A server for an ASGI application; `options` are uvicorn's."""
     config = uvicorn.Config(
         app,
         http=protocol,

@@ -1,5 +1,7 @@
-"""Keys that are made at the first need and kept in a folder for their owner alone: that of `dreams mcp --http` where
-MCP_API_KEY sets none, that by which the sidecar is recognised, and the password of Prefect's server.
+"""Creates secrets on first use, and keeps them in files that only their owner may read.
+
+They are the key of `dreams mcp --http` without MCP_API_KEY, the secret by which clients recognise the sidecar, and the
+password of Prefect's server.
 """
 
 import os
@@ -16,9 +18,9 @@ LONGEST_KEY_BYTES = 4096
 
 
 def own_key(home: Path, name: str = NAME, user: str = "") -> str:
-    """The key kept in a folder, made where there is none yet; where a user goes with it, `user:` comes before it.
+    """Reads the key in a folder, and creates it first if there is none; with a `user`, a new key begins with `user:`.
 
-    Raises InputError when the file is not this user's, or when others may read it.
+    Raises InputError when the file is unreadable or empty, is not this user's, or is open to others.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = home / name
@@ -28,7 +30,7 @@ def own_key(home: Path, name: str = NAME, user: str = "") -> str:
 
 
 def _make(file: Path, user: str) -> None:
-    """Writes a new key, whole or not at all: two servers that start at once agree on one."""
+    """Writes a new key atomically, so that two servers that start at once agree on one."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.{token_urlsafe(8)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

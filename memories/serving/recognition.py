@@ -1,7 +1,7 @@
-"""How a client knows the sidecar of its own DREAMS_HOME before it tells it anything: both hold a secret of that folder.
+"""Lets a client recognise the sidecar of its own DREAMS_HOME before it sends anything: both know that folder's secret.
 
-On every new connection the client sends a number drawn for it, and the sidecar answers with its code by the secret.
-The code is of the address at which the connection was made, too: the answer of a sidecar elsewhere does not pass.
+On every new connection the client sends a random nonce, and the sidecar answers with an HMAC of it under the secret.
+The HMAC also covers the address of the connection, so that a sidecar at another address cannot answer for it.
 """
 
 import hmac
@@ -28,9 +28,9 @@ Address = tuple[str, int]
 
 
 def secret(home: Path) -> bytes:
-    """What the sidecar and the clients of a folder share; made where there is none yet.
+    """The secret that the sidecar and the clients of a folder share, created if there is none.
 
-    Raises ModelUnreachable when it cannot be kept, or when another user could know it.
+    Raises ModelUnreachable when it cannot be written or read, or when another user could know it.
     """
     try:
         return own_key(home, FILE).encode()
@@ -41,13 +41,13 @@ def secret(home: Path) -> bytes:
 
 
 def proof(key: bytes, nonce: str, address: Address) -> str:
-    """The answer of the sidecar that listens at `address` and holds the key."""
+    """The hex HMAC-SHA256 by which the sidecar that listens at `address` proves that it holds the key."""
     host, port = address
     return hmac.new(key, f"codex-dreams sidecar\n{nonce}\n{host}\n{port}".encode(), sha256).hexdigest()
 
 
 class RecognisingTransport(httpx.BaseTransport):
-    """Sends requests over connections to the sidecar that holds `key`, and to nobody else."""
+    """Sends requests only to a sidecar that has proved that it holds `key`."""
 
     def __init__(self, key: bytes) -> None:
         self._pool = httpcore.ConnectionPool(network_backend=RecognisingBackend(key))
@@ -73,7 +73,7 @@ class RecognisingTransport(httpx.BaseTransport):
 
 
 class RecognisingBackend(httpcore.NetworkBackend):
-    """Makes connections on which the other side has proved that it holds the key."""
+    """Opens connections, and closes them unless the other side proves that it holds the key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -99,9 +99,9 @@ class RecognisingBackend(httpcore.NetworkBackend):
 
 
 def recognise(stream: httpcore.NetworkStream, key: bytes) -> None:
-    """Asks the other side for its proof; afterwards the connection is as new.
+    """Asks the other side for its proof, and leaves the connection ready for a request.
 
-    Raises httpcore's ConnectError when it gives none or a wrong one, and ReadTimeout when it takes too long.
+    Raises httpcore's ConnectError when the proof is missing or wrong, and ReadTimeout when it takes too long.
     """
     nonce, address = token_hex(32), stream.get_extra_info("server_addr")[:2]
     try:

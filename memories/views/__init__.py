@@ -1,1 +1,1 @@
-"""What people read of schema `dreams`: explanations, counts, canned questions, watched figures."""
+"""Reports on schema `dreams` for people: explanations, counts, canned queries, monitored figures."""

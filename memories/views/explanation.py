@@ -1,7 +1,4 @@
-"""Why a memory stands as it does: what was dreamt of it, what happened to it, what it is joined to.
-
-Called by `Memory.why`.
-"""
+"""Explains a memory: its state as of the last cycle, its events, edges, episode and insights."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +69,7 @@ FATES = "select memory_id, fate from dreams.long_term_memories where memory_id =
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the last cycle made of a memory, as of `as_of`: see dreams.long_term_memories."""
+    """A memory's state after the last cycle, as of `as_of`: see dreams.long_term_memories."""
 
     strength: float
     fate: str
@@ -103,7 +100,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What joins a memory to another, and that other."""
+    """An edge from a memory to another, and that other memory."""
 
     memory_id: UUID
     gist: str
@@ -115,7 +112,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The stretch of time that a memory belongs to, and its place there."""
+    """The episode that a memory belongs to, and its position in it."""
 
     episode_id: str
     started_at: datetime
@@ -132,7 +129,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """Something the night noticed that rests on a memory."""
+    """An insight that rests on a memory."""
 
     insight_type: str
     description: str
@@ -143,9 +140,9 @@ class Insight:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a memory came in a search, and each term's share; `rank` is None when it was not among the first `of`.
+    """A memory's rank in a search, and each term's share; `rank` is None when it was not among the first `of`.
 
-    `folded_into` is the memory that stood for it in the result, where another says nearly the same.
+    `folded_into` is the nearly identical memory that stood for it in the results, if any.
     """
 
     query: str
@@ -159,9 +156,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of a memory. `state` and `episode` are None until a cycle has dreamt of it.
+    """All that is known about a memory. `state` and `episode` are None until a cycle has covered it.
 
-    `events` are the latest of `event_count`, `edges` the heaviest of `edge_count`. `place` is there when a query was
+    `events` are the latest of `event_count`, `edges` the heaviest of `edge_count`. `place` is set when a query was
     given.
     """
 
@@ -180,7 +177,7 @@ Kind = TypeVar("Kind", State, Happening, Edge, Episode, Insight)
 
 
 def explain(connection: Connection, memory_id: UUID) -> Explanation:
-    """What is known of the document that a row belongs to. Raises NotFound when there is no such row."""
+    """Explains the document that a row belongs to. Raises NotFound when there is no such row."""
     memory = memoir(connection, memory_id)
     given = {"id": memory.id, "rows": list(document_rows(connection, memory.id))}
     states = _read(connection, State, STATE, given)
@@ -199,7 +196,7 @@ def explain(connection: Connection, memory_id: UUID) -> Explanation:
 
 
 def placed_in(explanation: Explanation, answer: Answer, of: int) -> Explanation:
-    """With the memory's place among the first `of` results of a search."""
+    """Adds the memory's place among the first `of` results of a search."""
     memory_id = explanation.memory.id
     found = next((r for r in answer.results if memory_id in (r.memory.id, *r.duplicates)), None)
     place = Place(
@@ -215,7 +212,7 @@ def placed_in(explanation: Explanation, answer: Answer, of: int) -> Explanation:
 
 
 def fates(connection: Connection, memory_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    """What becomes of memories: consolidated, retained, fading or dormant; of one not dreamt of yet, nothing."""
+    """The fate of each memory: consolidated, retained, fading or dormant; omits those that no cycle has covered yet."""
     rows = connection.execute(FATES, (list(memory_ids),))
     return {UUID(str(memory_id)): str(fate) for memory_id, fate in rows}
 

@@ -1,7 +1,4 @@
-"""What was dreamt in figures, beside the ranges in which docs/biology.md expects them.
-
-Called by `dreams health --biology` and by /metrics of the sidecar.
-"""
+"""Measures the results of the last cycle, and compares them with the ranges that docs/biology.md expects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +6,7 @@ from typing import cast
 
 from memories.postgres.database import Connection
 
-# One row, a column for each figure; null where there is nothing yet to tell it from.
+# One row, a column for each figure; null where there is no data for it yet.
 FIGURES = """
 with windows as (
     select
@@ -56,7 +53,7 @@ nightly as (
 select * from working, episodic, hebbian, lasting, foreseen left join nightly on true
 """
 
-# From, to: docs/biology.md says whose finding it is.
+# Lowest and highest expected value: docs/biology.md cites the findings.
 RANGES = {
     "slots_used_most": (1, 9),
     "slots_used_mean": (1, 9),
@@ -85,7 +82,7 @@ RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A figure of what was dreamt; its value is None where there is nothing yet to tell it from."""
+    """A figure and its expected range; `value` is None where there is no data for it yet."""
 
     figure: str
     value: float | None
@@ -98,7 +95,7 @@ class Reading:
 
 
 def readings(connection: Connection) -> Sequence[Reading]:
-    """Every watched figure at the visible cycle; before the first cycle none has a value."""
+    """Returns every figure as of the visible cycle; before the first cycle none has a value."""
     cursor = connection.execute(FIGURES)
     names = [column.name for column in cursor.description or ()]
     values = cursor.fetchone() or [None] * len(names)

@@ -1,4 +1,4 @@
-"""What is in the store and what the last cycle found. Called by `dreams stats`, `dreams run` and `Memory`."""
+"""Summarises the store and what the last cycle found."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ order by e.weight desc, e.memory_a, e.memory_b
 limit %s
 """
 
-# One insight of each kind, the surest first; those that were learnt lately before older ones.
+# The most confident insight of each kind; open predictions before judged ones.
 INSIGHTS = """
 select insight_type, insight_description, confidence_score, related_memories
 from (
@@ -34,7 +34,7 @@ order by array_position(array['supersession', 'pattern', 'anomaly', 'contradicti
 limit %s
 """
 
-# Two concepts that a path joins, which a shell takes as they are but for spaces; neither says the other's words.
+# Two concepts joined by a path, whose names need no shell quoting except for spaces; neither contains the other.
 JOINED = """
 select source, target from dreams.knowledge_graph
 where
@@ -89,8 +89,8 @@ group by part order by bytes desc
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
-    """Something the night noticed, and the memories it rests on (gists, the latest first)."""
+class LatestInsight:
+    """An insight, and the gists of the memories it rests on, latest first."""
 
     insight_type: str
     description: str
@@ -100,14 +100,14 @@ class Insight:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an assistant needs to know of where things stand: rows of dreams.current_context and recent_episodes."""
+    """The current context for an assistant: rows of dreams.current_context and dreams.recent_episodes."""
 
     working_memory: Sequence[Mapping[str, object]]
     episodes: Sequence[Mapping[str, object]]
 
 
 def context(connection: Connection, agent: str | None = None, limit: int = 10) -> Context:
-    """What is in mind, and the latest episodes; of one agent ("" is "default", whom nobody names), or of all."""
+    """Working memory and the latest episodes, of one agent ("" means "default") or of all."""
     given = {"agent": agent, "limit": limit}
     rows = connection.cursor(row_factory=dict_row)
     return Context(rows.execute(WORKING_MEMORY, given).fetchall(), rows.execute(EPISODES, given).fetchall())
@@ -120,7 +120,7 @@ def statistics(connection: Connection) -> Mapping[str, object]:
 
 
 def disk_use(connection: Connection, files: Mapping[str, Path]) -> Mapping[str, int]:
-    """Bytes by part: of Postgres, and of the files named."""
+    """Bytes by part: of the store in Postgres, and of the given files."""
     use = {str(part): int(str(size)) for part, size in connection.execute(PARTS)}
     return use | {name: _bytes_under(path) for name, path in files.items() if path.exists()}
 
@@ -129,10 +129,10 @@ def strongest_associations(connection: Connection, limit: int = 5) -> Sequence[M
     return connection.cursor(row_factory=dict_row).execute(STRONGEST, (limit,)).fetchall()
 
 
-def insights(connection: Connection, limit: int = 3, cited: int = 3) -> Sequence[Insight]:
-    """A few insights of different kinds."""
+def insights(connection: Connection, limit: int = 3, cited: int = 3) -> Sequence[LatestInsight]:
+    """Up to `limit` insights of different kinds, each with up to `cited` memories."""
     return [
-        Insight(
+        LatestInsight(
             str(kind),
             str(description),
             float(str(confidence)),
@@ -161,7 +161,7 @@ def findings(connection: Connection) -> Iterator[str]:
 
 
 def next_questions(connection: Connection) -> Sequence[str]:
-    """Commands that ask more of what the visible cycle found."""
+    """Commands that explore what the visible cycle found."""
     joined = connection.execute(JOINED).fetchone()
     if joined is None:
         return ["dreams query last-week", "dreams query revisions", "dreams query strongest"]

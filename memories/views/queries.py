@@ -1,4 +1,4 @@
-"""The questions people ask of schema `dreams`: SQL files with named parameters. Called by `dreams query`."""
+"""Runs canned queries on schema `dreams`: SQL files with named parameters."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ Value = str | int | date | None
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a query can be given. `default` is None where the query goes without, unless it `is_required`.
+    """A parameter of a query. A `default` of None binds null, unless the parameter `is_required`.
 
-    `kind` is text, integer, days, date, or the words to choose from: `semantic|temporal`.
+    `kind` is text, integer, days, date, or the choices, as in `semantic|temporal`.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Parameter:
     meaning: str
 
     def parse(self, text: str) -> Value:
-        """The value that a text stands for. Raises InputError when it is none of this parameter's kind."""
+        """Parses a text as this parameter's kind of value. Raises InputError when it is not one."""
         if self.kind in ("integer", "days"):
             if WHOLE_NUMBER.fullmatch(text):
                 return int(text)
@@ -68,7 +68,7 @@ class Query:
     sql: str
 
     def bind(self, arguments: Mapping[str, str]) -> dict[str, Value]:
-        """A value for every parameter. Raises InputError for an argument that is unknown, wrong or missing."""
+        """Returns a value for every parameter. Raises InputError for an argument that is unknown, wrong or missing."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in arguments:
             if name not in known:
@@ -93,9 +93,9 @@ def queries() -> Mapping[str, Query]:
 def run_query(
     connection: Connection, name: str, arguments: Mapping[str, str]
 ) -> tuple[list[str], list[tuple[object, ...]]]:
-    """The columns and rows that answer a query.
+    """Runs a query; returns its column names and its rows.
 
-    Raises InputError, saying what there is, when the name or an argument is wrong.
+    Raises InputError, saying what is valid, when the name or an argument is wrong.
     """
     query = queries().get(name)
     if query is None:
@@ -105,7 +105,7 @@ def run_query(
 
 
 def _read(path: Path) -> Query:
-    """A file's first line is the question; its declarations and remarks follow, up to the statement."""
+    """Reads a file: its first line is the question, then come declarations and remarks, then the statement."""
     question, *lines = path.read_text(encoding="utf-8").splitlines()
     statement = next(number for number, line in enumerate(lines) if not line.startswith("--"))
     declarations = filter(None, map(DECLARATION.fullmatch, lines[:statement]))

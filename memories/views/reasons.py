@@ -1,4 +1,4 @@
-"""How what a search found, and why, reads to a person. Called by `dreams search` and `dreams why`."""
+"""Formats search results and explanations as text for people."""
 
 from collections.abc import Iterator, Mapping
 from uuid import UUID
@@ -9,7 +9,7 @@ from memories.views.explanation import Explanation
 GIST_CHARACTERS = 100
 LINE_CHARACTERS = 400
 LEAST_SHOWN = 0.05
-# What a person calls the terms of relevance.
+# Readable names for the terms of relevance.
 TERM_NAMES: Mapping[Term, str] = {
     "dense": "meaning",
     "lexical": "words",
@@ -27,18 +27,18 @@ TERM_NAMES: Mapping[Term, str] = {
 
 
 def gist(memory: Memoir, passage: str | None = None) -> str:
-    """A memory in one line: its summary, or how the passage begins."""
+    """A memory in one line: its summary, or the beginning of the passage or content."""
     return one_line(memory.summary or passage or memory.content, GIST_CHARACTERS)
 
 
 def one_line(text: str, characters: int) -> str:
-    """So much of a text as one line has room for. Nothing in it can steer a terminal."""
+    """Shortens a text to one line, without control characters that could steer a terminal."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 2 * characters]).split())
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
 
 def memoir_lines(memory: Memoir) -> Iterator[str]:
-    """A memory whole, below a line that says what it is. Nothing in it can steer a terminal."""
+    """A whole memory below a header, without control characters that could steer a terminal."""
     yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}"
     about = {"context": memory.context, "tags": ", ".join(memory.tags), "summary": memory.summary}
     yield from (f"{name}: {one_line(text, LINE_CHARACTERS)}" for name, text in about.items() if text)
@@ -47,7 +47,7 @@ def memoir_lines(memory: Memoir) -> Iterator[str]:
 
 
 def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
-    """A result of a search in two lines: what it is, and why it came."""
+    """A search result in two lines: the memory, and why it was found."""
     memory = result.memory
     yield f"{result.rank:>3}  {memory.created_at:%Y-%m-%d}  {str(memory.id)[:8]}  {gist(memory, result.passage)}"
     reasons = [terms(result.terms)]
@@ -63,7 +63,7 @@ def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
 
 
 def answer_lines(answer: Answer, fates: Mapping[UUID, str]) -> Iterator[str]:
-    """What a search found, two lines a result, and what to do next."""
+    """The results of a search, two lines each, and what to do next."""
     for result in answer.results:
         yield from result_lines(result, fates.get(result.memory.id))
     if answer.results:
@@ -73,19 +73,19 @@ def answer_lines(answer: Answer, fates: Mapping[UUID, str]) -> Iterator[str]:
 
 
 def respellings(answer: Answer) -> Iterator[str]:
-    """What was searched for in place of words that no memory has."""
+    """A line for each query word that no memory has, with the word that was searched for as well."""
     for word, near in answer.respelled.items():
         yield f"No memory has the word {word!r}; {near!r} was searched for as well."
 
 
 def terms(shares: Mapping[Term, float]) -> str:
-    """The terms of a relevance that count, the largest first."""
+    """The terms that contribute noticeably to a relevance, largest first."""
     counted = sorted(((share, term) for term, share in shares.items() if abs(share) >= LEAST_SHOWN), reverse=True)
     return ", ".join(f"{TERM_NAMES[term]} {share:.1f}" for share, term in counted)
 
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
-    """What is known of a memory, as lines to read."""
+    """An explanation of a memory, as lines to read."""
     memory, place = explanation.memory, explanation.place
     yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}  {gist(memory)}"
     if memory.tags:

@@ -1,1 +1,1 @@
-"""The sidecar over HTTP: the memories, Ollama's protocol, OpenAI's protocol, and what an operator needs."""
+"""The sidecar's HTTP API: memories, Ollama's protocol, OpenAI's protocol, health and metrics."""

@@ -1,4 +1,4 @@
-"""The application: its routes, and what every request goes through before them."""
+"""Builds the sidecar's application: its routes, and the middleware in front of them."""
 
 from fastapi import Depends, FastAPI
 
@@ -12,11 +12,11 @@ from sidecar.api.routes import (
 )
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
-from sidecar.store import Store
+from sidecar.store import ServedStore
 
 
-def create_app(registry: Registry, settings: SidecarSettings, store: Store | None) -> FastAPI:
-    """The sidecar over `registry` and, with its routes, `store`; whoever made them closes them."""
+def create_app(registry: Registry, settings: SidecarSettings, store: ServedStore | None) -> FastAPI:
+    """The application for the models of `registry` and, if given, the memories of `store`; the caller closes both."""
     app = FastAPI(
         title="Codex Dreams sidecar",
         description="Memories, and models behind Ollama's and OpenAI's protocols.",

@@ -1,4 +1,4 @@
-"""The page that describes the API: Swagger UI from an installed package, so that nothing of it comes from elsewhere."""
+"""Serves the API's documentation: Swagger UI from an installed package, so that nothing loads from another server."""
 
 from importlib.resources import files
 
@@ -22,7 +22,7 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-# Nothing but what this server gives; Swagger UI draws its icons from data.
+# Only this server's resources; Swagger UI takes its icons from data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,7 +1,7 @@
-"""What every failed request gets: a status, and one sentence in the form that the protocol's clients read.
+"""Answers every failed request with a status and one sentence, in the error format of its protocol.
 
-Below `/v1/` that is OpenAI's form, `{"error": {"message", "type", "param", "code"}}`, elsewhere Ollama's,
-`{"error": "sentence"}`. `register` gives the handlers to the application, `documented` the descriptions to its routes.
+Below `/v1/` that is OpenAI's format, `{"error": {"message", "type", "param", "code"}}`, elsewhere Ollama's,
+`{"error": "sentence"}`. `register` installs the handlers; `documented` describes a route's errors for OpenAPI.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class Sentence(BaseModel):
 
 
 def documented(*statuses: int, form: type[BaseModel] = Failure) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route may answer, those that every route has among them."""
+    """OpenAPI descriptions of the errors a route may return, including those common to all routes."""
     described: dict[int | str, dict[str, Any]] = {
         status: {"model": form, "description": MEANINGS[status]} for status in sorted({*EVERYWHERE, *statuses})
     }
@@ -89,18 +89,18 @@ def documented(*statuses: int, form: type[BaseModel] = Failure) -> dict[int | st
 
 
 def register(app: FastAPI) -> None:
-    app.exception_handler(DreamsError)(answer_dreams_error)
-    app.exception_handler(RequestValidationError)(answer_invalid_request)
-    app.exception_handler(HTTPException)(answer_http_error)
-    app.exception_handler(500)(answer_fault)
+    app.exception_handler(DreamsError)(_answer_dreams_error)
+    app.exception_handler(RequestValidationError)(_answer_invalid_request)
+    app.exception_handler(HTTPException)(_answer_http_error)
+    app.exception_handler(500)(_answer_fault)
 
 
-async def answer_dreams_error(request: Request, error: DreamsError) -> JSONResponse:
-    status = status_of(error)
+async def _answer_dreams_error(request: Request, error: DreamsError) -> JSONResponse:
+    status = _status_of(error)
     return failure(request, status, str(error), headers={"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
 
 
-def status_of(error: DreamsError) -> int:
+def _status_of(error: DreamsError) -> int:
     match error:
         case UnknownModelError() | NotFound():
             return 404
@@ -114,17 +114,17 @@ def status_of(error: DreamsError) -> int:
             return 500
 
 
-async def answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+async def _answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
     where, *parts = first["loc"]
     if where == "body":
-        parts = given(parts, error.body) + (parts[-1:] if first["type"] == "missing" else [])
+        parts = _given(parts, error.body) + (parts[-1:] if first["type"] == "missing" else [])
     param = ".".join(map(str, parts)) or None
     return failure(request, 400, f"Correct {f'{where}.{param}' if param else where}: {first['msg']}.", param)
 
 
-def given(parts: Sequence[str | int], body: object) -> list[str | int]:
-    """The parts of an error's location that are in the body; others are forms that pydantic tried for them."""
+def _given(parts: Sequence[str | int], body: object) -> list[str | int]:
+    """The parts of an error's location that are in the body; the others name union members that pydantic tried."""
     found: list[str | int] = []
     for part in parts:
         if (isinstance(body, dict) and part in body) or (isinstance(body, list) and part in range(len(body))):
@@ -133,15 +133,15 @@ def given(parts: Sequence[str | int], body: object) -> list[str | int]:
     return found
 
 
-async def answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
+async def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(allowed_methods(request))
+        headers["Allow"] = ", ".join(_allowed_methods(request))
     return failure(request, error.status_code, str(error.detail), headers=headers)
 
 
-def allowed_methods(request: Request) -> list[str]:
-    """What a path's routes can do, all of them together."""
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods that the routes of a path support together."""
     return [
         method
         for method in METHODS
@@ -149,15 +149,15 @@ def allowed_methods(request: Request) -> list[str]:
     ]
 
 
-async def answer_fault(request: Request, error: Exception) -> JSONResponse:
-    """A fault of ours; it is kept to be reported."""
+async def _answer_fault(request: Request, error: Exception) -> JSONResponse:
+    """Answers an unexpected error; its traceback is kept for a bug report."""
     return failure(request, 500, f"{tell(error).sentence}.")
 
 
 def failure(
     request: Request, status: int, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    message, param = encodable(message), None if param is None else encodable(param)
+    message, param = _encodable(message), None if param is None else _encodable(param)
     if not request.url.path.startswith("/v1/"):
         return JSONResponse({"error": message}, status, headers)
     kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
@@ -166,6 +166,6 @@ def failure(
     return JSONResponse(Failure(error=problem).model_dump(), status, headers)
 
 
-def encodable(text: str) -> str:
-    """A request may name a part by half a surrogate pair, which no answer could repeat."""
+def _encodable(text: str) -> str:
+    """Escapes lone surrogates, which a request may contain and no response can encode."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""For how long nobody has asked for anything. A sidecar in the background leaves by it."""
+"""Measures how long the sidecar has been idle, so that one in the background can stop."""
 
 import time
 
@@ -6,12 +6,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memories.serving import recognition
 
-# Asking how the sidecar is does not keep it.
+# Health checks, metrics and recognition do not count as use.
 UNCOUNTED_PATHS = frozenset(("/healthz", "/readyz", "/metrics", recognition.PATH))
 
 
 class Idleness:
-    """An application, and when it was last of use."""
+    """Wraps an ASGI application and records when it last answered."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,5 +31,5 @@ class Idleness:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the last answer; 0 while one is being given."""
+        """Seconds since the last answer; 0 while a request is being answered."""
         return 0.0 if self._unanswered else time.monotonic() - self._last_used

@@ -1,4 +1,4 @@
-"""What a request may be: how large, and from whom. It is looked at before anything of its body is read."""
+"""Middleware that checks requests before the routes: their API key, origin, content type and body size."""
 
 import re
 
@@ -14,16 +14,16 @@ from sidecar.api.errors import failure
 
 BYTES_PER_MEGABYTE = 1024 * 1024
 HOST_HEADER = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
-# What a browser says of a request for a page of ours, and of one that its user typed.
+# Sec-Fetch-Site of a request from one of our pages, and of one whose address the user typed.
 OWN_SITES = ("same-origin", "none")
-# What needs no key: health, how to ask, and what a client asks before it tells the key.
+# Paths that need no key: health, the API's description, and recognition, which comes before a client sends its key.
 OPEN_PATHS = frozenset((recognition.PATH, "/healthz", "/readyz", "/openapi.json", *docs.PATHS))
-# Tells OpenAPI of the key; KeyDemanded looks at it.
+# Describes the key in OpenAPI; KeyDemanded checks it.
 bearer = HTTPBearer(auto_error=False, description="SIDECAR_API_KEY.")
 
 
 class KeyDemanded:
-    """Refuses a request for anything but OPEN_PATHS whose bearer token is not the key."""
+    """Refuses requests whose bearer token is not the key, except those for OPEN_PATHS."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self.app = app
@@ -39,48 +39,48 @@ class KeyDemanded:
 
 
 class ThisMachineOnly:
-    """Refuses what a web page can make a browser send here, where no API key stops it; only our own pages may ask.
+    """Refuses requests that a web page makes a browser send, when no API key stops them; our own pages may ask.
 
-    By DNS a page may give this machine a name of its own: its requests carry that name as their Host. Without, browsers
-    name the page's Origin, another port of this machine included, or say by Sec-Fetch-Site that it is another's.
+    A page that gives this machine a DNS name of its own (DNS rebinding) sends that name as Host. For other pages, those
+    on another port of this machine included, browsers send the page's Origin, or a Sec-Fetch-Site of another site.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not names_this_machine(scope):
+        if scope["type"] == "http" and not _names_this_machine(scope):
             message = "Ask for localhost or 127.0.0.1, or set SIDECAR_API_KEY to serve other names."
             await failure(Request(scope), 421, message)(scope, receive, send)
-        elif scope["type"] == "http" and is_of_another_page(scope):
+        elif scope["type"] == "http" and _is_of_another_page(scope):
             message = "Ask from a program, or from a page of this server: no other page is answered without a key."
             await failure(Request(scope), 403, message)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
 
-def names_this_machine(scope: Scope) -> bool:
+def _names_this_machine(scope: Scope) -> bool:
     """Whether there is one Host header, and it names this machine."""
-    given = headers(scope, b"host")
+    given = _headers(scope, b"host")
     match = HOST_HEADER.fullmatch(given[0]) if len(given) == 1 else None
     return match is not None and is_loopback((match["address"] or match["name"]).lower())
 
 
-def is_of_another_page(scope: Scope) -> bool:
-    """Whether a browser sends it for a page that this server did not give: programs name no page."""
-    (host,) = headers(scope, b"host")
-    if any(origin.lower() != f"http://{host}".lower() for origin in headers(scope, b"origin")):
+def _is_of_another_page(scope: Scope) -> bool:
+    """Whether a browser sends the request for a page of another server; programs name no page."""
+    (host,) = _headers(scope, b"host")
+    if any(origin.lower() != f"http://{host}".lower() for origin in _headers(scope, b"origin")):
         return True
-    is_foreign = any(site not in OWN_SITES for site in headers(scope, b"sec-fetch-site"))
+    is_foreign = any(site not in OWN_SITES for site in _headers(scope, b"sec-fetch-site"))
     return is_foreign and scope["path"] not in OPEN_PATHS
 
 
-def headers(scope: Scope, name: bytes) -> list[str]:
+def _headers(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
 
 
 class JsonAssumed:
-    """Takes every body for JSON, as Ollama does: curl says that what `-d` gives it is a form."""
+    """Treats every body as JSON, as Ollama does: `curl -d` declares its body a form."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -88,7 +88,7 @@ class JsonAssumed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             others = [header for header in scope["headers"] if header[0] != b"content-type"]
-            # In the scope itself: whoever measures the request reads its route there.
+            # In place, not in a copy: `operation.measure` reads the route from the same scope.
             scope["headers"] = [*others, (b"content-type", b"application/json")]
         await self.app(scope, receive, send)
 
@@ -110,7 +110,7 @@ class BodyLimit:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if max(received_bytes, announced_bytes(scope)) > self.limit_bytes:
+            if max(received_bytes, _announced_bytes(scope)) > self.limit_bytes:
                 allowed = self.limit_bytes // BYTES_PER_MEGABYTE
                 raise HTTPException(413, f"Send less at once: a request may have {allowed} MB.")
             return message
@@ -118,6 +118,6 @@ class BodyLimit:
         await self.app(scope, receive_within_limit, send)
 
 
-def announced_bytes(scope: Scope) -> int:
+def _announced_bytes(scope: Scope) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return int(length) if length.isdigit() else 0

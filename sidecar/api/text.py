@@ -1,4 +1,4 @@
-"""What texts, instants and JSON of a request may be: what Postgres can keep. OpenAPI says the same of each."""
+"""Types for the texts, instants and JSON of requests: they accept only what Postgres can store, and OpenAPI says so."""
 
 import re
 from datetime import UTC, datetime
@@ -11,53 +11,53 @@ from memories.limits import DEEPEST_METADATA_LEVELS, inside
 
 DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 WITHOUT_NUL = {"pattern": "^[^\\u0000]*$"}
-# What Python strips is blank; `\s` of JSON Schema leaves out the separators and U+0085.
+# What Python's strip removes: `\s` in JSON Schema leaves out the separators U+001C to U+001F and U+0085.
 BLANK = r"\s\u001c-\u001f\u0085"
 WITH_A_WORD = {"pattern": f"^[^\\u0000]*[^\\u0000{BLANK}][^\\u0000]*$"}
 NO_OTHERS = {"additionalProperties": False}
 
 
-def well_formed(text: str) -> str:
-    """JSON can spell half a surrogate pair, which is no text: encoding it raises what pydantic reports as wrong."""
+def _well_formed(text: str) -> str:
+    """Refuses lone surrogates, which JSON can spell: encoding them raises a ValueError, which pydantic reports."""
     text.encode()
     return text
 
 
-def without_nul(text: str) -> str:
+def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("it holds the character NUL, which Postgres cannot keep")
     return text
 
 
-def with_a_word(text: str) -> str:
+def _with_a_word(text: str) -> str:
     if not text.strip():
         raise ValueError("it is empty")
     return text
 
 
-def number(value: object) -> object:
-    """By itself pydantic would take texts and truth values for numbers, too."""
+def _number(value: object) -> object:
+    """Accepts numbers only: pydantic by itself would also accept strings and booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("it is no number")
     return value
 
 
-def date_time(value: object) -> object:
-    """RFC 3339; by itself pydantic would take days, numbers and times without an offset, too."""
+def _date_time(value: object) -> object:
+    """Accepts RFC 3339 only: pydantic by itself would also accept dates, numbers and times without an offset."""
     if not isinstance(value, str) or DATE_TIME.fullmatch(value) is None:
         raise ValueError("an instant is written like 2026-01-31T09:00:00+01:00")
     return value
 
 
-def in_utc(instant: datetime) -> datetime:
+def _in_utc(instant: datetime) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("an instant lies in the years 1 to 9999") from error
 
 
-def not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """An answer nests a memory's JSON deeper still, and must be possible to write."""
+def _not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuses deeply nested JSON: a response nests it deeper still, and must remain serialisable."""
     level: list[object] = [value]
     for _ in range(DEEPEST_METADATA_LEVELS):
         level = [inner for outer in level for inner in inside(outer)]
@@ -66,18 +66,20 @@ def not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-def kind(value: object) -> str | None:
-    """Of a JSON value; None for what is none."""
+def _kind(value: object) -> str | None:
+    """The tag of a JSON value's type; None for any other value."""
     return KINDS.get(type(value))
 
 
 KINDS = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "text", list: "list", dict: "object"}
-Text = Annotated[str, AfterValidator(well_formed)]
-Kept = Annotated[Text, AfterValidator(without_nul), Field(json_schema_extra=WITHOUT_NUL)]
-Words = Annotated[Text, AfterValidator(without_nul), AfterValidator(with_a_word), Field(json_schema_extra=WITH_A_WORD)]
-Whole = BeforeValidator(number)
-Instant = Annotated[AwareDatetime, BeforeValidator(date_time), AfterValidator(in_utc)]
-InUtc = Annotated[datetime, AfterValidator(in_utc)]
+Text = Annotated[str, AfterValidator(_well_formed)]
+Kept = Annotated[Text, AfterValidator(_without_nul), Field(json_schema_extra=WITHOUT_NUL)]
+Words = Annotated[
+    Text, AfterValidator(_without_nul), AfterValidator(_with_a_word), Field(json_schema_extra=WITH_A_WORD)
+]
+Whole = BeforeValidator(_number)
+Instant = Annotated[AwareDatetime, BeforeValidator(_date_time), AfterValidator(_in_utc)]
+InUtc = Annotated[datetime, AfterValidator(_in_utc)]
 if TYPE_CHECKING:
     Json = JsonValue
 else:
@@ -90,7 +92,7 @@ else:
             | Annotated[Kept, Tag("text")]
             | Annotated[list["Json"], Tag("list")]
             | Annotated[dict[Kept, "Json"], Field(json_schema_extra=NO_OTHERS), Tag("object")],
-            Discriminator(kind),
+            Discriminator(_kind),
         ],
     )
-JsonObject = Annotated[dict[Kept, Json], Field(json_schema_extra=NO_OTHERS), AfterValidator(not_too_deep)]
+JsonObject = Annotated[dict[Kept, Json], Field(json_schema_extra=NO_OTHERS), AfterValidator(_not_too_deep)]

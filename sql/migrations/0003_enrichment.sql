@@ -1,4 +1,4 @@
--- What models and rules add to a memory, and what is learnt from all of them.
+-- Creates tables for annotations and failures of models, and for vectors learnt from all memories.
 create table if not exists dreams.annotations (
     content_hash varchar(64) not null,
     annotator text not null,

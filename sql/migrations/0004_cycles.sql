@@ -1,4 +1,4 @@
--- One row per dream cycle, the nights it replayed, and what it changed.
+-- Creates tables for dream cycles, the nights they replayed and the rows they changed.
 create table if not exists dreams.cycles (
     cycle_id uuid primary key default gen_random_uuid(),
     as_of timestamptz not null,

@@ -1,4 +1,4 @@
--- What a dream cycle publishes: stored state only. What depends on the instant alone is computed by views from it.
+-- Creates the tables that a dream cycle publishes. They hold stored state only; views compute what varies with time.
 create table if not exists dreams.attention_slots (
     snapshot_id text not null,
     wm_slot integer not null,

@@ -1,4 +1,4 @@
--- What people query. Everything that depends on the instant alone is computed here, for the visible cycle's as_of.
+-- Creates the views that users query. They compute what varies with time, for the visible cycle's as_of.
 create or replace view dreams.visible_cycle as
 select
     cycle_id,

@@ -1,5 +1,5 @@
--- What a search needs: which memories' words changed in which transaction (the lexical index, a cache, follows it), and an
--- index of the vectors.
+-- Prepares search: records in which transaction the text of each memory changed, for the lexical index to follow, and
+-- indexes the vectors.
 create table if not exists dreams.content_changes (
     memory_id uuid primary key,
     changed_in xid8 not null
@@ -54,7 +54,7 @@ begin
     ) then
         return;
     end if;
-    -- Writers hold memories when they come here; without this lock, they and this could wait for each other.
+    -- Writers hold locks on memories when they get here; without this lock, they and this function could deadlock.
     lock table dreams.content_changes in share row exclusive mode;
     insert into dreams.content_changes (memory_id, changed_in)
     select id, pg_current_xact_id() from public.memories
@@ -87,10 +87,10 @@ comment on function dreams.mark_all_changed is 'Notes every memory as changed: w
 comment on function dreams.mend_content_changes is
 'Notes memories that were never noted, and again those whose transaction is of another server (a dump keeps its numbers).';
 
--- Memories that were there before.
+-- Notes the memories that exist already.
 select dreams.mend_content_changes();
 
--- The graph is built several times faster when it fits.
+-- The HNSW graph builds several times faster if it fits in memory.
 set local maintenance_work_mem = '512MB';
 create index if not exists memories_embedding_idx on public.memories
 using hnsw ((embedding_vector::halfvec(768)) halfvec_cosine_ops) where embedding_vector is not null;

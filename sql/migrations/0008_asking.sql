@@ -1,6 +1,7 @@
--- How much of a memory only asks: a search takes a question for no answer, and what follows one for its answer.
--- A sentence ends in one or more marks, closing quotes or brackets, and white space; marks of full width need no space.
--- Of very long texts the beginning counts. Adding the column writes the table anew, and its indexes with it.
+-- Adds the share of sentences that are questions: search ranks questions lower, since they are not answers, and what
+-- follows a question higher. A sentence ends in one or more marks, closing quotes or brackets, and white space;
+-- full-width marks need no space. Only the first million characters count. Adding the column rewrites the table and its
+-- indexes.
 set local maintenance_work_mem = '512MB';
 alter table public.memories
 add column if not exists asking real not null generated always as (

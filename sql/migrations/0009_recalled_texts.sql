@@ -1,4 +1,4 @@
--- What was recalled, as hashes: so that ingestion knows a quotation of it in a transcript from something new.
+-- Creates a table of hashes of recalled texts, with which ingestion tells quotations in a transcript from new text.
 create table if not exists dreams.recalled_texts (
     memory_id uuid not null,
     text_hash bytea not null,
@@ -21,7 +21,7 @@ comment on column dreams.recalled_texts.opening is 'CRC-32 of its first 40 chara
 comment on column dreams.recalled_texts.characters is 'Its length.';
 comment on column dreams.recalled_texts.recalled_at is 'When it was recalled first: only what is dated later can quote it.';
 
--- An edited memory has another text: ingestion takes its texts anew, the earlier versions among them.
+-- When a memory is edited, ingestion hashes its texts again, including earlier versions.
 create or replace function dreams.on_recalled_text_edited() returns trigger language plpgsql as $$
 begin
     delete from dreams.recalled_texts where document_id = coalesce(new.parent_id, new.id);

@@ -1,7 +1,7 @@
--- Forgetting for good: nothing of a deleted memory stays in what is told of others, in what is told of several together,
--- nor in what its document said before.
+-- Makes deletion complete: removes a deleted memory from the records of other memories, from those of several memories
+-- together, and from earlier versions of its document.
 
--- Memories that trade their slots are no duplicates: looked at when the statement is done, not row by row.
+-- Deferrable, so that memories can swap slots in one statement: checked at its end, not row by row.
 alter table dreams.attention_slots drop constraint if exists attention_slots_memory_id_snapshot_id_key;
 alter table dreams.attention_slots add constraint attention_slots_memory_id_snapshot_id_key
 unique (memory_id, snapshot_id) deferrable initially immediate;
@@ -62,7 +62,7 @@ begin
     where
         e.episode_id = any(touched)
         and not exists (select from dreams.episode_members as p where p.episode_id = e.episode_id);
-    -- Its topics are of its words; the next cycle finds them anew.
+    -- Topics come from the text of its memories; the next cycle recomputes them.
     update dreams.episodes as e set
         title_memory_id = case
             when e.title_memory_id in (select unnest(gone)) then (
@@ -121,7 +121,7 @@ $$;
 comment on function dreams.forget_among_neighbours is
 'Takes memories out of what is known of those they were joined to, and of the other chunks of their documents.';
 
--- Comes before the states of these memories go: it looks there for their concepts.
+-- Must run before the states of these memories are deleted, because it reads their concepts from there.
 create or replace function dreams.forget_concepts(gone uuid[]) returns void language plpgsql as $$
 declare
     vanished text[] := array(
@@ -157,7 +157,7 @@ create or replace function dreams.forget_versions(gone uuid[], hashes text[]) re
 declare
     said text[];
 begin
-    -- Chunks that a document had lost are forgotten with it.
+    -- Includes chunks that a document lost earlier.
     with versions as (
         delete from dreams.memory_versions where memory_id = any(gone) or document_id = any(gone)
         returning memory_id, content_hash
@@ -203,7 +203,7 @@ begin
     end if;
     perform dreams.hold_what_was_dreamt();
     perform dreams.forget_copies(gone, array(select distinct parent_id from deleted where parent_id is not null));
-    -- Set when an edited document has fewer chunks than before: nobody asked to forget them.
+    -- Set when an edited document has fewer chunks than before, which is no request to forget them.
     if current_setting('dreams.shrinking_document', true) = 'on' then
         update dreams.memory_versions as v set document_id = f.document_id
         from (
@@ -226,7 +226,7 @@ $$;
 
 create or replace function dreams.keep_events() returns trigger language plpgsql as $$
 begin
-    -- Depth 2 is the deletion of the memory itself, which takes its events along.
+    -- At depth 2 the memory itself is being deleted, and its events with it.
     if tg_op = 'DELETE' and (pg_trigger_depth() > 1 or not exists (select from public.memories where id = old.memory_id))
     then
         return old;
@@ -242,8 +242,8 @@ begin
 end
 $$;
 
--- Called by whole cycles. Differences may name memories that are gone, and concepts that nobody has any more; and who
--- annotated, embedded or recalled a memory while it was being deleted may have left something of it.
+-- Differences may name deleted memories, and concepts that no memory has any more. A process that annotated, embedded
+-- or recalled a memory during its deletion may also have left traces.
 create or replace function dreams.forget_leftovers(given uuid[]) returns bigint language plpgsql as $$
 declare
     gone uuid[] := array(select unnest(given) except select id from public.memories);
@@ -281,7 +281,7 @@ $$;
 comment on function dreams.forget_leftovers is
 'Removes what is left of deleted memories: recorded differences that name them or what only they said, and what was written of them meanwhile.';
 
--- The planner's statistics quote what stands in a table, long after it was deleted; of texts it needs none.
+-- The planner's statistics quote values of a table long after their deletion; it needs none for texts.
 do $$
 declare
     texts record;
@@ -304,7 +304,7 @@ begin
         cross join unnest(t.names) as c (name)
     loop
         execute format('alter table %s alter column %I set statistics 0', texts.relation, texts.name);
-        -- Statistics that were collected already can be cleared since PostgreSQL 18.
+        -- PostgreSQL 18 and later can clear statistics collected already.
         if to_regproc('pg_catalog.pg_clear_attribute_stats') is not null then
             perform pg_clear_attribute_stats(
                 split_part(texts.relation, '.', 1), split_part(texts.relation, '.', 2), texts.name, false
@@ -314,6 +314,6 @@ begin
 end
 $$;
 
--- What was recorded of episodes so far.
+-- Removes these columns from differences recorded earlier.
 update dreams.cycle_changes set before = before - '{topics,projects,places,people}'::text[]
 where relation = 'episodes' and before is not null;

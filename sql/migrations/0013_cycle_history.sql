@@ -1,4 +1,4 @@
--- A cycle whose recorded differences were removed can no longer be stepped over on the way back to an earlier one.
+-- Marks cycles whose differences were removed: a rollback cannot go back past them.
 alter table dreams.cycles add column if not exists differences_pruned_at timestamptz;
 comment on column dreams.cycles.differences_pruned_at is
 'When what the cycle changed was removed for its age: no rollback goes to a cycle before it since then.';

@@ -1,4 +1,4 @@
--- An event keeps the metadata too that an upsert or an edit replaced: a run as of a day before shows them.
+-- Events also keep the metadata that an upsert or an edit replaced, so that a run as of an earlier day sees it.
 create or replace function dreams.on_memory_updated() returns trigger language plpgsql as $$
 begin
     if new.content is distinct from old.content then

@@ -1,3 +1,3 @@
--- Each cycle may label memories anew. Where there is room beside a row, that touches no index; without, each label would
--- enter its row into the index of vectors again, which takes a millisecond a row.
+-- Each cycle may relabel memories. With free space on the page this is a heap-only (HOT) update, which touches no
+-- index; otherwise each label would insert its row into the vector index again, a millisecond per row.
 alter table public.memories set (fillfactor = 50);

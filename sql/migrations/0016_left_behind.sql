@@ -1,6 +1,6 @@
--- What deletions before 0011 left behind goes too: until then they did not reach every copy.
+-- Removes what deletions before 0011 left behind: they did not reach every copy.
 
--- The next whole cycle takes these out of the history of cycles and of the caches, as it does those deleted since.
+-- The next whole cycle removes these from the history of cycles and from the caches, like later deletions.
 insert into dreams.forgotten (memory_id, forgotten_at)
 select
     memory_id,
@@ -12,7 +12,7 @@ where
 group by memory_id
 on conflict do nothing;
 
--- What was said about contents that neither a memory nor an earlier version of one has any more.
+-- Annotations of contents that no memory and no earlier version has any more.
 delete from dreams.annotations as a
 where
     not exists (select from public.memories as m where m.content_hash = a.content_hash)
@@ -22,8 +22,9 @@ where
     not exists (select from public.memories as m where m.content_hash = a.content_hash)
     and not exists (select from dreams.memory_versions as v where v.content_hash = a.content_hash);
 
--- A chunk that its document lost goes with that document, which was not noted then. A chunk begins with the last 200 bytes
--- of the one before it, or the characters they lie in: so it belongs where the text stands, or stood, that it goes on from.
+-- A chunk that its document lost must be deleted with that document, which was not recorded then. A chunk begins with
+-- the last 200 bytes of the one before it, extended to whole characters: it belongs to the document whose text, present
+-- or past, it continues.
 with recursive texts as (
     select
         memory_id,

@@ -1,5 +1,5 @@
--- When a vector was written is noted by whoever writes it, Codex too: a cycle reads a vector again only then, and not
--- because something else of its row was written.
+-- Records when a vector is written, even if Codex writes it: a cycle rereads a vector only then, and not when other
+-- columns of its row change.
 create or replace function dreams.before_vector_changed() returns trigger language plpgsql as $$
 begin
     new.last_embedding_update := clock_timestamp() at time zone 'UTC';

@@ -1,5 +1,5 @@
--- Two indexes of the large marts are built in one go after the first cycle has filled these, which takes a third of the
--- time that entering each row does. Building holds up no reader; dropping would, so they go while nothing is there to read.
+-- Builds two indexes of the large marts at once after the first cycle has filled them, in a third of the time that
+-- inserting row by row takes. Building blocks no reader; dropping does, so they are dropped only while a mart is empty.
 create or replace function dreams.index_marts() returns void language plpgsql as $$
 begin
     if to_regclass('dreams.edge_states_b_idx') is null and exists (select from dreams.edge_states) then

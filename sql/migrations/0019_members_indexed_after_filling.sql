@@ -1,5 +1,5 @@
--- The index of members by episode waits for the first cycle too: members come in the order of their ids, so that row by row
--- each would be entered somewhere else in it.
+-- Builds the index of members by episode after the first cycle, too: members arrive in order of id, so that inserting
+-- row by row would touch random places in it.
 create or replace function dreams.index_marts() returns void language plpgsql as $$
 begin
     if to_regclass('dreams.episode_members_episode_idx') is null and exists (select from dreams.episode_members) then

@@ -1,4 +1,4 @@
--- By this key a quotation that this store handed out is known from one that somebody wrote.
+-- Creates the key that distinguishes quotations issued by this store from forged ones.
 create table if not exists dreams.quotation_key (
     is_only boolean primary key default true check (is_only),
     key text not null

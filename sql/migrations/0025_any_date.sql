@@ -1,4 +1,4 @@
--- Every date from year 1 to 9999 works in every view: power() raises an error where next to nothing is left of a weight.
+-- Makes every date from year 1 to 9999 work in every view: power() raises an error when a weight has almost vanished.
 alter table dreams.cycles add column if not exists timezone text;
 comment on column dreams.cycles.timezone is
 'The zone of the cycle''s clock; UTC where its parameters name one that this Postgres does not know.';
@@ -37,7 +37,7 @@ select
     (parameters ->> 'night_hour')::integer as night_hour,
     timezone,
     dreams.night_of(as_of, timezone, (parameters ->> 'night_hour')::integer) as night,
-    -- Cycles of before this parameter was there have none.
+    -- Cycles older than this parameter lack it.
     coalesce((parameters ->> 'least_weight')::double precision, 1e-9) as least_weight
 from dreams.cycles
 where state = 'published'

@@ -1,13 +1,13 @@
--- One rule says whose a memory is. Associations between concepts, and vectors that are learnt, belong to one agent each.
+-- Defines which agent a memory belongs to. Associations between concepts, and learnt vectors, belong to one agent each.
 create or replace function dreams.agent_of(metadata jsonb) returns text language sql immutable parallel safe as $$
     select coalesce(nullif(metadata ->> 'agent', ''), 'default')
 $$;
 comment on function dreams.agent_of is 'Whose a memory with this metadata is: the agent it names, or `default`.';
 
--- An index of the expression, not a column: a column would write a million rows and all their indexes anew.
+-- An index on the expression, because a column would rewrite a million rows and all their indexes.
 create index if not exists memories_agent_idx on public.memories (dreams.agent_of(metadata));
 
--- What named an empty agent had nights of its own.
+-- Memories with an empty agent name had nights of their own.
 insert into dreams.nights (agent, night, replayed_count, cycle_id)
 select
     'default' as agent,
@@ -23,8 +23,8 @@ where agent = '';
 alter table dreams.semantic_network add column if not exists agent text;
 alter table dreams.learned_vectors add column if not exists agent text not null default '';
 
--- Where there is one agent, all that stands there is its own. Where there are several, nobody knows whose it is: the next
--- cycle finds it anew for each, and none goes back to a cycle before it.
+-- If there is one agent, all existing rows belong to it. If there are several, the owner is unknown: the next cycle
+-- recomputes the rows for each agent, and no rollback goes back to a cycle before it.
 do $$
 declare
     agents text[] := array(select distinct dreams.agent_of(metadata) from public.memories);
@@ -71,7 +71,7 @@ select
     association_strength
 from dreams.semantic_network;
 
--- Comes before the states of these memories go: it looks there for their concepts.
+-- Must run before the states of these memories are deleted, because it reads their concepts from there.
 create or replace function dreams.forget_concepts(gone uuid[]) returns void language sql as $$
     with vanished as materialized (
         select c.agent, c.concept from (
@@ -110,8 +110,8 @@ $$;
 comment on function dreams.forget_concepts is
 'Takes concepts that no other memory of their agent has out of its network and of its communities.';
 
--- Called by whole cycles. Differences may name memories that are gone, and concepts that their agent has no more; and who
--- annotated, embedded or recalled a memory while it was being deleted may have left something of it.
+-- Differences may name deleted memories, and concepts that their agent no longer has. A process that annotated,
+-- embedded or recalled a memory during its deletion may also have left traces.
 create or replace function dreams.forget_leftovers(given uuid[]) returns bigint language plpgsql as $$
 declare
     gone uuid[] := array(select unnest(given) except select id from public.memories);

@@ -1,4 +1,4 @@
--- Codex's own DDL, run after ours, finds its indexes there by their names, and makes no second ones.
+-- Gives indexes the names that Codex uses, so that its own DDL, run after ours, creates no duplicates.
 do $$
 declare
     named record;
@@ -18,10 +18,10 @@ begin
 end
 $$;
 
--- Where Codex's own stand under other names, ours are not needed. One that alone is unique stays.
+-- Drops our indexes where Codex has the same ones under other names. Keeps ours if it is the only unique one.
 create or replace function dreams.drop_duplicate_indexes() returns void language plpgsql as $$
 declare
-    -- Of two that are the same, the one that stands further on here goes; what is not named here stays.
+    -- Of two identical indexes, drops the one later in this list; never drops an index that is not in it.
     ours name[] := array[
         'idx_memories_content_hash', 'idx_memories_created_at', 'idx_memories_updated_at', 'idx_memories_parent_id',
         'memories_content_hash_key', 'memories_created_at_idx', 'memories_updated_at_idx', 'memories_parent_id_idx',

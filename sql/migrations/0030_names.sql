@@ -1,8 +1,8 @@
--- Columns by which the program that Codex Dreams grew from was asked, and ids as text: Polars reads no uuid[].
+-- Adds the column names of the program that Codex Dreams grew from, and ids as text, because Polars cannot read uuid[].
 alter table dreams.memory_insights
 add column if not exists related_memory_ids text[] generated always as (related_memories::text[]) stored;
 
--- To the views as they stand: what is not asked for is not computed.
+-- Extends the existing views: a column that a query does not select costs nothing.
 do $$
 declare
     added record;

@@ -1,4 +1,4 @@
--- One text is one memory, however many documents of the sources say it: each of them keeps what it says besides.
+-- Stores one memory per text, however many documents contain it, and keeps the other fields of each document.
 create table if not exists dreams.occurrences (
     document_id uuid primary key,
     memory_id uuid not null,
@@ -75,7 +75,7 @@ $$;
 comment on function dreams.shared is
 'What the documents that say a memory give it together: their tags, those of its own document first, and the earliest date. No row where there is one document only.';
 
--- Forgetting a memory forgets what every one of its documents said, and reading one of them again does not bring it back.
+-- Forgetting a memory forgets the records of all its documents; loading one of them again does not restore it.
 create or replace function dreams.on_shared_memory_deleted() returns trigger language plpgsql as $$
 declare
     others uuid[];
@@ -104,12 +104,12 @@ referencing old table as deleted for each statement
 when (current_setting('dreams.shrinking_document', true) is distinct from 'on')
 execute function dreams.on_shared_memory_deleted();
 
--- The loader moves the events of a document along when its text goes to another memory, or its date is corrected.
+-- The loader moves the events of a document when its text moves to another memory, or when its date is corrected.
 create or replace trigger events_kept before update or delete on dreams.recall_events
 for each row when (current_setting('dreams.moving_events', true) is distinct from 'on')
 execute function dreams.keep_events();
 
--- A document that is cut at other places, because another says exactly what one of its chunks said, is not edited.
+-- Splitting a document at other places, because another document equals one of its chunks, is not an edit.
 create or replace trigger memory_updated after update on public.memories
 for each row when (
     (old.updated_at is distinct from new.updated_at or old.content is distinct from new.content)
@@ -117,7 +117,7 @@ for each row when (
 )
 execute function dreams.on_memory_updated();
 
--- The planner's statistics quote what stands in a table, long after it was deleted.
+-- The planner's statistics quote values of a table long after their deletion.
 do $$
 declare
     name text;

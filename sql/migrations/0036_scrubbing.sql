@@ -1,4 +1,4 @@
--- A deleted memory takes the words along by which it was searched for, and notes that its bytes are still on the disk.
+-- Deletes the queries that found a memory along with it, and records that its bytes are still on disk.
 create table if not exists dreams.unscrubbed (
     deletion_id bigint generated always as identity primary key,
     deleted_at timestamptz not null default clock_timestamp()
@@ -11,19 +11,19 @@ comment on column dreams.unscrubbed.deleted_at is 'When it happened.';
 insert into dreams.unscrubbed (deleted_at)
 select max(forgotten_at) from dreams.tombstones having count(*) > 0 and not exists (select from dreams.unscrubbed);
 
--- A hash index holds no text; statistics of what it is built on would.
+-- A hash index holds no text, but statistics on its expression would.
 create index if not exists recall_events_query_text_idx on dreams.recall_events
 using hash ((details ->> 'query')) where details ? 'query';
 alter index dreams.recall_events_query_text_idx alter column 1 set statistics 0;
 
 create or replace function dreams.keep_events() returns trigger language plpgsql as $$
 begin
-    -- Depth 2 is the deletion of the memory itself, which takes its events along.
+    -- At depth 2 the memory itself is being deleted, and its events with it.
     if tg_op = 'DELETE' and (pg_trigger_depth() > 1 or not exists (select from public.memories where id = old.memory_id))
     then
         return old;
     end if;
-    -- What was asked may be taken out of an event; that it was asked stays.
+    -- The query may be removed from an event; the event stays.
     if tg_op = 'UPDATE'
         and to_jsonb(new) - 'details' = to_jsonb(old) - 'details'
         and new.details is not distinct from old.details - 'query'
@@ -68,7 +68,7 @@ begin
         perform dreams.forget_queries(gone);
     end if;
     perform dreams.forget_copies(gone, array(select distinct parent_id from deleted where parent_id is not null));
-    -- An edited document has fewer chunks than before: nobody asked to forget them.
+    -- An edited document has fewer chunks than before, which is no request to forget them.
     if not is_forgotten then
         update dreams.memory_versions as v set document_id = f.document_id
         from (

@@ -1,7 +1,7 @@
 -- What do I know about a topic, project or person?
 -- :topic text required -- a concept, project, person or any words
 -- :limit integer 30 -- memories to show
--- Looks for the words in every memory: about ten seconds at a million.
+-- Scans the text of every memory: about ten seconds for a million memories.
 with matches as (
     select
         m.id as memory_id,

@@ -1,8 +1,8 @@
 -- What changed in last night's cycle?
 -- :days days 1 -- days of cycles up to the last one, taken together; 0 for the last one alone
 -- :limit integer 5 -- changes of each kind to show, the largest first
--- Before and after are weights as they stand now: waning alone, which every night brings, is no change.
--- The work is in proportion to what these cycles changed; a first load changes everything.
+-- Before and after are both scaled down to the present, so that nightly down-scaling alone shows no change.
+-- The cost is proportional to the number of changes in these cycles; a first load changes everything.
 with cycle as (
     select * from dreams.visible_cycle
 ),
@@ -26,7 +26,7 @@ recorded as (
     order by d.relation asc, d.row_key asc, p.published_at asc
 ),
 
--- Where nothing stood before, all that stands there is new: one change with the empty key says so.
+-- A table that was empty before is all new: one change with an empty key records that.
 filled as (
     select relation from recorded
     where row_key = '{}'

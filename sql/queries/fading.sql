@@ -1,9 +1,9 @@
 -- What is about to fade?
 -- :days days 30 -- days within which it crosses the next threshold
 -- :limit integer 20 -- memories to show
--- The forgetting curve solved for the day on which strength meets the threshold below it. Associations wane meanwhile,
--- so the day may come a little sooner. A pinned memory never fades. Every memory is weighed: about five seconds at a
--- million.
+-- Solves the forgetting curve for the day on which strength falls to the next lower threshold. Associations weaken
+-- meanwhile, so the day may come a little sooner. A pinned memory never fades. Scans every memory: about five seconds
+-- for a million.
 with cycle as (
     select * from dreams.visible_cycle
 ),

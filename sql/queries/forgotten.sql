@@ -1,8 +1,8 @@
 -- What have I not thought of in a month, but was strong?
 -- :days days 30 -- days without a thought of it
 -- :limit integer 20 -- memories to show
--- Strength at its last recall is the noisy or of the published terms, with nothing yet forgotten.
--- Weighs every memory not thought of: about four seconds at a million.
+-- Strength at the last recall is the noisy or of the published terms, at a retrievability of 1.
+-- Scans every memory not thought of since: about four seconds for a million.
 with memories as (
     select
         *,

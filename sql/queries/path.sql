@@ -3,8 +3,8 @@
 -- :to text required -- another
 -- :steps 1|2|3|4|5|6 4 -- steps a path may have at most
 -- :agent text none -- whose ideas, if not those of every agent
--- The strongest path (largest product of associations) of each length. Every step keeps the best way to each concept
--- and then the 1,000 strongest ways, over the 100 strongest associations of a concept: the work stays bounded.
+-- Finds the strongest path (largest product of associations) of each length by beam search: each step follows a
+-- concept's 100 strongest associations and keeps the best path to each concept, 1,000 paths at most per agent.
 with recursive network as not materialized (
     select
         agent,

@@ -1,6 +1,6 @@
 -- Who comes up, and when last?
 -- :limit integer 30 -- people to show
--- Reads the people of every memory: about a second at a million memories.
+-- Scans the people of every memory: about a second for a million memories.
 with mentions as (
     select
         p.memory_id,

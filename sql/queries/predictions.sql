@@ -1,6 +1,6 @@
 -- What will I need next, and how good were the last predictions?
 -- :limit integer 30 -- predictions to show: the open ones first, then those that came due
--- The Brier score is the squared error of the probability: 0 is best, 0.25 is what a coin scores.
+-- The Brier score is the squared error of the probability: 0 is best, a coin scores 0.25.
 with predictions as (
     select
         *,

@@ -1,7 +1,8 @@
 -- What was replayed in the last nights, and why?
 -- :days days 3 -- nights back
 -- :limit integer 60 -- replays to show
--- A night replays what is likely to be needed and half forgotten: rank goes by gain (recall lost by then) times need.
+-- A night replays memories that are likely to be needed and half forgotten, ranked by gain (share of recall lost by
+-- then) times need.
 with cycle as (
     select * from dreams.visible_cycle
 ),

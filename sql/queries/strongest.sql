@@ -1,7 +1,7 @@
 -- Which memories are most strongly associated?
 -- :kind hebbian|semantic|temporal|entity hebbian -- thought of together, alike, one after the other, of the same things
 -- :limit integer 20 -- pairs to show
--- Weighs every edge of the kind: some seconds at ten million edges.
+-- Sorts every edge of the kind: some seconds for ten million edges.
 with edges as (
     select * from dreams.memory_edges
     where edge_type = %(kind)s

@@ -1,4 +1,4 @@
-"""The equations of docs/biology.md stand in dbt's docs too, word for word, beside the models that compute them."""
+"""The equations of docs/biology.md appear verbatim in dbt's docs, with the models that compute them."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ DESCRIBED = re.compile(r'{{ doc\("(\w+)"\) }}')
 
 
 def table() -> Mapping[str, tuple[str, str]]:
-    """By its mechanism: the models and macros that compute it, and what docs/biology.md says of it."""
+    """By mechanism: the models and macros that compute it, and its equation in docs/biology.md."""
     found = {}
     for line in (ROOT / "docs" / "biology.md").read_text().split("\n## ")[0].splitlines():
         cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
@@ -25,7 +25,7 @@ def table() -> Mapping[str, tuple[str, str]]:
 
 
 def described() -> Mapping[str, str]:
-    """By the name of a block: the models whose description holds it."""
+    """By name of a docs block: the models whose descriptions contain it."""
     found: dict[str, str] = {}
     for file in MODELS.glob("*/*.yml"):
         for model in yaml.safe_load(file.read_text()).get("models", []):

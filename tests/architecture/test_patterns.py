@@ -1,4 +1,4 @@
-"""Patterns find the same with every Python 3.11: before 3.11.5 it loses its way in groups repeated possessively."""
+"""Patterns match alike in every Python 3.11: before 3.11.5 possessively repeated groups match wrongly."""
 
 import re
 

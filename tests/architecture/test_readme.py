@@ -1,4 +1,4 @@
-"""What the README says is true: its commands, its file map, its variables."""
+"""The commands, file map and variables in the README match the code."""
 
 import re
 import subprocess
@@ -21,13 +21,17 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]
 
 
+# The word after each of these commands is also one of a list.
+SECOND_WORDS = {"ingest": SOURCES, "query": queries()}
+
+
 def variables() -> set[str]:
     named = {name.upper() for settings in (StoreSettings, IngestSettings) for name in settings.model_fields}
     return named | {f"SIDECAR_{name.upper()}" for name in SidecarSettings.model_fields}
 
 
 def code_lines(*documents: str) -> Iterator[str]:
-    """What stands in code spans, and the lines of code blocks."""
+    """The contents of code spans, and the lines of code blocks."""
     for document in documents:
         for number, part in enumerate(document.split("```")):
             yield from (
@@ -43,15 +47,12 @@ def test_it_is_short_enough_to_read() -> None:
 
 
 def test_every_command_named_exists() -> None:
-    group = get_command(dreams.app)
-    commands = set(group.commands) | {f"db {name}" for name in group.commands["db"].commands}  # type: ignore[attr-defined]
+    commands = get_command(dreams.app).commands  # type: ignore[attr-defined]
     for line in code_lines(*DOCUMENTS):
-        for first, second in re.findall(r"^(?:\$ )?dreams ((?:db )?[a-z][a-z-]+)(?: ([a-z-]+))?", line):
-            assert first in commands or first.split()[0] in commands, line
-            if first == "ingest" and second:
-                assert second in SOURCES, line
-            if first == "query" and second:
-                assert second in queries(), line
+        for first, second in re.findall(r"^(?:\$ )?dreams ([a-z][a-z-]+)(?: ([a-z-]+)(?![\w/.]))?", line):
+            assert first in commands, line
+            known = SECOND_WORDS.get(first) or getattr(commands[first], "commands", None)
+            assert not (second and known) or second in known, line
 
 
 def test_every_make_target_named_exists() -> None:
@@ -93,14 +94,28 @@ def test_every_row_of_the_biology_names_a_model_or_macro_that_is_there() -> None
     rows = [
         row for row in (ROOT / "docs/biology.md").read_text().splitlines() if row.startswith("| ") and "---" not in row
     ]
-    project = "".join(
-        path.read_text() + path.stem
-        for path in (ROOT / "biological_memory").rglob("*.*")
-        if path.suffix in {".sql", ".py"}
-    )
+    models = {
+        path.stem for path in (ROOT / "biological_memory" / "models").rglob("*") if path.suffix in {".sql", ".py"}
+    }
+    macros = {
+        name
+        for path in (ROOT / "biological_memory" / "macros").glob("*.sql")
+        for name in re.findall(r"macro (\w+)\(", path.read_text())
+    }
+    functions = {
+        name
+        for path in (ROOT / "sql" / "migrations").glob("*.sql")
+        for name in re.findall(r"(?:function|view) dreams\.(\w+)", path.read_text())
+    }
+    columns = {
+        name
+        for path in (ROOT / "biological_memory" / "models").rglob("*.sql")
+        for name in re.findall(r"\bas (\w+)", path.read_text())
+    }
+    known = models | macros | functions | columns
     for row in rows[1:]:
-        for name in re.findall(r"`([a-z_]+)\*?`", row.split("|")[2]):
-            assert name.rstrip("_") in project + (ROOT / "sql/migrations/0006_views.sql").read_text(), name
+        for name, star in re.findall(r"`([a-z_]+)(\*?)`", row.split("|")[2]):
+            assert any(each.startswith(name) for each in known) if star else name in known, name
 
 
 @pytest.mark.parametrize("folder", ["memories", "ingest", "sidecar"])
@@ -109,7 +124,7 @@ def test_only_settings_read_the_environment(folder: str) -> None:
         text = path.read_text()
         if path.name in {"settings.py"} or "os.environ" not in text:
             continue
-        # Handing the environment on to a program, taking it over, or giving settings their defaults, is not reading it.
+        # Passing the environment on to a program, replacing it, or setting defaults is not reading it.
         assert re.findall(r"os\.environ(?!,|\.setdefault|\.clear|\.update)", text) == [], path
 
 

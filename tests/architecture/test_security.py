@@ -1,4 +1,4 @@
-"""docs/security.md names the files and ports that there are."""
+"""docs/security.md names all files and ports, and no others."""
 
 import inspect
 import re

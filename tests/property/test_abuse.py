@@ -1,4 +1,4 @@
-"""Whatever a text holds, it is data: kept to the letter, found again, never executed; and a query is nothing but words.
+"""Any text is data: kept verbatim, found again, never executed; and a query is nothing but words.
 
 Ten thousand generated inputs, and one of ten megabytes.
 """
@@ -51,7 +51,7 @@ HOSTILE = [
 ]  # fmt: skip
 KEPT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
 TEXTS = st.one_of(KEPT, st.sampled_from(HOSTILE), st.builds(str.__add__, st.sampled_from(HOSTILE), KEPT))
-# Lone surrogates and NUL, which no database keeps, stand in some: an example has ten texts or so, and most are to be kept.
+# Lone surrogates and NUL, which no database stores, are rare: an example has some ten texts, and most should be kept.
 UNKEPT = st.one_of(st.text(st.characters(), max_size=20), st.builds("{}\0{}".format, KEPT, KEPT))
 ANY = st.integers(0, 30).flatmap(lambda number: UNKEPT if number == 13 else TEXTS)
 JSON = st.recursive(
@@ -61,7 +61,7 @@ JSON = st.recursive(
 )
 QUICK: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 WORDS = ["heron", "stone", "lake", "ladder", "quay", "ferry", "lantern", "gull"]
-# What search engines and databases take for commands; here they are no words at all.
+# Commands to search engines and databases; here they are no words at all.
 DECORATIONS = st.sampled_from(
     ["+{}", "-{}", "!{}", '"{}"', "'{}'", "{}*", "{}~", "({})", "[{}]", "{{{}}}", "/{}/", "{}^", "{}:", "%{}%", "&{}", "|{}",
      "{};--", "<{}>", "\\{}", "AND {}", "OR {}", "NOT {}", "\x1f{}", "@{}", "#{}", "{}?"]
@@ -73,7 +73,7 @@ Opened = tuple[Memory, str]
 
 @pytest.fixture(scope="module")
 def opened(server: str, migrated_template: str) -> Iterator[Opened]:
-    """A store that all examples share; that it outlives them is what is tested. Commits need not reach the disk."""
+    """A store that all examples share, to test that it survives them. Commits need not reach the disk."""
     url = new_database(server, migrated_template)
     with Memory(f"{url}&options=-csynchronous_commit%3Doff", embed=embed) as memory:
         for number, word in enumerate(WORDS):
@@ -100,7 +100,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 
 def as_json(value: object) -> object:
-    """With numbers as they are written: JSON knows no kinds of them."""
+    """The value as JSON, with numbers as Decimal: JSON does not tell integers from floats."""
     return json.loads(json.dumps(value), parse_int=Decimal, parse_float=Decimal)
 
 

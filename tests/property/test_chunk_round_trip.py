@@ -1,4 +1,4 @@
-"""Whatever the text, its chunks are valid, small enough, distinct, and give it back."""
+"""The chunks of any text are valid, small enough and distinct, and reassemble into it."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def test_chunks_give_the_content_back(pieces: list[str], repeat: int, separator:
     parts = chunk(content)
     assert reassemble(parts) == content
     assert len({part.text for part in parts}) == len(parts)
-    # An overlap grows only where a text repeats itself, by a character for each repetition.
+    # An overlap grows only when a text repeats itself, by one character for each repetition.
     assert all(len(part.text.encode()) <= LIMIT_BYTES + 4 * len(parts) for part in parts)
     assert all(a.byte_end - b.byte_start >= OVERLAP_BYTES for a, b in itertools.pairwise(parts))
 

@@ -1,4 +1,4 @@
-"""Whatever is embedded: the norm is 1, and company changes nothing."""
+"""Every vector has norm 1 and does not depend on the other texts in its batch."""
 
 from functools import lru_cache
 

@@ -1,6 +1,6 @@
-"""Whatever states of its sources a store was given, one after the other, it says of each document what the last one said.
+"""After any sequence of imports, a store holds each document as its source gave it last.
 
-IMPORTS=2000 tries as many random histories, other ones each time; without it there are few, always the same.
+IMPORTS=2000 tries that many random histories, new ones each time; the default is a few fixed ones.
 """
 
 import os
@@ -51,13 +51,13 @@ an_event = st.builds(
     st.sampled_from("abcde"),
     st.integers(0, 20),
 )
-# What a source says at a time; a log tells of a document several times, the last time last.
+# A state of a source; a log contains a document several times, its latest state last.
 a_state = st.tuples(st.lists(a_document, max_size=6), st.lists(an_event, max_size=2), st.sampled_from([1, 2, WHOLE]))
 
 
 @pytest.fixture(scope="module")
 def connection(server: str, migrated_template: str) -> Iterator[Connection]:
-    """To a store whose examples are all taken back."""
+    """A connection to a store; each example is rolled back."""
     url = new_database(server, migrated_template)
     with connect(url, autocommit=True) as opened:
         yield opened
@@ -80,7 +80,7 @@ def test_a_store_says_what_its_sources_said_last(
     with connection.transaction(force_rollback=True):
         for documents, happened, size in states:
             latest = {document.id: document for document in documents}
-            # A log of edits is read as a whole: in parts, each of them would be the last word.
+            # A log of edits is loaded whole: in parts, each part would count as the latest state.
             log = [replace(document, created_at=latest[document.id].created_at) for document in documents]
             records = [*(log if size == WHOLE else latest.values()), *happened]
             for start in range(0, len(records), size):
@@ -98,7 +98,7 @@ def test_a_store_says_what_its_sources_said_last(
 
 
 def _dated(document: Document, before: Document | None) -> Document:
-    """A document without a date keeps that which it had."""
+    """A document without a date keeps its earlier one."""
     return replace(document, created_at=document.created_at or (before and before.created_at))
 
 
@@ -108,7 +108,7 @@ def _as_said(document: Document) -> tuple[object, ...]:
 
 
 def _documents(connection: Connection) -> Mapping[UUID, tuple[object, ...]]:
-    """What the store has of each document, by its id; no date where it was given none."""
+    """What the store holds of each document, by id; without a date if none was given."""
     names = dict(connection.execute("select id, memory_id from dreams.memory_names").fetchall())
     occurrences = {
         row[0]: row[1:]
@@ -129,7 +129,7 @@ def _documents(connection: Connection) -> Mapping[UUID, tuple[object, ...]]:
 
 
 def _check_rows(connection: Connection, said: Mapping[UUID, Document]) -> None:
-    """Each text stands once, with the tags of all who say it, and hashes tell the truth."""
+    """Each text is stored once, with the tags of all documents that have it, and hashes are right."""
     rows = connection.execute("select id, content, content_hash, tags, chunk_index from public.memories").fetchall()
     assert len({row[2] for row in rows}) == len(rows)
     for memory_id, content, hashed, tags, chunk_index in rows:
@@ -142,7 +142,7 @@ def _check_rows(connection: Connection, said: Mapping[UUID, Document]) -> None:
 
 
 def _pins(connection: Connection) -> Mapping[UUID, UUID]:
-    """Whose each pin is; it stands with the memory in which that document's text is."""
+    """The document of each pin, which is on the memory that holds the document's text."""
     return dict(
         connection.execute(
             "select e.event_id, n.id from dreams.recall_events as e"

@@ -1,4 +1,4 @@
-"""Whatever a memory says, it stays within its quotation; what was handed out is cut out again, and nothing else is."""
+"""A memory cannot break out of its quotation; quotations handed out are cut from transcripts, nothing else is."""
 
 import html
 import json
@@ -45,7 +45,7 @@ WRAPS: dict[str, Callable[[str], str]] = {
 
 @pytest.fixture(scope="module")
 def connection(server: str, migrated_template: str) -> Iterator[Connection]:
-    """A store in which one memory is known, as forgotten."""
+    """A store that knows one memory, a forgotten one."""
     with connect(new_database(server, migrated_template), autocommit=True) as opened:
         opened.execute("insert into dreams.tombstones (content_hash, memory_id) values ('x', %s)", (MEMORY_ID,))
         yield opened

@@ -1,4 +1,4 @@
-"""Masking twice is masking once, and a secret is found wherever it stands."""
+"""Masking twice is masking once, and a secret is found anywhere in a text."""
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Whatever the text: a valid annotation, the same each time, and the same for composed and decomposed letters."""
+"""Rules annotate any text validly and repeatably, and composed letters like decomposed ones."""
 
 import unicodedata
 

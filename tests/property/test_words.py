@@ -1,4 +1,4 @@
-"""Whatever the text, it can be indexed, and is found by its own terms."""
+"""Any text can be indexed and is found by its own terms."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
--- One row per item that has Hebbian edges: the sum of their weights, scaled to the last night that touched any of them.
+-- One row per item with Hebbian edges: the sum of their weights, all scaled to the latest night in any of them.
 {{ config(materialized='view') }}
 with edges as (
     select * from {{ ref('con_hebbian_edges') }}
@@ -10,7 +10,7 @@ ends as (
     select memory_b, weight, scaled_through from edges
 ),
 
--- Most nights touch many of an item's edges: these are summed first.
+-- Many edges of an item share a night: their weights are summed before scaling.
 by_night as (
     select item_id, scaled_through, {{ exact_sum('weight') }} as weight from ends
     group by item_id, scaled_through

@@ -1,5 +1,5 @@
 -- One row per pair of memories and instant at which both were active: slots of one window of working memory, or an
--- agent's results of one search. At most nine items are active at once, so pairs grow linearly.
+-- agent's results of one search. At most nine items are active at once, so that the number of pairs grows linearly.
 with slots as (
     select * from {{ ref('attention_slots') }}
 ),
@@ -42,7 +42,7 @@ active_results as (
     qualify row_number() over (partition by agent, occasion order by max(activity) desc, min(rank), item_id) <= 9
 ),
 
--- A window that ends as a search is made adds to it, and so do searches at one instant; any other pair stands alone.
+-- Products add up if a window ends at the instant of a search, or searches share an instant; other pairs need no sum.
 active as (
     select *, occurred_at in (select occurred_at from active_results) as may_add_up from active_slots
     union all by name

@@ -1,4 +1,4 @@
--- One row per item: how well it was encoded, 0 to 1: by the slot it held when it came, and by strong feeling.
+-- One row per item: how well it was encoded, 0 to 1, from the first slot it held and from strong feeling.
 {{ config(materialized='view') }}
 with sessions as (
     select item_id from {{ ref('stm_sessions') }}

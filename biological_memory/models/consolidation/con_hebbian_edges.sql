@@ -1,6 +1,6 @@
--- One row per pair of co-activated memories: its weight, folded over co-activations and nights.
+-- One row per pair of co-activated memories: the weight of their edge, folded over co-activations and nights.
 -- Co-activation: dw = eta x pre x post x (1 - w), Hebb's rule with Oja's bound, so 0 <= w <= 1.
--- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it; nights are dates, never runs.
+-- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it; nights are dates, not runs.
 with coactivations as (
     select *, least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning
     from {{ ref('con_coactivations') }}
@@ -19,7 +19,7 @@ spared as (
     select memory_a, memory_b, night from coactivations inner join rehearsals on memory_b = item_id
 ),
 
--- Most pairs were active together once, and that is their weight.
+-- Most pairs were active together only once, which gives their weight directly.
 counted as (
     select
         memory_a, memory_b, any_value(learning) as learning,
@@ -38,7 +38,7 @@ steps as (
         memory_a, memory_b, {{ night_of('occurred_at') }} as night, occurred_at, learning, 0 as spared_nights
     from coactivations semi join repeated using (memory_a, memory_b)
     union all
-    -- A night spared before the first co-activation scales a weight of 0.
+    -- Before the first co-activation the weight is 0, so that a spared night does no harm.
     select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning, 1 as spared_nights
     from spared
 ),

@@ -1,4 +1,4 @@
--- One row per memory unlike anything before it: its best likeness among earlier memories lies far below what is usual.
+-- One row per memory unlike anything before it: its similarity to the nearest earlier memory is far below the usual.
 with nearest as (
     select memory_id, nearest_similarity from {{ ref('ltm_nearest') }}
     where nearest_similarity is not null

@@ -1,4 +1,4 @@
--- One row per anomaly: the memory that was unlike anything before it, told as an insight.
+-- One row per anomaly: the memory that was unlike anything before it, as an insight.
 with anomalies as (
     select * from {{ ref('ins_anomalies') }}
 ),

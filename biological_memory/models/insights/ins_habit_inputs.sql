@@ -1,4 +1,4 @@
--- One row per agent: a fingerprint of what habits are found in, the concepts of all memories before the last night.
+-- One row per agent: a fingerprint of the concepts of all memories before the last night, from which habits are found.
 with nights as (
     select agent, night_at from {{ ref('ltm_nights') }}
     where is_last

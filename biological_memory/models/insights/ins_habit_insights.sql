@@ -1,4 +1,4 @@
--- One row per habit: when the concept comes up, told as an insight.
+-- One row per habit: when the concept comes up, as an insight.
 with habits as (
     select * from {{ ref('ins_habits') }}
 ),

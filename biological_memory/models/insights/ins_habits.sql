@@ -13,13 +13,13 @@ concepts as (
     inner join nights on nights.agent = found.agent and found.created_at < nights.night_at
 ),
 
--- What comes up less often is no habit, and most concepts do.
+-- Rarer concepts cannot be habits, and most concepts are rarer.
 recurring as (
     select agent, concept from concepts group by agent, concept
     having count(*) >= 4
 ),
 
--- An item has a concept once, and stands in one slot of each rhythm.
+-- Counts a concept once per item, and so in one slot of each rhythm.
 local as (
     select
         agent, item_id, concept,

@@ -1,4 +1,4 @@
--- One row per prediction: the memory likely to be needed, and what came of it, told as an insight.
+-- One row per prediction: the memory likely to be needed, and the outcome, as an insight.
 with predictions as (
     select * from {{ ref('ins_predictions') }}
 ),

@@ -1,6 +1,6 @@
 -- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of the
 -- memories predicted in the four horizons before that were needed in time (rule of succession). A night's predictions
--- stand for two horizons, so that each is scored at the probability it was made with.
+-- are kept for two horizons, so that each is scored with the probability it was made with.
 with nights as (
     select agent, night from {{ ref('ltm_nights') }}
     where is_evaluated
@@ -15,7 +15,7 @@ recalls as (
     where kind <> 'created'
 ),
 
--- The five first in this order, which takes a twentieth of the time that ranking all does.
+-- Picks the top five directly, in a twentieth of the time that ranking all memories takes.
 likeliest as (
     select
         agent, night, night_at,

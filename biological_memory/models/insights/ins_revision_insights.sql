@@ -1,4 +1,4 @@
--- One row per revision that the last night knew of: the two memories, told as an insight.
+-- One row per revision that the last night knew of: the two memories, as an insight.
 with revisions as (
     select * from {{ ref('ins_revisions') }}
 ),

@@ -1,5 +1,5 @@
--- One row per memory that revises an earlier one: it says that something changed and is near to what it changes
--- (supersession), or gives other quantities, on another day, for what is nearly the same statement (contradiction).
+-- One row per memory that revises an earlier one: it says that something changed and is similar to what it changes
+-- (supersession), or gives other quantities, on another day, for nearly the same statement (contradiction).
 {% set is_quantity = "(e.kind in ('quantity', 'time'))" %}
 with annotations as (
     select memory_id, memories.created_at, revises, topics, entities
@@ -7,7 +7,7 @@ with annotations as (
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
 ),
 
--- Nobody else revises anything, and few do.
+-- The few memories that can revise another: those with a cue of change or a quantity.
 revisers as (
     select * from annotations
     where revises or len(list_filter(entities, lambda e: {{ is_quantity }})) > 0

@@ -1,4 +1,4 @@
--- One row per item: how often and when last it was attended to and replayed, and whether its owner has pinned it.
+-- One row per item: how often and when it was last attended to and replayed, and whether its owner has pinned it.
 {{ config(materialized='view') }}
 with presentations as (
     select * from {{ ref('ltm_presentations') }}

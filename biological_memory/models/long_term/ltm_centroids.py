@@ -1,7 +1,7 @@
-"""One row per agent, embedding model and list: the centroids of the coarse quantiser that semantic edges are found by.
+"""One row per agent, embedding model and list: the centroids of the coarse quantiser used to find semantic edges.
 
-They are learnt once and recorded in Postgres, because edges of the past must not change: a new version is trained only
-when the agent's memories have outgrown the old one fourfold. Few need no quantiser: one list, searched whole.
+They are trained once and recorded in Postgres, because existing edges must not change. A new version is trained only
+when the agent has four times as many memories. Few memories need no quantiser: they form one list, searched whole.
 """
 
 import duckdb
@@ -12,12 +12,12 @@ from biological_memory.vectors import in_whole_numbers, ranges, read_vectors
 FEWEST_MEMORIES_QUANTISED = 8192
 TRAINING_VECTORS_PER_LIST = 16
 TRAINING_ROUNDS = 4
-# Similarities in memory at a time: few enough for a processor's caches.
+# Similarities computed at a time: fits into a processor's caches.
 TILE = 2**21
 NAME = "semantic_centroids"
 
 
-# A version belongs to one embedding model: an agent's rows are recorded by name, version and position.
+# Each version belongs to one embedding model, because the key of recorded rows is agent, name, version and position.
 NEEDED = f"""
 create or replace temp table centroids_needed as
 with counted as (
@@ -76,7 +76,7 @@ def model(dbt, session):
         "create or replace temp table centroid_rows (agent varchar, name varchar, version integer, position integer,"
         " embedding_model varchar, vector float[], trained_on integer)"
     )
-    # `sql` sees the variables of this function, which `execute` of dbt's session does not.
+    # `sql` sees this function's variables; `execute` of dbt's session does not.
     for statement in (NEEDED, KEPT, ONE_LIST):
         session.sql(statement)
     for agent, embedding_model, version, count, dimensions in session.sql(OUTGROWN).fetchall():
@@ -94,7 +94,7 @@ def is_equal(column, value):
 
 def insert(session, agent, version, embedding_model, centroids, trained_on):
     positions, places = numpy.indices(centroids.shape)
-    # Number by number: DuckDB takes arrays many times as fast as rows.
+    # One number per row: DuckDB takes columns of numbers many times as fast as lists.
     components = {"position": positions.ravel(), "place": places.ravel(), "value": centroids.ravel()}
     session.sql(
         "insert into centroid_rows select $agent, $name, $version, position, $embedding_model,"
@@ -111,16 +111,14 @@ def insert(session, agent, version, embedding_model, centroids, trained_on):
 
 
 def list_count(memory_count):
-    """Lists in proportion to the square root of the memories: 4096 at a million."""
+    """Number of lists, a power of two near 4 sqrt(memory_count): 4096 for a million; 1 for few memories."""
     if memory_count < FEWEST_MEMORIES_QUANTISED:
         return 1
     return 2 ** round(numpy.log2(4 * numpy.sqrt(memory_count)))
 
 
 def train(own, dimensions, lists, session):
-    """Centroids of so many lists, from those of these memories with the smallest ids: shape (lists, dimensions), of
-    length one.
-    """
+    """Trains unit centroids of shape (lists, dimensions) on a sample of these memories, those with the smallest ids."""
     sample = own.project("memory_id").order("memory_id").limit(lists * TRAINING_VECTORS_PER_LIST)
     places = sample.project("memory_id, row_number() over (order by memory_id) - 1 as place")
     vectors = read_vectors(places, sample.count("*").fetchone()[0], dimensions, session)
@@ -128,8 +126,8 @@ def train(own, dimensions, lists, session):
 
 
 def spherical_k_means(vectors, lists):
-    """Centroids, float32 of length one, after a few rounds of spherical k-means (Dhillon & Modha 2001) that begin with
-    the first vectors. It counts in whole numbers: the same on any machine. A list that nobody is nearest to stays.
+    """Unit centroids (float32) after a few rounds of spherical k-means (Dhillon & Modha 2001), starting from the first
+    vectors. Computes in whole numbers, for the same result on any machine. A list without members keeps its centroid.
     """
     whole = in_whole_numbers(vectors)
     centroids = whole[:lists].copy()
@@ -145,5 +143,5 @@ def spherical_k_means(vectors, lists):
 
 
 def of_length_one(vectors):
-    """Those whose parts cancel out stay zero."""
+    """Normalises sums of quantised vectors; those whose terms cancel out stay zero."""
     return vectors / numpy.maximum(numpy.sqrt((vectors**2).sum(axis=1, keepdims=True)), 1)

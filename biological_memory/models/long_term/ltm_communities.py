@@ -1,8 +1,8 @@
 """One row per memory that the last night saw: its area and cluster (Leiden, two levels), centrality and clustering.
 
-Areas are communities of the whole graph (Traag, Waltman & van Eck 2019), clusters those within an area. Labels are
-canonical: a community is called after its smallest member id, so equal partitions have equal labels. Centrality is
-PageRank times the number of memories (1 is average), clustering the local clustering coefficient.
+Areas are communities of the whole graph (Traag, Waltman & van Eck 2019), clusters are communities within an area. A
+community is named after its smallest member id, so that equal partitions have equal labels. Centrality is PageRank
+times the number of memories (1 is average), clustering the local clustering coefficient.
 """
 
 import duckdb
@@ -23,12 +23,12 @@ def model(dbt, session):
         " area_id varchar, cluster_id varchar, network_centrality double, clustering_coefficient double)"
     )
     for (agent,) in session.sql(f"select agent from inputs {missing} order by agent").fetchall():
-        # Filters, not parameters: what has parameters, DuckDB hands over value by value.
+        # Filters, not parameters: DuckDB transfers the result of a query with parameters value by value.
         is_own = duckdb.ColumnExpression("agent") == duckdb.ConstantExpression(agent)
         own_memories, own_edges = memories.filter(is_own), graph_edges.filter(is_own)
-        # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
-        # fro: DuckDB takes them many times as fast as texts. It thinks a table empty that was made in the same
-        # transaction, and would multiply it with itself: so joins with it are left joins, which go in the order given.
+        # `sql` sees this function's variables; `execute` of dbt's session does not. Only numbers leave and enter
+        # DuckDB: it takes them many times as fast as texts. DuckDB estimates a table made in the same transaction as
+        # empty, and would plan a cross product with it: so joins with it are left joins, which keep the order given.
         session.sql(
             "create or replace temp table community_members as"
             " select m.memory_id, row_number() over (order by m.memory_id) - 1 as place"
@@ -47,7 +47,7 @@ def model(dbt, session):
         )
         found = {
             "place": numpy.arange(count), "area": areas, "cluster": clusters,
-            # From one time to the next, igraph's differ in the twelfth decimal.
+            # igraph's results vary between runs in the twelfth decimal.
             "centrality": numpy.round(centrality, 6), "clustering": numpy.round(clustering, 9),
         }  # fmt: skip
         fingerprints = inputs.filter(is_own)

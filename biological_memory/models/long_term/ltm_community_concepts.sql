@@ -1,6 +1,6 @@
--- One row per community of two memories or more, an area or a cluster within one: its most typical concepts (frequent
--- inside, rare outside: class-based tf-idf). Concepts are counted by the hashes of their names, communities by a number
--- each, which takes half the time.
+-- One row per community (area or cluster) of two memories or more: its most typical concepts, frequent inside and rare
+-- outside (class-based tf-idf). Counts concepts by the hash of their name and communities by number, which takes half
+-- the time.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_community_inputs')) }}"

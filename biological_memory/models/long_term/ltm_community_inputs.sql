@@ -1,4 +1,4 @@
--- One row per agent: a fingerprint of the communities that the last night found and of the concepts of their members.
+-- One row per agent: a fingerprint of the communities of the last night and of the concepts of their members.
 with members as (
     select agent, memory_id, fingerprint from {{ ref('ltm_communities') }}
 ),

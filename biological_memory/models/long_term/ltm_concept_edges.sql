@@ -1,6 +1,6 @@
 -- One row per pair of an agent's concepts that share enough memories. Strength is normalised pointwise mutual
--- information (Bouma 2009), 0 at chance, 1 when neither comes without the other. Pairs grow linearly with memories.
--- Concepts are known by the hashes of their agents and names until the end.
+-- information (Bouma 2009): 0 at chance, 1 if neither occurs without the other. The number of pairs grows linearly with
+-- memories. Until the end, a hash of agent and name stands for a concept.
 with meanings as (
     select memory_id, item_id, agent, created_at, concepts, concept_hashes from {{ ref('ltm_meanings') }}
 ),
@@ -9,7 +9,7 @@ named as (
     select memory_id, item_id, created_at, unnest(concept_hashes) as concept_hash from meanings
 ),
 
--- Most concepts come up once: none of these is met often enough with another.
+-- Most concepts occur once, and so cannot occur often enough with another.
 recurring as (
     select concept_hash from named group by concept_hash having count(*) >= {{ var('concept_support') }}
 ),
@@ -24,7 +24,7 @@ frequencies as (
     select concept_hash, max(memory_id) as memory_id, count(*) as item_count from concepts group by concept_hash
 ),
 
--- In seven bits: each strength rests on how many items there are, and with each new one all strengths would change.
+-- Rounded down to seven bits: every strength depends on this count, and would change with each new item.
 totals as (
     select agent, item_count - item_count % (1 << greatest(length(bin(item_count)) - 7, 0)) as item_count
     from (
@@ -40,7 +40,7 @@ pairs as (
     group by a.concept_hash, b.concept_hash having count(*) >= {{ var('concept_support') }}
 ),
 
--- Any memory that has a concept knows its name.
+-- Looks up the name of each concept in one of its memories.
 names as (
     select agent, concept_hash, item_count, concepts[list_position(concept_hashes, concept_hash)] as concept
     from frequencies inner join meanings using (memory_id)
@@ -62,11 +62,11 @@ met as (
 final as (
     select
         agent, concept_a, concept_b, co_activation_count, last_activation,
-        -- A new memory of a concept weakens all its other edges, by less than anybody sees.
+        -- Rounded, because a new memory with a concept weakens all its other edges, by a negligible amount.
         round(
             case
                 when co_activation_count = item_count then 1.0
-                -- Rounding carries pairs that are always together past 1.
+                -- Floating-point error exceeds 1 for pairs that always occur together.
                 else least(
                     ln(co_activation_count * item_count / (count_a * count_b)) / -ln(co_activation_count / item_count),
                     1

@@ -1,4 +1,4 @@
--- One row per memory and concept of it.
+-- One row per memory and each of its concepts.
 {{ config(materialized='view') }}
 with lists as (
     select * from {{ ref('ltm_meanings') }}

@@ -1,5 +1,5 @@
--- One row per pair of items at most a few steps apart in an episode: neighbours are associated, forward more strongly
--- than backward, and what shares a context, both ways, the less the further apart (Kahana 1996; Howard & Kahana 2002).
+-- One row per pair of items at most a few steps apart in an episode. Two associations, both weaker with distance, add
+-- up: one of neighbours, stronger forward, and one of a shared context, symmetric (Kahana 1996; Howard & Kahana 2002).
 {{ config(materialized='view') }}
 with items as (
     select item_id, episode_id, position, occurred_at from {{ ref('stm_episode_items') }}
@@ -9,7 +9,7 @@ lags as (
     select unnest(range(1, {{ var('contiguity_lag') }} + 1)) as lag
 ),
 
--- Looking back: where only the edges of some items are asked for, no others are looked at.
+-- Searches from the later item, so that a filter on created_at reads only the items it needs.
 following as (
     select items.*, lags.lag, items.position - lags.lag as earlier_position
     from items

@@ -1,5 +1,5 @@
--- One row per day (UTC) on which edges began: a fingerprint of all that these are computed from. Semantic and temporal
--- edges begin with the later memory, and are told by what its neighbours and its place in an episode were found from.
+-- One row per day (UTC) on which edges began: a fingerprint of what they are computed from. Semantic and temporal edges
+-- begin with the later memory: the fingerprints of its neighbours and of its place in an episode stand for them.
 with memories as (
     select memory_id, created_at from {{ ref('stg_memories') }}
 ),

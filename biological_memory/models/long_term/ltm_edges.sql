@@ -1,5 +1,5 @@
--- One row per pair of memories and type of edge; the smaller id first, so each pair stands once. Carried over by the
--- day on which the edge began; by that, too, write-back is told which ones differ from what was published.
+-- One row per pair of memories and type of edge; the smaller id comes first, so that each pair occurs once. Incremental
+-- by the day on which an edge began; write-back also finds the edges to publish by day.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook=[

@@ -1,5 +1,5 @@
--- One row per pair of items that name the same entities: each is tied to the latest earlier ones that do, and the
--- rarer the entity the stronger the tie.
+-- One row per pair of items that name the same entities. Each item is linked to the latest earlier ones that name an
+-- entity; the rarer the entity, the stronger the link.
 with annotations as (
     select memory_id, entities from {{ ref('stg_annotations') }}
 ),
@@ -36,7 +36,7 @@ final as (
     select
         earlier.item_id as earlier_id,
         later.item_id as later_id,
-        -- In a fixed order: a product of doubles depends on it, in the last digits.
+        -- In a fixed order, because the last digits of a product of doubles depend on it.
         1 - product(1 - 1 / (1 + ln(1 + later.mention_number)) order by later.entity) as weight,
         cast(count(*) as integer) as entity_count,
         any_value(later.occurred_at) as created_at

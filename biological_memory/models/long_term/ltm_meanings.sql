@@ -1,5 +1,5 @@
--- One row per memory: what it says in a sentence (its own summary, else the annotation's gist, else its beginning), its
--- concepts, each once (the topics of its annotation, then its tags), and what kind of knowledge it is.
+-- One row per memory: its gist in a sentence (its summary, else the annotation's gist, else its beginning), its
+-- distinct concepts (the topics of its annotation, then its tags), and its kind of knowledge.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('ltm_meaning_inputs'), 'memory_id') }}"
@@ -56,8 +56,8 @@ told as (
     from named
 ),
 
--- Of the first ten, which are associated with one another, also hashes, which are compared in a third of the time: an
--- agent's concept is its own, whoever else has one of that name.
+-- Adds hashes of the first ten concepts, which ltm_concept_edges associates: hashes compare in a third of the time.
+-- They include the agent, because agents do not share concepts.
 final as (
     select *, list_transform(concepts[:10], lambda concept: hash(agent, concept)) as concept_hashes from told
 )

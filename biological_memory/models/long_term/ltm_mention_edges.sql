@@ -1,5 +1,5 @@
--- One row per pair of items of an agent of which one names the title of the other. Short titles, and those that many
--- memories have, name none of them.
+-- One row per pair of items of an agent where one names the title of the other. Ignores short titles, and titles that
+-- many memories share.
 {% set shortest_title = 4 %}
 {% set memories_of_a_title = 5 %}
 with items as (
@@ -43,7 +43,7 @@ weighed as (
     select
         if(is_later, titled_id, item_id) as earlier_id,
         if(is_later, item_id, titled_id) as later_id,
-        -- The more often a title is named, the less it says.
+        -- The more items name a title, the less one mention means.
         1 / sqrt(count(*) over (partition by titled_id)) as weight,
         created_at
     from mentions

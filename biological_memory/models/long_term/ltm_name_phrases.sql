@@ -1,5 +1,5 @@
--- One row per item and phrase in which it may name the title of another: each entity of any of its chunks and its own
--- title, and each run of two words or more within them.
+-- One row per item and phrase that may name the title of another item: the entities of all its chunks, its own title,
+-- and each run of two words or more within them.
 {{ config(materialized='view') }}
 {% set longest_phrase_words = 12 %}
 with memories as (

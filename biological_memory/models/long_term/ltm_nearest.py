@@ -1,9 +1,9 @@
 """One row per memory with a vector: its nearest memories among the earlier ones of its agent, with their similarity.
 
-Looking back only, an edge once drawn stays: later memories add edges of their own. The search goes through the lists of
-a coarse quantiser (inverted file) with recorded centroids; those most likely there are compared in full. It counts in
-whole numbers, which add up to the same in any order: what is found rests on the memories alone, not on how many of them
-are missing nor on the machine, so that an incremental run equals a rebuild.
+Because memories search only backwards, existing edges never change: later memories add edges. The search probes an
+inverted file, the lists of a coarse quantiser with recorded centroids, and compares the likeliest candidates in double
+precision. The probing computes in whole numbers, exact in any order: the result depends only on the memories, not on
+how many are missing or on the machine, so that an incremental run equals a rebuild.
 """
 
 import os
@@ -15,18 +15,18 @@ import numpy
 
 from biological_memory.vectors import MOST_SIMILAR, in_whole_numbers, ranges, read_vectors
 
-# Of a thousand lists, eight hold .998 of the nearest six that all hold, sixteen no more (benchmarks/synthetic.py).
+# Of a thousand lists, probing eight finds .998 of the nearest six; sixteen find no more (benchmarks/synthetic.py).
 PROBED_LISTS = 8
 GROUPED_LISTS = 16
 SPARE_CANDIDATES = 8
 SIMILARITY_DECIMALS = 9
-# Memories searched for together, and rows compared in double precision at a time.
+# Memories searched together, and rows compared in double precision at a time.
 BLOCK_MEMORIES = 131_072
 COMPARED_ROWS = 256
-# Similarities to centroids in memory at a time, and memories compared with a list: few enough for a processor's caches.
+# Similarities to centroids, and memories compared with a list, at a time: fits into a processor's caches.
 TILE = 2**21
 TILE_MEMORIES = 512
-# A similarity of 0 to twice the most; with it who asks and who is found have to fit into 63 bits.
+# Holds a similarity shifted to 0 to 2 * MOST_SIMILAR. The searching memory, this and the candidate share 63 bits.
 SIMILARITY_BITS = 26
 NOBODY = -1
 
@@ -49,11 +49,11 @@ def model(dbt, session):
         " group by all order by all"
     ).fetchall()
     for agent, embedding_model in groups:
-        # Filters, not parameters: what has parameters, DuckDB hands over value by value.
+        # Filters, not parameters: DuckDB transfers the result of a query with parameters value by value.
         own = inputs.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
         quantised = centroids.filter(is_equal("agent", agent) & is_equal("embedding_model", embedding_model))
-        # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and
-        # fro: DuckDB takes them many times as fast as texts.
+        # `sql` sees this function's variables; `execute` of dbt's session does not. Only numbers leave and enter
+        # DuckDB: it takes them many times as fast as texts.
         session.sql(
             "create or replace temp table nearest_memories as"
             " select own.time_position - 1 as place, own.memory_id, own.fingerprint,"
@@ -77,7 +77,7 @@ def model(dbt, session):
 
 
 def read(dimensions, session, places):
-    """The vectors of these places, in their order."""
+    """The vectors of the memories at these places, in the order of `places`."""
     asked = {"time_place": places, "place": numpy.arange(len(places))}
     rows = session.sql(
         "select memory_id, asked.place from asked inner join nearest_memories as own on own.place = asked.time_place"
@@ -122,11 +122,11 @@ def insert(session, places, list_positions, nearest, neighbours, similarities):
 
 
 def search_backwards(read, list_positions, centroids, neighbours, threshold):
-    """For those memories (in time order) whose list is not known: where they stand, their list, the similarity of the
-    nearest (NaN without one), the positions of the neighbours, the nearest first, and their similarities; NOBODY where
-    there are fewer.
+    """Finds the nearest earlier memories of those, in time order, whose list position is NOBODY (not known).
 
-    `read` gives the vectors of positions. Where few are wanted, it is asked for few: those of the lists probed.
+    Returns arrays of their places, their lists, the similarity of the nearest (NaN without one), the places of the
+    neighbours, nearest first, padded with NOBODY, and their similarities. `read` returns the vectors at given places,
+    and is asked only for those in the lists probed.
     """
     list_positions = numpy.array(list_positions, dtype=numpy.int64)
     is_wanted = list_positions == NOBODY
@@ -151,27 +151,27 @@ def search_backwards(read, list_positions, centroids, neighbours, threshold):
 
 
 class InvertedLists:
-    """Memories by the list they belong to, in time order."""
+    """The memories of each list, in time order."""
 
     def __init__(self, list_positions, count):
         self.places = numpy.argsort(list_positions, kind="stable")
         self.starts = numpy.searchsorted(list_positions[self.places], numpy.arange(count + 1))
 
     def before(self, place, list_position):
-        """Where the memories of that list stand that came before one."""
+        """The places of the memories in that list that are earlier than `place`."""
         places = self.places[self.starts[list_position] : self.starts[list_position + 1]]
         return places[: numpy.searchsorted(places, place)]
 
 
 def in_parallel(work, parts):
-    """As many at a time as there are processors: where numpy counts, Python lets other threads on."""
+    """Runs `work` on each part with one thread per processor; numpy releases the GIL."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for _ in threads.map(work, parts):
             pass
 
 
 def by_list(probes):
-    """Each list that is probed, with the rows that do."""
+    """Yields each probed list with the rows that probe it."""
     order = numpy.argsort(probes, axis=None, kind="stable")
     probed, starts = numpy.unique(probes.ravel()[order], return_index=True)
     for list_position, start, stop in zip(probed, starts, numpy.append(starts, len(order))[1:], strict=True):
@@ -183,7 +183,7 @@ def block_memories(count):
 
 
 def probe(vectors, centroids):
-    """The lists nearest to each memory, the nearest first; where two are as near, the one that stands first."""
+    """The nearest lists of each memory, nearest first, ties by position: shape (memories, at most PROBED_LISTS)."""
     lists = len(centroids)
     count = min(PROBED_LISTS, lists)
     found = numpy.empty((len(vectors), count), dtype=numpy.int64)
@@ -193,7 +193,7 @@ def probe(vectors, centroids):
         nearness = in_whole_numbers(vectors[part]) @ centroids.T
         nearest = nearness
         if groups >= count:
-            # As many lists as are wanted are as near as the nearest of the nearest groups: no other need be ordered.
+            # At least `count` lists are as near as the `count`-th best group maximum: only these need sorting.
             nearest = nearness[:, : groups * GROUPED_LISTS].reshape(len(nearness), GROUPED_LISTS, groups).max(axis=1)
         least = numpy.partition(nearest, -count, axis=1)[:, -count, None]
         rows, places = numpy.divmod(numpy.flatnonzero(nearness >= least), lists)
@@ -207,10 +207,10 @@ def probe(vectors, centroids):
 
 
 def most_likely(vectors, own, probes, lists, count):
-    """Positions of the likely nearest of each memory in the lists probed, the most similar first; where two are equal,
-    the later memory.
+    """The places of the likeliest `count` neighbours of each memory in its probed lists, padded with NOBODY.
 
-    The nearest list of each shows how similar a candidate has to be, and few in the other lists are.
+    The most similar come first; ties go to the later memory. The nearest list sets a minimum similarity, which few
+    candidates in the other lists reach.
     """
     queries = in_whole_numbers(vectors[own])
     least = numpy.full(len(own), -MOST_SIMILAR, dtype=numpy.float32)
@@ -240,7 +240,7 @@ def most_likely(vectors, own, probes, lists, count):
             found.append((asking[near] << SIMILARITY_BITS | similarity) << place_bits | earlier[at])
 
     for ranks in (slice(0, 1), slice(1, None)):
-        # List by list, so that its vectors are read once for all that probe it.
+        # List by list, so that its vectors are gathered once for all memories that probe it.
         in_parallel(partial(search_list, is_nearest=ranks.start == 0), by_list(probes[:, ranks]))
     keys = numpy.sort(numpy.concatenate(found))
     bounds = numpy.searchsorted(keys, numpy.arange(len(own) + 1) << SIMILARITY_BITS + place_bits)
@@ -250,9 +250,9 @@ def most_likely(vectors, own, probes, lists, count):
 
 
 def compared(vectors, own, candidates, neighbours, threshold):
-    """The similarity of the nearest candidate of each, and the neighbours with theirs, in double precision.
+    """The similarity of each memory's nearest candidate, its neighbours and their similarities, in double precision.
 
-    Lengths are 1 but for rounding, so a similarity could pass 1. Where two are equal, the later memory comes first.
+    Similarities are clipped to [-1, 1], because rounding makes lengths differ from 1. Ties go to the later memory.
     """
     candidates = -numpy.sort(-candidates, axis=1)
     similarities = numpy.empty(candidates.shape)

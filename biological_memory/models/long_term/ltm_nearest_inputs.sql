@@ -1,5 +1,5 @@
--- One row per memory with a vector: its place in time, and a fingerprint of everything up to it (an exclusive or of the
--- hashes of all memories so far), so that a late, edited or deleted memory touches those after it and no others.
+-- One row per memory with a vector: its place in time, and a fingerprint of all memories up to it (an exclusive or of
+-- their hashes), so that a late, edited or deleted memory affects only those after it.
 with embeddings as (
     select memory_id, embedding_model, embedding_hash from {{ ref('stg_embeddings') }}
 ),

@@ -1,10 +1,10 @@
--- One row per night and item that was there by then: how likely it is to be needed next. Part of each item's recall
--- odds spreads to what it was active together with (Mattar & Daw 2018).
+-- One row per night and item that existed by then: how likely it is to be needed next. Part of each item's recall odds
+-- spreads to the items it was active together with (Mattar & Daw 2018).
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_need_inputs')) }}"
 ) }}
--- depends_on: {{ ref('ltm_night_graph_inputs') }}: it runs beside ltm_communities, which keeps one processor busy.
+-- depends_on: {{ ref('ltm_night_graph_inputs') }}, so that it runs beside ltm_communities, which uses one processor.
 with nights as (
     select * from {{ ref('ltm_need_inputs') }}
     {{ where_part_is_missing(ref('ltm_need_inputs')) }}
@@ -26,7 +26,7 @@ ties as (
     select memory_b, memory_a, occurred_at from coactivations
 ),
 
--- Each occasion on which an item was active with another says how many there had been until the next one.
+-- Each instant of co-activation of an item holds the number of its ties until the next one.
 occasions as (
     select
         from_id,
@@ -38,7 +38,7 @@ occasions as (
     window so_far as (partition by from_id order by occurred_at)
 ),
 
--- What spreads is shared out evenly among them.
+-- The odds that spread are shared evenly among an item's ties.
 shared_out as (
     select
         activated.night,

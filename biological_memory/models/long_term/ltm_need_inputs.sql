@@ -1,4 +1,4 @@
--- One row per agent and night: a fingerprint of all that need rests on in it, which is what came before.
+-- One row per agent and night: a fingerprint of what need depends on, which is everything before the night.
 with nights as (
     select agent, night, night_at from {{ ref('ltm_nights') }}
 ),

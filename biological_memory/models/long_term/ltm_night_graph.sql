@@ -1,5 +1,5 @@
--- One row per pair of memories tied before the last night: all their ties joined by a noisy or. Communities are found
--- in it, where it is new.
+-- One row per pair of memories linked before the last night: all their ties joined by a noisy or. ltm_communities reads
+-- it if it has changed.
 {{ config(materialized='view') }}
 with ties as (
     select * from {{ ref('ltm_night_ties') }}

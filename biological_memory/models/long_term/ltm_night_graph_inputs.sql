@@ -1,5 +1,5 @@
--- One row per agent: a fingerprint of the ties and the memories that the last night saw. Semantic and temporal ties are
--- told by what the neighbours of each memory were found from, and by its place in an episode.
+-- One row per agent: a fingerprint of the ties and memories that the last night saw. The fingerprint of each memory's
+-- neighbours and its place in an episode stand for its semantic and temporal ties.
 with night_ties as (
     select * from {{ ref('ltm_night_ties') }}
     where tie_type not in ('semantic', 'temporal')

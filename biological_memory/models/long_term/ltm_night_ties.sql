@@ -1,4 +1,4 @@
--- One row per tie of any kind that two memories of an agent had before the last night. The smaller id comes first.
+-- One row per tie, of any kind, between two memories of an agent before the last night. The smaller id comes first.
 {{ config(materialized='view') }}
 with nights as (
     select agent, night_at from {{ ref('ltm_nights') }}
@@ -9,7 +9,7 @@ memories as (
     select memory_id, agent, created_at from {{ ref('stg_memories') }}
 ),
 
--- What the last night saw: an end of a tie that it did not see has no place in the graph.
+-- The memories that the last night saw: ties to any others are not in the graph.
 seen as (
     select memories.memory_id, memories.agent, nights.night_at
     from memories

@@ -1,5 +1,5 @@
--- One row per agent and night that something has to be computed for: the last one, those whose replay is due, and the
--- earlier ones that predictions are scored on and learnt from.
+-- One row per agent and night to compute: the last one, those whose replay is due, and the earlier ones on which
+-- predictions are scored and calibrated.
 with items as (
     select agent, min(created_at) as first_at from {{ ref('stm_sessions') }}
     group by agent

@@ -1,4 +1,4 @@
--- One row per event that presented an item to the mind: it was attended to by day, or replayed at night.
+-- One row per event that presented an item: it was attended to by day, or replayed at night.
 {{ config(materialized='view') }}
 with attended as (
     select item_id, agent, occurred_at, false as is_rehearsal from {{ ref('attention_events') }}

@@ -1,11 +1,11 @@
--- One row per night and item that was there by then: its recall odds, exp(activation) (Anderson & Schooler 1991). What
--- was replayed at night has not been needed: only what was attended to tells what will be.
+-- One row per night and item that existed by then: its recall odds, exp(activation) (Anderson & Schooler 1991). Counts
+-- only attention, because a replay at night does not mean that the item was needed.
 {{ config(materialized='view') }}
 with nights as (
     select * from {{ ref('ltm_nights') }}
 ),
 
--- Each event says what had been attended to until the next one.
+-- Each event holds the state of its item until the next one.
 events as (
     select
         agent,

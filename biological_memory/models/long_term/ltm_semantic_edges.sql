@@ -1,4 +1,4 @@
--- One row per memory and near earlier memory.
+-- One row per memory and similar earlier memory.
 {{ config(materialized='view') }}
 with nearest as (
     select * from {{ ref('ltm_nearest') }}

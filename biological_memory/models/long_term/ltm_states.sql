@@ -1,5 +1,5 @@
--- One row per memory: of its stored state, what no other model has, and hashes of what these have. By it is told that a
--- state is another.
+-- One row per memory: the part of its stored state that no other model holds, and hashes of the rest. They show whether
+-- its row in memory_states has changed.
 with meanings as (
     select memory_id, item_id, created_at, is_procedural, fingerprint from {{ ref('ltm_meanings') }}
 ),

@@ -1,4 +1,4 @@
--- One row per window of attention and slot: the most active items, as many as the window has room for.
+-- One row per window of attention and slot: the most active items, up to the capacity of the window.
 with activations as (
     select * from {{ ref('wm_activations') }}
 ),

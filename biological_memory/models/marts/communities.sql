@@ -1,4 +1,4 @@
--- One row per community of the last night: an area or, within it, a cluster, named by its most typical concepts.
+-- One row per community of the last night: an area, or a cluster within one, named after its most typical concepts.
 with communities as (
     select * from {{ ref('ltm_community_concepts') }}
 ),

@@ -1,4 +1,4 @@
--- One row: the instant and the parameters that everything in this file was computed with; write-back records them.
+-- One row: the instant and the parameters that everything in the file was computed with; write-back records them.
 with parameters as (
     select to_json({{ parameter_struct() }}) as parameters
 ),

@@ -1,4 +1,4 @@
--- One row per pair of memories and type of edge; the smaller id first, so each pair stands once.
+-- One row per pair of memories and type of edge; the smaller id comes first, so that each pair occurs once.
 {{ config(materialized='view') }}
 with edges as (
     select * from {{ by_name(ref('ltm_edges')) }}

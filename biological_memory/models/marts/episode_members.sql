@@ -1,5 +1,5 @@
--- One row per memory: where it stands in its episode; the chunks of a document stand where the document does.
--- A view, as memory_states is: what differs from what was published is told by stm_members.
+-- One row per memory: its place in its episode; the chunks of a document share the document's place.
+-- A view, like memory_states: changes since the last publication are detected in stm_members.
 {{ config(materialized='view') }}
 with members as (
     select * from {{ by_name(ref('stm_members')) }}

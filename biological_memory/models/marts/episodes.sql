@@ -1,5 +1,5 @@
--- One row per episode: goal, tasks and actions, where, when and with whom.
--- A view, as memory_states is: what differs from what was published is told by stm_episode_goals.
+-- One row per episode: its goal, tasks and actions, places, times and people.
+-- A view, like memory_states: changes since the last publication are detected in stm_episode_goals.
 {{ config(materialized='view') }}
 with episodes as (
     select * from {{ by_name(ref('stm_episodes')) }}

@@ -1,4 +1,4 @@
--- One row per insight of the nights so far; each names the memories it rests on.
+-- One row per insight of the nights so far, with the memories it rests on.
 with insights as (
     select * from {{ ref('ins_revision_insights') }}
     union all by name

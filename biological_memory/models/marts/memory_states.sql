@@ -1,7 +1,7 @@
--- One row per memory: the stored state from which its strength and fate at any instant follow. The chunks of a document
--- share its events, and so its stability; gist, concepts and vector are their own.
--- A view: of a million memories, gists, concepts and neighbours take longer to write than all else to compute. What
--- differs from what was published is told by ltm_states.
+-- One row per memory: the stored state that determines its strength and fate at any instant. The chunks of a document
+-- share its events, and so its stability; each has its own gist, concepts and vector.
+-- A view: for a million memories, writing gists, concepts and neighbours takes longer than computing all the rest.
+-- Changes since the last publication are detected in ltm_states.
 {{ config(materialized='view') }}
 with states as (
     select * from {{ by_name(ref('ltm_states')) }}

@@ -1,6 +1,5 @@
--- One row per memory chosen for replay, per night that is due: the largest products of gain and need (Mattar & Daw
--- 2018). Gain is what one replay restores: the share of recall that is lost by then. Write-back records the choice as
--- events.
+-- One row per memory chosen for replay and night that is due: the largest products of gain and need (Mattar & Daw
+-- 2018). Gain is the share of recall lost by then, which one replay restores. Write-back records the choice as events.
 with nights as (
     select * from {{ ref('ltm_nights') }}
     where is_replay_due
@@ -27,7 +26,7 @@ candidates as (
     inner join reviews using (item_id)
 ),
 
--- Between most nights nothing happens to an item: its events are folded once for all of these.
+-- Most nights bring no new event of an item: its events are folded once for all nights with the same events.
 remembered as (
     select item_id, event_count, {{ fsrs_fold('events[:event_count]') }} as state  -- noqa: PRS
     from (select distinct item_id, event_count from candidates) as so_far

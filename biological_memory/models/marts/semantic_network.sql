@@ -1,5 +1,5 @@
--- One row per agent, pair of its concepts and kind of association: met together, or joined by the strongest path over a
--- third.
+-- One row per agent, pair of its concepts and kind of association: occurring together, or joined by the strongest path
+-- over a third.
 with edges as (
     select * from {{ ref('ltm_concept_edges') }}
 ),
@@ -12,7 +12,7 @@ both_ways as (
     from edges
 ),
 
--- Paths run over each concept's five strongest associations, so they grow linearly.
+-- Paths use only each concept's five strongest associations, so that their number grows linearly.
 strongest as (
     select * from both_ways
     qualify row_number() over (

@@ -1,9 +1,9 @@
-"""One row per item: its similarity to the running context of its session, the episode of the session it falls into, its
-place there, and which items of the session come before and after.
+"""One row per item: its similarity to the running context of its session, its episode within the session, its position
+in the episode, and the items before and after it in the session.
 
 Temporal context model (Howard & Kahana 2002): after item f, the context c becomes rho c + beta f, with
-rho = sqrt(1 + beta^2 ((c f)^2 - 1)) - beta (c f), so that it keeps length 1. Where the similarity c f is low, context
-has drifted away and an episode begins with that item's own context. An item without a vector neither moves the context
+rho = sqrt(1 + beta^2 ((c f)^2 - 1)) - beta (c f), so that it keeps length 1. If the similarity c f is low, context has
+drifted away, and a new episode begins with that item as its context. An item without a vector neither moves the context
 nor ends an episode.
 """
 
@@ -11,7 +11,7 @@ import numpy
 
 from biological_memory.vectors import read_vectors
 
-# Items of a session that is followed beside others.
+# Sessions with up to this many items are processed side by side, longer ones one by one.
 LONGEST_TOGETHER = 500
 
 
@@ -29,7 +29,7 @@ def model(dbt, session):
         )
     gather(session, sessions, inputs, embeddings, known)
     columns = session.sql("select session_number, has_vector from context_items order by number").fetchnumpy()
-    # While models change, vectors are of two lengths.
+    # During a change of embedding model, vectors have two lengths.
     dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
     places = session.table("context_items").project("item_id as memory_id, number as place")
     vectors = read_vectors(places, len(columns["has_vector"]), dimensions, session)
@@ -55,13 +55,13 @@ def model(dbt, session):
 
 
 def gather(session, sessions, inputs, embeddings, known):
-    """Puts into `context_items` the items to be followed: those of missing parts, and those of their episode before.
+    """Fills `context_items` with the items to process: those of missing parts, and earlier ones of the same episode.
 
-    Of a session the parts that are missing are its last ones. An episode begins with a context of its own: so what is
-    missing follows from the episode that the last item known fell into, and is followed from where that begins.
+    The missing parts of a session are its last ones. An episode starts with a fresh context, so that it is enough to
+    restart at the beginning of the episode of the last known item.
     """
-    # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro:
-    # DuckDB takes them many times as fast as texts.
+    # `sql` sees this function's variables; `execute` of dbt's session does not. Only numbers leave and enter DuckDB: it
+    # takes them many times as fast as texts.
     session.sql(
         f"""
         create or replace temp table context_items as
@@ -102,7 +102,7 @@ def gather(session, sessions, inputs, embeddings, known):
 def follow_context(sessions, has_vector, vectors, beta, boundary):
     """Similarity to the context (NaN without one) and episode number, from 1, of items ordered by session and time.
 
-    Sessions go on together, the first item of each, then the second; but a long one by itself, for few are as long.
+    Vectorised over sessions: the first item of each, then the second, and so on. The few long sessions run one by one.
     """
     count = len(sessions)
     similarities, episodes = numpy.full(count, numpy.nan), numpy.ones(count, dtype=numpy.int32)
@@ -139,7 +139,7 @@ def follow_context(sessions, has_vector, vectors, beta, boundary):
 
 
 def follow_one(has_vector, vectors, beta, boundary):
-    """The same of one session's items."""
+    """As `follow_context`, for the items of one session."""
     similarities, episodes = numpy.full(len(vectors), numpy.nan), numpy.ones(len(vectors), dtype=numpy.int32)
     context, episode = None, 1
     for row, moves in enumerate(has_vector.tolist()):
@@ -158,5 +158,5 @@ def follow_one(has_vector, vectors, beta, boundary):
 
 
 def kept(similarity, beta):
-    """The share rho of the context that an item leaves."""
+    """The factor rho by which an item scales the context."""
     return numpy.sqrt(1 + beta**2 * (similarity * similarity - 1)) - beta * similarity

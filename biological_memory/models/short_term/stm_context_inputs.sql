@@ -1,5 +1,5 @@
--- One row per session and part of it: a fingerprint of all that the context of its items is computed from, which is the
--- session up to its end, and of the item that follows. So what is added to a session touches its last part alone.
+-- One row per session and part of it: a fingerprint of what the context of its items is computed from (the session up
+-- to its end), and of the item that follows. Adding to a session thus changes only its last part.
 with sessions as (
     select * from {{ ref('stm_sessions') }}
 ),

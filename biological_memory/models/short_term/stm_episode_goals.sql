@@ -1,4 +1,4 @@
--- One row per episode: the goal it serves. By this and the fingerprint of the episode it is told that one is another.
+-- One row per episode: the goal it serves. The goal and the fingerprint show whether the episode has changed.
 with episodes as (
     select episode_id, agent, started_at, ended_at, project, stated_goal_id, fingerprint from {{ ref('stm_episodes') }}
 ),
@@ -8,7 +8,7 @@ goals as (
     where task_type = 'goal' group by all
 ),
 
--- Work on a project serves the goal last stated for it, in whichever session that was.
+-- Work on a project serves the last goal stated for it, in any session.
 served as (
     select episodes.episode_id, goals.item_id as goal_id
     from episodes

@@ -1,4 +1,4 @@
--- One row per episode: a fingerprint of its items and of what is known of them.
+-- One row per episode: a fingerprint of its items and their data.
 with items as (
     select episode_id, item_id, fingerprint from {{ ref('stm_episode_items') }}
 ),

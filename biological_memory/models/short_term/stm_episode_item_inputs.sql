@@ -1,4 +1,4 @@
--- One row per item: a fingerprint of its part of a session, of itself and of its annotation.
+-- One row per item: a fingerprint of its part of the session, of the item and of its annotation.
 with contexts as (
     select item_id, session_id, fingerprint from {{ ref('stm_context') }}
 ),

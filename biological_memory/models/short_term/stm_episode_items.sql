@@ -1,4 +1,4 @@
--- One row per item: the episode it belongs to, its place there, and what the annotation says of it.
+-- One row per item: its episode, its place in it, and what its metadata and annotation say.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stm_episode_item_inputs'), 'item_id') }}"

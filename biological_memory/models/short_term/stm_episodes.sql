@@ -1,4 +1,4 @@
--- One row per episode: what its items amount to.
+-- One row per episode: a summary of its items.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stm_episode_inputs'), 'episode_id') }}"

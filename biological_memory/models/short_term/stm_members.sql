@@ -1,5 +1,5 @@
--- One row per memory: its subtasks and how often it was active with others. With the fingerprint of its item, by it is
--- told that its place in an episode is another. The chunks of a document stand where the document does.
+-- One row per memory: its subtasks and how often it was active with others. These and the fingerprint of its item show
+-- whether its row in episode_members has changed. The chunks of a document share the document's place.
 with items as (
     select item_id, episode_id, position, occurred_at, task_type, fingerprint from {{ ref('stm_episode_items') }}
 ),
@@ -18,7 +18,7 @@ coactivations as (
     group by item_id
 ),
 
--- What a goal or a task leads to lies between it and the next of its kind.
+-- The subtasks of a goal or a task come between it and the next of its kind.
 led as (
     select
         item_id,

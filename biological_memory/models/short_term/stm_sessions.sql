@@ -1,4 +1,4 @@
--- One row per item: the session it belongs to, and the part of that; a session ends after a silence.
+-- One row per item: its session and the part of the session; a silence ends a session.
 {% set items_of_a_part = 64 %}
 with memories as (
     select * from {{ ref('stg_memories') }}

@@ -1,5 +1,5 @@
--- One row per memory that is annotated: a fingerprint of the annotation of the content it shows that stands at as_of. A
--- chat model's comes before the rules', the latest first.
+-- One row per annotated memory: a fingerprint of the current annotation, at as_of, of the content it shows. A chat
+-- model's takes precedence over the rules', then a later one over an earlier.
 with annotations as (
     select
         content_hash, annotator = 'rules' as is_by_rules, annotated_at, {{ annotation_fingerprint() }} as fingerprint

@@ -1,4 +1,4 @@
--- One row per annotated memory: the annotation that stands.
+-- One row per annotated memory: its current annotation.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stg_annotation_inputs'), 'memory_id') }}"

@@ -1,4 +1,4 @@
--- One row per memory that has a vector of the content it shows at as_of: a fingerprint of what the vector rests on.
+-- One row per memory with a vector of the content it shows at as_of: a fingerprint that identifies the vector.
 {{ config(materialized='view') }}
 with inputs as (
     select * from {{ ref('stg_memory_inputs') }}

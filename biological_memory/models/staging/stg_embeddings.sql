@@ -1,5 +1,5 @@
--- One row per memory that has a vector of the content it shows at as_of; read as bytes, which is fastest, and once. A
--- vector that was written since the inputs were read is left for the next time.
+-- One row per memory with a vector of the content it shows at as_of; read once, and as bytes, which is fastest. A
+-- vector written after the inputs were read waits for the next run.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stg_embedding_inputs'), 'memory_id') }}"

@@ -1,4 +1,4 @@
--- One row per event that had happened, and was known, at as_of. Before the year 1 there is no date: it counts as then.
+-- One row per event that had happened, and was recorded, by as_of. Dates before the year 1 count as its first instant.
 with events as (
     select * from {{ source('dreams', 'recall_events') }}
 ),

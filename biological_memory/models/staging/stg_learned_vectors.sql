@@ -1,4 +1,4 @@
--- One row per agent, name, version and position: the vectors learnt by earlier cycles.
+-- One row per agent, name, version and position: the vectors that earlier cycles learnt.
 with learned as (
     select * from {{ source('dreams', 'learned_vectors') }}
 ),

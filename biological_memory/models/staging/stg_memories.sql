@@ -1,4 +1,4 @@
--- One row per memory known at as_of, in the version that held then.
+-- One row per memory known at as_of, in the version valid then.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('stg_memory_inputs'), 'memory_id') }}"

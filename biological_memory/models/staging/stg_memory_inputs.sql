@@ -1,7 +1,7 @@
--- One row per memory known at as_of: whose it is, where it stands in its document, and fingerprints of what is shown of
--- it and of the vector of that, where it has one. The chunks of a document share an item_id and an agent: those of the
--- first chunk known, for the parent_id that Codex gives them is no memory's, and a first chunk can be deleted. What
--- carries one of the excluded_tags, or a tag nested in one, is not dreamt of.
+-- One row per memory known at as_of: its agent, its place in its document, and fingerprints of its data and of the
+-- vector, if any, of the content it shows. The chunks of a document share the item_id and the agent of the first chunk
+-- known, because the parent_id that Codex gives them is not the id of a memory, and a first chunk can be deleted.
+-- Leaves out memories with one of the excluded_tags, or a tag nested in one.
 with memories as (
     select * from {{ stored_memory_hashes() }}
 ),

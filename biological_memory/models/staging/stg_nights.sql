@@ -1,4 +1,4 @@
--- One row per agent and night whose replay an earlier cycle than this one recorded.
+-- One row per agent and night whose replay a cycle before this one recorded.
 with nights as (
     select * from {{ source('dreams', 'nights') }}
 ),

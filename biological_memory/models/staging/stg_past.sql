@@ -1,5 +1,5 @@
--- One row per memory that was changed after as_of: what it was until the first of the changes. NULL is what they left
--- as it is. An edit keeps the version before it; what an upsert, or an edit, replaced besides stands in its event.
+-- One row per memory changed after as_of: its state before the first of these changes; NULL where they changed nothing.
+-- An edit stores the earlier version; the event of an upsert or an edit holds the other fields that it replaced.
 with events as (
     select * from {{ source('dreams', 'recall_events') }}
 ),

@@ -1,5 +1,5 @@
 -- One row per event in which an item was attended to: stored, edited, stored again, recalled or reviewed.
--- The chunks of a document are one item: it is created once, with its first chunk.
+-- The chunks of a document form one item, which is created once, with its first chunk.
 with events as (
     select * from {{ ref('stg_events') }}
 ),

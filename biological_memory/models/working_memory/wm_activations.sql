@@ -1,4 +1,4 @@
--- One row per agent, window of attention and item in it: how active the item was when the window ended.
+-- One row per agent, window of attention and item in it: the activation of the item when the window ended.
 with events as (
     select
         *,

@@ -1,4 +1,4 @@
--- One row per agent and window of attention: how many slots it has, after interference among the items offered.
+-- One row per agent and window of attention: its number of slots, after interference among the items offered.
 {{ config(materialized='view') }}
 with windows as (
     select * from {{ ref('wm_windows') }}

@@ -1,7 +1,7 @@
 """One row per window of attention that offers more than five items: their mean cosine similarity.
 
-That of n unit vectors is (|sum|^2 - n) / (n (n - 1)): linear in n, no pairs are formed. It counts in whole numbers,
-which add up to the same in any order. Up to five items always fit, whatever they are.
+For n unit vectors it is (|sum|^2 - n) / (n (n - 1)), which takes linear time, without forming pairs. Computes in whole
+numbers, so that the order of summation does not matter. Up to five items always fit.
 """
 
 import numpy
@@ -9,7 +9,7 @@ import numpy
 from biological_memory.vectors import read_vectors
 
 ALWAYS_FIT = 5
-# Of a component of a vector; and rows added up at a time.
+# Quantisation steps per unit of a vector's component; and rows summed at a time.
 STEPS = 2**20
 BLOCK_ROWS = 65_536
 SIMILARITY_DECIMALS = 9
@@ -20,7 +20,7 @@ def model(dbt, session):
     activations = dbt.ref("wm_activations")
     embeddings = dbt.ref("stg_embeddings")
     missing = f"and window_id not in (select window_id from {dbt.this})" if dbt.is_incremental else ""
-    # `sql` sees the variables of this function, which `execute` of dbt's session does not. Numbers alone go to and fro.
+    # `sql` sees this function's variables; `execute` of dbt's session does not. Only numbers leave and enter DuckDB.
     session.sql(
         "create or replace temp table crowded_windows as"
         " select row_number() over () - 1 as number, window_id, agent, window_start, fingerprint from windows"
@@ -33,7 +33,7 @@ def model(dbt, session):
         " where activations.item_id in (select memory_id from embeddings)"
     )
     offers = session.sql("select number, place from crowded_items order by number, place").fetchnumpy()
-    # While models change, vectors are of two lengths.
+    # During a change of embedding model, vectors have two lengths.
     count = session.sql("select coalesce(max(place) + 1, 0) from crowded_items").fetchone()[0]
     dimensions = session.sql("select coalesce(max(dimensions), 0) from embeddings").fetchone()[0]
     places = session.sql("select distinct item_id as memory_id, place from crowded_items")
@@ -46,7 +46,10 @@ def model(dbt, session):
 
 
 def mean_similarities(windows, places, vectors):
-    """Windows (sorted, one for each item offered) that offer two vectors or more, and the mean similarity of these."""
+    """The windows that offer two vectors or more, and the mean similarity in each.
+
+    `windows` (sorted) and `places` have one element per item offered.
+    """
     offering, starts, counts = numpy.unique(windows, return_index=True, return_counts=True)
     several = counts > 1
     products = numpy.empty(len(offering))

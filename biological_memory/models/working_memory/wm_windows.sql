@@ -1,4 +1,4 @@
--- One row per agent and window of attention: how many items it offers, and a fingerprint of that and of their vectors.
+-- One row per agent and window of attention: the number of items it offers, and a fingerprint of it and their vectors.
 with activations as (
     select agent, window_start, item_id from {{ ref('wm_activations') }}
 ),

@@ -1,4 +1,4 @@
-{# A list names one thing or more, and nothing that is not there; with `may_be_empty`, it may name nothing. #}
+{# Every element of a list exists in a field of another relation. No list is empty, unless `may_be_empty`. #}
 {% test cites(model, column_name, to, field, may_be_empty=false) %}
     with cited as (
         select {{ column_name }} as list, unnest({{ column_name }}) as element from {{ model }}

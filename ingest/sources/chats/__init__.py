@@ -1,1 +1,1 @@
-"""The exports of chat programs."""
+"""Reads the exports of chat programs."""

@@ -1,4 +1,4 @@
-"""What one message of a ChatGPT export says: its texts, canvases, files and links, or why it says nothing."""
+"""Extracts the text, canvases, files and links of a ChatGPT message, or the reason why it is left out."""
 
 import json
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from ingest.sources.reading.fields import (
 
 ROLES = ("user", "assistant")
 SPOKEN_PARTS = ("audio_transcription", "text")
-# whom a message may be addressed to: what goes to searches, browsers and image models is noise
+# The recipients whose messages are kept: what goes to searches, browsers and image models is noise.
 RECIPIENTS = ("all", "python", "bio")
 CANVAS = "canmore."
 PICTURE, FILE = "picture", "file"
@@ -26,7 +26,7 @@ KINDS = {
 
 
 class Saying(NamedTuple):
-    """`left_out` names, in the plural, the kind of a message that says nothing to remember; "" for an empty one."""
+    """`left_out` names, in the plural, the kind of a message that is not kept; "" for one that is kept or empty."""
 
     text: str = ""
     files: tuple[str, ...] = ()
@@ -44,8 +44,8 @@ def saying(message: Fields) -> Saying:
         return Saying(left_out="hidden messages")
     if recipient not in RECIPIENTS and not recipient.startswith(CANVAS):
         return Saying(left_out="tool calls")
-    files = named_files(content, metadata)
-    text = content_text(content, recipient)
+    files = _named_files(content, metadata)
+    text = _content_text(content, recipient)
     if text is None:
         kind = as_text(content.get("content_type"))
         return Saying(left_out=KINDS.get(kind, "messages of unknown kinds"))
@@ -55,27 +55,27 @@ def saying(message: Fields) -> Saying:
     return Saying(text, tuple(files))
 
 
-def content_text(content: Fields, recipient: str) -> str | None:
-    """The texts of a message, None for a kind that holds none."""
+def _content_text(content: Fields, recipient: str) -> str | None:
+    """The text of a message; None for a content type without text."""
     kind = content.get("content_type")
     if kind == "code":
         text = as_text(content.get("text"))
     elif kind in ("text", "multimodal_text"):
-        text = "\n".join(text for part in as_items(content.get("parts")) if (text := part_text(part)))
+        text = "\n".join(text for part in as_items(content.get("parts")) if (text := _part_text(part)))
     else:
         return None
-    return canvas_text(text) if recipient.startswith(CANVAS) else text
+    return _canvas_text(text) if recipient.startswith(CANVAS) else text
 
 
-def part_text(part: object) -> str:
+def _part_text(part: object) -> str:
     if isinstance(part, str):
         return part
     fields = as_fields(part)
     return as_text(fields.get("text")) if fields.get("content_type") in SPOKEN_PARTS else ""
 
 
-def canvas_text(text: str) -> str:
-    """The document, the changes or the comments in a call of the canvas; as it is where it cannot be read."""
+def _canvas_text(text: str) -> str:
+    """The document, changes and comments in a canvas call; the call itself when it holds none or is no JSON."""
     try:
         call = as_fields(json.loads(text))
     except (ValueError, RecursionError):
@@ -86,8 +86,8 @@ def canvas_text(text: str) -> str:
     return "\n\n".join(each for each in said if each.strip()) or text
 
 
-def named_files(content: Fields, metadata: Fields) -> dict[str, str]:
-    """The name of each attached file and picture, and which it is; one without a name has that of its pointer."""
+def _named_files(content: Fields, metadata: Fields) -> dict[str, str]:
+    """The attachments by name, or by id or pointer without one; each is a picture, a recording or a file."""
     names: dict[str, str] = {}
     pointed = {}
     for part in map(as_fields, as_items(content.get("parts"))):
@@ -100,5 +100,5 @@ def named_files(content: Fields, metadata: Fields) -> dict[str, str]:
         if name or identifier:
             is_picture = pointed.pop(identifier, FILE) == PICTURE or kind.startswith("image/")
             names[name or identifier] = PICTURE if is_picture else FILE
-    spoken = any(part_text(part) for part in as_items(content.get("parts")) if not isinstance(part, str))
+    spoken = any(_part_text(part) for part in as_items(content.get("parts")) if not isinstance(part, str))
     return names | {name: kind for name, kind in pointed.items() if kind == PICTURE or not spoken}

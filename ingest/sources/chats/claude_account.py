@@ -1,4 +1,4 @@
-"""What lies beside the conversations of a Claude export: projects with their documents, and notes on the user."""
+"""Reads a Claude export's projects, with their documents, and Claude's notes on the user."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,32 +22,32 @@ def read_project(where: str, project: Fields) -> Iterator[Record]:
     """The description, the instructions and each document of a project."""
     identifier, name = as_text(project.get("uuid")), as_text(project.get("name"))
     if not identifier:
-        yield Rejected(where, 'it has no "uuid".')
+        yield Rejected(where, 'it has no "uuid"')
         return
     texts = [as_text(project.get(key)).strip() for key in ("description", "prompt_template")]
     about = "\n\n".join(text for text in texts if text)
     if about:
-        yield noted(f"project/{identifier}", about, name, {"project": name}, project)
+        yield _noted(f"project/{identifier}", about, name, {"project": name}, project)
     for number, document in enumerate(map(as_fields, as_items(project.get("docs")))):
         text, file_name = as_text(document.get("content")), as_text(document.get("filename"))
         if text.strip():
             key = as_text(document.get("uuid")) or str(number)
-            yield noted(f"project/{identifier}/{key}", text, name, {"project": name, "title": file_name}, document)
+            yield _noted(f"project/{identifier}/{key}", text, name, {"project": name, "title": file_name}, document)
 
 
 def read_memories(where: str, memories: Fields) -> Iterator[Record]:
-    """What Claude noted of the user, in all conversations and in each project."""
+    """Claude's notes on the user, from all conversations and from each project."""
     account = as_text(memories.get("account_uuid")) or "account"
     text = as_text(memories.get("conversations_memory"))
     if text.strip():
-        yield noted(f"memory/{account}", text, "Claude's memory", {"role": "assistant"}, memories)
+        yield _noted(f"memory/{account}", text, "Claude's memory", {"role": "assistant"}, memories)
     for project, value in as_fields(memories.get("project_memories")).items():
         if (text := as_text(value)).strip():
             about = {"role": "assistant", "project_id": project}
-            yield noted(f"memory/{account}/{project}", text, "Claude's memory of a project", about, memories)
+            yield _noted(f"memory/{account}/{project}", text, "Claude's memory of a project", about, memories)
 
 
-def noted(native_id: str, text: str, context: str, about: Fields, dated: Fields) -> Document:
+def _noted(native_id: str, text: str, context: str, about: Fields, dated: Fields) -> Document:
     replaced: Counter[str] = Counter()
     content = storable_text(text, replaced)
     metadata = {"channel": SOURCE, **{key: value for key, value in about.items() if value}}

@@ -1,1 +1,1 @@
-"""Notes and their folders."""
+"""Reads notes, their properties and dates, and the vaults that hold them."""

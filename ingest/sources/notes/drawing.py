@@ -1,4 +1,4 @@
-"""What is written in drawings: the text elements of Excalidraw, the cards and labels of an Obsidian canvas."""
+"""Extracts the text in drawings: Excalidraw's text elements, the cards and labels of an Obsidian canvas."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class Drawing(NamedTuple):
 
 
 def excalidraw_text(body: str) -> str:
-    """The notes on the back of a drawing and its text elements, without their marks and the drawing itself."""
+    """The notes above a drawing and its text elements, without the banner, block names and the drawing itself."""
     kept = ""
     heading, start = "", 0
     for section in [*SECTION.finditer(body), None]:
@@ -36,7 +36,7 @@ def excalidraw_text(body: str) -> str:
 
 
 def drawing(text: str) -> Drawing:
-    """What a .canvas or .excalidraw file says; `ValueError` where it is no JSON object."""
+    """The text and links of a .canvas or .excalidraw file. Raises ValueError when it is no JSON object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -44,11 +44,11 @@ def drawing(text: str) -> Drawing:
     if not isinstance(value, dict):
         raise ValueError("it is no drawing: a JSON object is expected")
     elements = [as_fields(each) for key in ("nodes", "edges", "elements") for each in as_items(value.get(key))]
-    said = [line for each in elements if not each.get("isDeleted") and (line := element_text(each).strip())]
+    said = [line for each in elements if not each.get("isDeleted") and (line := _element_text(each).strip())]
     links = (as_text(each.get("file")) or as_text(each.get("url")) for each in elements)
     return Drawing("\n\n".join(said), tuple(dict.fromkeys(link for link in links if link)))
 
 
-def element_text(element: Fields) -> str:
-    """The text of a card, the label of a group or an arrow."""
+def _element_text(element: Fields) -> str:
+    """The text of a card, or the label of a group or an arrow."""
     return as_text(element.get("text")) or as_text(element.get("label"))

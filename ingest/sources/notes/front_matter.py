@@ -1,4 +1,4 @@
-"""The properties above a note, in YAML 1.2 as Obsidian reads it."""
+"""Reads the properties above a note, in YAML 1.2 as Obsidian does."""
 
 import re
 from collections import Counter
@@ -12,16 +12,16 @@ from ingest.sources.reading.storable import DEPTH_LIMIT, storable
 
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 SIZE_LIMIT = 128 * 1024
-# what these hold are names, whatever they look like
+# Values of these keys are names, even if they look like numbers or dates.
 NAME_KEYS = frozenset({"tags", "tag", "aliases", "alias"})
 STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
-# besides YAMLError: what PyYAML's constructors let through for `!!timestamp x`, `!!bool x` and the like
+# Besides YAMLError, what PyYAML's constructors let through for `!!timestamp x`, `!!bool x` and the like.
 YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class CoreLoader(PARSER):  # type: ignore[misc, valid-type]
-    """YAML without the words of 1.1: `yes` and `on`, dates, times and octal numbers are texts."""
+    """YAML without the implicit types of 1.1: `yes`, `on`, dates, times and octal numbers are strings."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
@@ -37,7 +37,7 @@ for kind, form, beginnings in (
 
 
 class Split(NamedTuple):
-    """The properties, the text below, and why there are none of the first: then they stay in the text."""
+    """The properties and the text below; `error` says why unreadable properties stay in the text."""
 
     properties: Fields
     body: str
@@ -49,7 +49,7 @@ def split(text: str) -> Split:
     if match is None:
         return Split({}, text)
     try:
-        properties = storable(loaded(match[1]), Counter())
+        properties = storable(_loaded(match[1]), Counter())
     except YAML_ERRORS as error:
         return Split({}, text, " ".join(str(error).split())[:200] or type(error).__name__)
     if not isinstance(properties, Mapping):
@@ -57,23 +57,23 @@ def split(text: str) -> Split:
     return Split(cast(Fields, properties), text[match.end() :])
 
 
-def loaded(text: str) -> object:
+def _loaded(text: str) -> object:
     if len(text) > SIZE_LIMIT:
         raise ValueError(f"it is longer than {SIZE_LIMIT} characters")
-    check_events(text)
+    _check_events(text)
     loader = CoreLoader(text)
     try:
         node = loader.get_single_node()
-        check_keys(node)
-        for name in names(node):
+        _check_keys(node)
+        for name in _names(node):
             name.tag = STRING
         return {} if node is None else loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def check_events(text: str) -> None:
-    """An alias can make a few bytes stand for billions, and the C library runs out of stack on deep nesting."""
+def _check_events(text: str) -> None:
+    """Raises ValueError for aliases, which turn a few bytes into billions, and for nesting that overflows C's stack."""
     depth = 0
     for event in yaml.parse(text, Loader=PARSER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -83,14 +83,14 @@ def check_events(text: str) -> None:
             raise ValueError("aliases are not read")
 
 
-def check_keys(node: yaml.Node | None) -> None:
+def _check_keys(node: yaml.Node | None) -> None:
     keys = [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     if len(keys) > len(set(keys)):
         raise ValueError("a key stands there twice")
 
 
-def names(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
-    """The values of `NAME_KEYS`, which stay as they are written."""
+def _names(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """The values of `NAME_KEYS`, which stay as written."""
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if isinstance(key, yaml.ScalarNode) and key.value.lower() in NAME_KEYS:
             given = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -98,7 +98,7 @@ def names(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
 
 
 def listed(properties: Fields, keys: Sequence[str], separator: str) -> list[str]:
-    """The names under these keys: a list, or one text of several."""
+    """The names under these keys, from a list or from one string split at `separator`."""
     given: list[object] = []
     for value in (value for key, value in properties.items() if key.lower() in keys):
         given += value if isinstance(value, list) else re.split(separator, value) if isinstance(value, str) else []
@@ -106,16 +106,16 @@ def listed(properties: Fields, keys: Sequence[str], separator: str) -> list[str]
 
 
 def readable(properties: Fields) -> str:
-    """The properties as lines of text, for notes that are nothing else."""
-    lines = (f"{key}: {text}" for key, value in properties.items() if (text := in_line(value)))
+    """The properties as lines of text, for notes without any other."""
+    lines = (f"{key}: {text}" for key, value in properties.items() if (text := _in_line(value)))
     return "\n".join(lines)
 
 
-def in_line(value: object) -> str:
+def _in_line(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {text}" for key, each in value.items() if (text := in_line(each)))
+        return ", ".join(f"{key}: {text}" for key, each in value.items() if (text := _in_line(each)))
     if isinstance(value, list):
-        return ", ".join(text for each in value if (text := in_line(each)))
+        return ", ".join(text for each in value if (text := _in_line(each)))
     return str(value).lower() if isinstance(value, bool) else str(value).strip()

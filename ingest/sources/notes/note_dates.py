@@ -1,4 +1,4 @@
-"""When a note was made and changed: what it says itself, its name, the history of its vault, its file."""
+"""Dates a note's creation and last change, from its properties, its name, its vault's git history or its file."""
 
 import os
 import re
@@ -27,7 +27,7 @@ HEAD_BYTES = 64 * 1024
 
 
 class NoteDates(NamedTuple):
-    """`taken` are the keys that need no place in the metadata, `doubts` what the person is asked."""
+    """`taken` are the property keys that the metadata leaves out, `doubts` the remarks for the user."""
 
     created_at: datetime
     updated_at: datetime | None
@@ -36,7 +36,7 @@ class NoteDates(NamedTuple):
 
 
 class Calendar:
-    """Reads the dates of one vault's notes: what one note leaves open, the others may show."""
+    """Reads the dates of one vault's notes; other notes help to decide whether an ambiguous date has the day first."""
 
     def __init__(self, root: Path, paths: Callable[[], Iterable[Path]], zone: tzinfo) -> None:
         self.paths = paths
@@ -46,9 +46,9 @@ class Calendar:
 
     @cached_property
     def day_first(self) -> bool | None:
-        """Whether the dates that can be read in one way only have the day first; None where they do not say."""
+        """Whether most unambiguous dates of the vault have the day first; None when there is no majority."""
         day_first = month_first = 0
-        for date in (date for path in self.paths() for date in dates_in(path)):
+        for date in (date for path in self.paths() for date in _dates_in(path)):
             day_first += date.month_first is None
             month_first += date.day_first is None
         return None if day_first == month_first else day_first > month_first
@@ -59,12 +59,12 @@ class Calendar:
         created, taken = self.first(front_matter, [keys[each] for each in CREATED_KEYS if each in keys], doubts)
         updated, also_taken = self.first(front_matter, [keys[each] for each in UPDATED_KEYS if each in keys], doubts)
         committed = self.history.dates(path, data)
-        changed = (committed and committed.last) or file_time(status)
+        changed = (committed and committed.last) or _file_time(status)
         made = created or self.in_name(path, doubts) or (committed and committed.first) or changed
         return NoteDates(made, updated or (changed if changed > made else None), taken | also_taken, tuple(doubts))
 
     def first(self, front_matter: Fields, keys: list[str], doubts: list[str]) -> tuple[datetime | None, frozenset[str]]:
-        """The first date under these keys that can be believed, and the key if nothing about it is in doubt."""
+        """The first plausible date under these keys, and its key if the date is not in doubt."""
         for key in keys:
             date, asked = written_date(front_matter[key]), len(doubts)
             if date and (moment := self.believed(date, f'"{key}: {shown(front_matter[key])}"', doubts)):
@@ -72,21 +72,21 @@ class Calendar:
         return None, frozenset()
 
     def in_name(self, path: Path, doubts: list[str]) -> datetime | None:
-        date = date_in_name(path)
+        date = _date_in_name(path)
         return self.believed(date, "the date in the name", doubts) if date else None
 
     def believed(self, date: WrittenDate, name: str, doubts: list[str]) -> datetime | None:
-        """The instant, in the person's zone where it names none; what is doubtful is told."""
+        """The instant in UTC, or None when implausible; without a zone it is in the user's. Adds doubts to `doubts`."""
         first_choice, other = reversed(date) if date.is_ambiguous and self.day_first is False else date
         moment = self.in_utc(first_choice or other)
         if moment is None or not EARLIEST <= moment <= self.latest:
             when = "in the future" if moment and moment > self.latest else "before 1900"
-            doubts.append(f"{name} is {when} and was not believed: correct it, or leave it as it is.")
+            doubts.append(f"{name} is {when} and was not believed: correct it, or leave it as it is")
             return None
         if date.is_ambiguous and self.day_first is None:
             doubts.append(
                 f"{name} was read as {moment.astimezone(self.zone):%d %B %Y}, the day first, as no other note shows "
-                f"the order: write {moment.astimezone(self.zone):%Y-%m-%d}."
+                f"the order: write {moment.astimezone(self.zone):%Y-%m-%d}"
             )
         return moment
 
@@ -97,21 +97,21 @@ class Calendar:
             return None
 
 
-def file_time(status: os.stat_result) -> datetime:
+def _file_time(status: os.stat_result) -> datetime:
     try:
         return datetime.fromtimestamp(status.st_mtime, UTC) if status.st_mtime > 0 else EPOCH
     except (ValueError, OverflowError, OSError):
         return EPOCH
 
 
-def date_in_name(path: Path) -> WrittenDate | None:
-    """The date that a name begins with (2026-09-07, 2026_09_07, 07.09.2026, 202609071830), or is as a whole."""
+def _date_in_name(path: Path) -> WrittenDate | None:
+    """The date at the start of a name (2026-09-07, 2026_09_07, 07.09.2026, 202609071830), or in the whole name."""
     match = DATED_NAME.match(path.stem)
     return written_date(match[1] if match else path.stem)
 
 
-def dates_in(path: Path) -> Iterable[WrittenDate]:
-    """The dates in the name and at the head of a note."""
+def _dates_in(path: Path) -> Iterable[WrittenDate]:
+    """The dates in the name and the properties of a note."""
     if not path.is_file():
         return ()
     try:
@@ -119,10 +119,10 @@ def dates_in(path: Path) -> Iterable[WrittenDate]:
             head = stream.read(HEAD_BYTES).decode("utf-8-sig", "replace")
     except OSError:
         head = ""
-    found = [date_in_name(path), *map(written_date, dated_values(split(head).properties))]
+    found = [_date_in_name(path), *map(written_date, _dated_values(split(head).properties))]
     return (each for each in found if each)
 
 
-def dated_values(front_matter: Mapping[str, object]) -> list[object]:
+def _dated_values(front_matter: Mapping[str, object]) -> list[object]:
     keys = {*CREATED_KEYS, *UPDATED_KEYS}
     return [value for key, value in front_matter.items() if re.sub(r"[\s_-]", "", key).lower() in keys]

@@ -1,4 +1,4 @@
-"""Which files of a folder are notes: not what is hidden, excluded, a template, or behind a link."""
+"""Finds the notes of a folder; skips hidden and excluded files, templates and links."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from memories.records import LeftOut, Rejected
 SUFFIXES = (".md", ".markdown", ".canvas", ".excalidraw")
 SETTINGS = ".obsidian"
 SETTINGS_LIMIT_BYTES = 1024 * 1024
-# where Obsidian's core plugin and Templater keep the name of their folder, and daily notes the name of one note
+# Settings in which Obsidian's core plugin and Templater name a template folder, and two plugins one template note.
 TEMPLATE_FOLDERS = {"templates.json": "folder", "plugins/templater-obsidian/data.json": "templates_folder"}
 TEMPLATE_NOTES = {"daily-notes.json": "template", "zk-prefixer.json": "template"}
 
@@ -29,20 +29,20 @@ class Note(NamedTuple):
 
 
 class Vault:
-    """The Obsidian vault around a path, so that a part of one gives its notes the same names; else the folder."""
+    """The Obsidian vault around a path, so that notes read from a part of it keep their names; else the folder."""
 
     def __init__(self, path: Path, exclude: Sequence[str] = ()) -> None:
         check_readable(path)
         self.start = Path(os.path.realpath(path))
-        if self.start.is_file() and not is_note(self.start.name.lstrip(".")):
-            raise SourceError(f"{display(path)} is no note: name a folder, or a file that ends in .md or .canvas.")
+        if self.start.is_file() and not _is_note(self.start.name.lstrip(".")):
+            raise SourceError(f"{display(path)} is no note: name a folder, or a file that ends in .md or .canvas")
         folder = self.start if self.start.is_dir() else self.start.parent
         self.root = next((each for each in (folder, *folder.parents) if (each / SETTINGS).is_dir()), folder)
-        self.excluded = patterns(exclude)
+        self.excluded = _patterns(exclude)
 
     @cached_property
     def templates(self) -> frozenset[str]:
-        """The folders and notes of templates that Obsidian's settings name."""
+        """The template folders and template notes in Obsidian's settings."""
         names = {self.setting(file, key) for file, key in (TEMPLATE_FOLDERS | TEMPLATE_NOTES).items()}
         notes = {f"{self.setting(file, key)}.md" for file, key in TEMPLATE_NOTES.items()}
         return frozenset(name.strip("/") for name in names | notes) - {"", ".md"}
@@ -57,7 +57,7 @@ class Vault:
             return ""
 
     def notes(self) -> Iterator[Note | Rejected | LeftOut]:
-        """In the order of their paths. Links are not followed; one that leads out of the vault is reported."""
+        """The notes in the order of their paths. Follows no links, and reports one that leads out of the vault."""
         if self.start.is_file():
             yield Note(self.start, self.root)
             return
@@ -65,13 +65,13 @@ class Vault:
         for parent, folder_names, file_names in os.walk(self.start, onerror=unreadable.append):
             folder_names[:] = sorted(name for name in folder_names if not name.startswith("."))
             linked = [name for name in folder_names if Path(parent, name).is_symlink()]
-            for name in sorted(linked + [each for each in file_names if is_note(each)]):
+            for name in sorted(linked + [each for each in file_names if _is_note(each)]):
                 yield from self.sifted(Path(parent, name))
-            others = sum(not is_note(name) and not name.startswith(".") for name in file_names)
+            others = sum(not _is_note(name) and not name.startswith(".") for name in file_names)
             if others:
                 yield LeftOut("files that are no notes", others)
         for error in unreadable:
-            yield Rejected(display(Path(error.filename)), f"the folder cannot be read ({error.strerror}).")
+            yield Rejected(display(Path(error.filename)), f"the folder cannot be read ({error.strerror})")
 
     def sifted(self, path: Path) -> Iterator[Note | Rejected | LeftOut]:
         within = path.relative_to(self.root)
@@ -82,15 +82,15 @@ class Vault:
         elif not path.is_symlink():
             yield Note(path, self.root)
         elif not Path(os.path.realpath(path)).is_relative_to(self.root):
-            yield Rejected(display(path), "it is a link that leads out of the folder: ingest what it names by itself.")
+            yield Rejected(display(path), "it is a link that leads out of the folder: ingest what it names by itself")
 
 
-def is_note(name: str) -> bool:
+def _is_note(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
-def patterns(exclude: Iterable[str]) -> GitIgnoreSpec:
+def _patterns(exclude: Iterable[str]) -> GitIgnoreSpec:
     try:
         return GitIgnoreSpec.from_lines(exclude)
     except GitWildMatchPatternError as error:
-        raise SourceError(f"--exclude cannot be read ({error}): write it as in .gitignore.") from error
+        raise SourceError(f"--exclude cannot be read ({error}): write it as in .gitignore") from error

@@ -1,4 +1,4 @@
-"""When the notes of a vault that is a git repository were first and last committed."""
+"""Finds when the notes of a vault in a git repository were first and last committed."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from typing import IO, NamedTuple, cast
 from ingest.sources.reading.git_program import command, started, tokens
 from ingest.sources.reading.source import ignore
 
-# names of what changed, with renames followed from the newest commit back; every record begins with an empty token
+# Names of changed files, with renames followed from the newest commit back; each record begins with an empty token.
 LOG_OPTIONS = [
     *("-z", "--name-status", "--find-renames", "-l400", "--no-ext-diff", "--no-textconv", "--relative"),
     *("--diff-merges=off", "-O/dev/null", "--format=%x00%at%x00", "HEAD", "--", "."),
@@ -20,14 +20,14 @@ LOG_OPTIONS = [
 
 
 class Committed(NamedTuple):
-    """`last` is None where the file has been changed since."""
+    """`last` is None when the file has changed since it was committed."""
 
     first: datetime
     last: datetime | None
 
 
 class VaultHistory:
-    """Reads the whole history at the first question; a folder outside any repository has none."""
+    """Reads the whole history on first use; a folder outside any repository has none."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -37,7 +37,7 @@ class VaultHistory:
         if name not in self.commits or name not in self.blobs:
             return None
         first, last = self.commits[name]
-        unchanged = self.blobs[name] in (blob_hash(each, len(self.blobs[name])) for each in (data, unix_lines(data)))
+        unchanged = self.blobs[name] in (_blob_hash(each, len(self.blobs[name])) for each in (data, _unix_lines(data)))
         return Committed(first, last if unchanged else None)
 
     @cached_property
@@ -52,17 +52,17 @@ class VaultHistory:
 
     @property
     def refusal(self) -> str | None:
-        """Why git gives no history of a repository: it belongs to another user, or is cut off."""
+        """Why the history is missing or incomplete: the repository is another user's, or a shallow clone; else None."""
         answer = command(self.root, "rev-parse", "--is-shallow-repository") if self.is_in_repository else None
         if answer and b"safe.directory" in answer.stderr:
-            return f"git keeps its history from other users: git config --global --add safe.directory {self.root}."
+            return f"git keeps its history from other users: git config --global --add safe.directory {self.root}"
         if answer and answer.stdout.strip() == b"true":
-            return "its history is cut off, so notes may be older than it says: git fetch --unshallow brings the rest."
+            return "its history is cut off, so notes may be older than it says: git fetch --unshallow brings the rest"
         return None
 
     @cached_property
     def blobs(self) -> dict[bytes, bytes]:
-        """The hash of each file as it was committed last."""
+        """The hash of each file at HEAD."""
         if not self.is_readable:
             return {}
         listed = command(self.root, "ls-tree", "-r", "-z", "HEAD", "--", ".").stdout.split(b"\0")
@@ -71,10 +71,10 @@ class VaultHistory:
 
     @cached_property
     def commits(self) -> dict[bytes, tuple[datetime, datetime]]:
-        """The first and the last commit of each file that there is."""
+        """The dates of the first and the last commit of each file at HEAD."""
         found: dict[bytes, tuple[datetime, datetime]] = {}
         present = {name: name for name in self.blobs}
-        for moment, before, name in changes(self.root) if present else ():
+        for moment, before, name in _changes(self.root) if present else ():
             current = present.get(name)
             if current is None:
                 continue
@@ -85,33 +85,33 @@ class VaultHistory:
         return found
 
 
-def changes(root: Path) -> Iterator[tuple[datetime, bytes, bytes]]:
-    """Each change of a file, the newest first: when, its name before and its name after."""
+def _changes(root: Path) -> Iterator[tuple[datetime, bytes, bytes]]:
+    """Each change of a file, newest first: its date, the name before and the name after."""
     with tempfile.TemporaryFile() as complaints, started(root, complaints, "log", *LOG_OPTIONS) as process:
         found = tokens(cast(IO[bytes], process.stdout), ignore)
         moment: datetime | None = None
         for token in found:
             if not token:
-                moment = moment_of(next(found, b""))
+                moment = _moment_of(next(found, b""))
                 next(found, b"")
             elif moment and (status := token.strip()):
                 before = next(found, b"")
                 yield moment, before, next(found, b"") if status.startswith(b"R") else before
 
 
-def moment_of(seconds: bytes) -> datetime | None:
+def _moment_of(seconds: bytes) -> datetime | None:
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def blob_hash(data: bytes, digits: int) -> bytes:
-    """The name that git gives these bytes, in a repository of SHA-1 or of SHA-256."""
+def _blob_hash(data: bytes, digits: int) -> bytes:
+    """The hash of these bytes as a git blob: SHA-256 for 64 digits, else SHA-1."""
     content = b"blob %d\0" % len(data) + data
     digest = hashlib.sha256(content) if digits == 64 else hashlib.sha1(content, usedforsecurity=False)
     return digest.hexdigest().encode()
 
 
-def unix_lines(data: bytes) -> bytes:
+def _unix_lines(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n")

@@ -1,1 +1,1 @@
-"""Files that people have, read with bounded memory."""
+"""Reads untrusted files in bounded memory and checks what they hold."""

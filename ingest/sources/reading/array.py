@@ -1,7 +1,7 @@
-"""The elements of one JSON array of any size, one at a time: memory is bounded by the largest element.
+"""Reads a JSON array of any size one element at a time, in memory bounded by the largest element.
 
-A full streaming parser would stop at the first fault. Cutting at brackets and parsing each element by itself loses only
-the faulty element.
+A full streaming parser would stop at the first fault. Cutting at brackets and parsing each element separately loses
+only the faulty element.
 """
 
 import io
@@ -12,7 +12,7 @@ from ingest.sources.reading.stream import LINE_LIMIT_BYTES, UTF8_MARK
 
 CHUNK_BYTES = 256 * 1024
 BLANKS = b" \t\r\n"
-# Repetitions of groups are atomic groups, not possessive: those, Python before 3.11.5 loses its way in.
+# Atomic groups, because Python before 3.11.5 matches possessively repeated groups wrongly.
 STRING = rb'"(?>(?:[^"\\]++|\\.)*)"'
 TO_BRACKET = re.compile(rb'(?>(?:[^"\[\]{}]++|' + STRING + rb")*)", re.DOTALL)
 TO_BRACKET_OR_COMMA = re.compile(rb'(?>(?:[^"\[\]{},]++|' + STRING + rb")*)", re.DOTALL)
@@ -54,13 +54,8 @@ class Cutter:
         return False
 
 
-def begins_array(stream: io.BufferedReader) -> bool:
-    """Whether the next thing is an array, which is then open: blanks and a byte order mark before it are consumed."""
-    return first_byte(stream) == b"["
-
-
 def first_byte(stream: io.BufferedReader) -> bytes:
-    """The first byte after blanks and a byte order mark, consumed like them; empty where there is none."""
+    """Consumes a byte order mark, blanks and the byte after them, and returns that byte; empty at the end."""
     if stream.peek(len(UTF8_MARK)).startswith(UTF8_MARK):
         stream.read(len(UTF8_MARK))
     byte = stream.read(1)
@@ -70,9 +65,9 @@ def first_byte(stream: io.BufferedReader) -> bytes:
 
 
 def elements(stream: io.BufferedReader, limit_bytes: int = LINE_LIMIT_BYTES) -> Iterator[bytes | None]:
-    """The bytes of each element of an array that `begins_array` opened; None for one above the limit."""
+    """The bytes of each element of an open array; None for one above the limit. Raises EOFError when it is cut off."""
     cutter, element, size_bytes = Cutter(), bytearray(), 0
-    for chunk in chunks(stream):
+    for chunk in _chunks(stream):
         begin = 0
         for end in cutter.element_ends(chunk):
             element += chunk[begin:end]
@@ -89,11 +84,11 @@ def elements(stream: io.BufferedReader, limit_bytes: int = LINE_LIMIT_BYTES) -> 
     raise EOFError("it ends before its array does")
 
 
-def chunks(stream: io.BufferedReader) -> Iterator[bytes]:
-    """Chunks in which no backslash is parted from the character that it escapes."""
+def _chunks(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Chunks that never separate a backslash from the character it escapes."""
     carried = b""
     while read := stream.read1(CHUNK_BYTES):
         chunk = carried + read
-        # an odd run of backslashes at the end escapes what the next chunk begins with
+        # An odd run of backslashes at the end escapes the first character of the next chunk.
         carried = b"\\" if (len(chunk) - len(chunk.rstrip(b"\\"))) % 2 else b""
         yield chunk[: len(chunk) - len(carried)]

@@ -1,4 +1,4 @@
-"""Fields of an untrusted JSON object, each with one sentence for the person whose file is wrong."""
+"""Reads fields of an untrusted JSON object. Raises ValueError, with a sentence for the user, when one is wrong."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ Fields = Mapping[str, object]
 
 
 def text(fields: Fields, key: str) -> str:
-    """A text that may be missing."""
+    """An optional string; empty when it is missing."""
     value = fields.get(key)
     if value is None:
         return ""
@@ -20,7 +20,7 @@ def text(fields: Fields, key: str) -> str:
 
 
 def identifier(fields: Fields, key: str) -> str:
-    """A name within the source: a text that is not empty, or a whole number."""
+    """A required identifier: a string that is not blank, or a whole number."""
     value = fields.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -30,7 +30,7 @@ def identifier(fields: Fields, key: str) -> str:
 
 
 def tags(fields: Fields) -> tuple[str, ...]:
-    """The tags, trimmed, each once, in their order."""
+    """The tags, trimmed and without repetitions, in their order."""
     value = [] if fields.get("tags") is None else fields["tags"]
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError('"tags" is not a list of texts: write ["one", "two"]')
@@ -38,7 +38,7 @@ def tags(fields: Fields) -> tuple[str, ...]:
 
 
 def moment(fields: Fields, key: str) -> datetime:
-    """A moment that has to be there."""
+    """A required instant, in UTC."""
     try:
         return instant(fields.get(key))
     except ValueError as error:
@@ -46,12 +46,12 @@ def moment(fields: Fields, key: str) -> datetime:
 
 
 def moment_or_none(fields: Fields, key: str) -> datetime | None:
-    """A moment that may be missing, yet not nonsense."""
+    """An optional instant, in UTC; an invalid one is an error."""
     return None if fields.get(key) is None else moment(fields, key)
 
 
 def number_or_none(fields: Fields, key: str) -> int | None:
-    """A whole number that may be missing."""
+    """An optional whole number."""
     value = fields.get(key)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise ValueError(f'"{key}" is {shown(value)}: write a whole number')
@@ -59,7 +59,7 @@ def number_or_none(fields: Fields, key: str) -> int | None:
 
 
 def as_fields(value: object) -> Fields:
-    """The value where it is an object, else an empty one: for exports, where any part may be missing."""
+    """The value if it is an object, else an empty one: in exports, any part may be missing."""
     return cast(Fields, value) if isinstance(value, Mapping) else {}
 
 

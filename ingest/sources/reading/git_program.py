@@ -1,4 +1,4 @@
-"""Asks git of a repository that may be anybody's: nothing in it can run, fetch or change what is read."""
+"""Runs git on an untrusted repository: nothing in it can run, fetch or change what is read."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from ingest.sources.reading.source import OnBytes
 from memories.errors import SourceError
 
 CHUNK_BYTES = 256 * 1024
-# a repository is data: nothing that its configuration names may run, be fetched or change what is read
+# Nothing that the repository's configuration names may run, be fetched or change what is read.
 SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
     word
     for setting in (
@@ -27,8 +27,8 @@ SAFE_OPTIONS = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"] + [
 ]
 
 
-def environment() -> dict[str, str]:
-    """Nothing of ours but the home folder, whose configuration names the repositories that the user trusts."""
+def _environment() -> dict[str, str]:
+    """Keeps only our home folder, whose git configuration names the repositories that the user trusts."""
     return {
         "PATH": os.defpath,
         "HOME": str(Path("~").expanduser()),
@@ -39,23 +39,23 @@ def environment() -> dict[str, str]:
     }
 
 
-def arguments(path: Path, *words: str) -> list[str]:
+def _arguments(path: Path, *words: str) -> list[str]:
     program = shutil.which("git")
     if program is None:
-        raise SourceError("git is not installed: install it and try again.")
+        raise SourceError("git is not installed: install it and try again")
     return [program, "-C", str(path), *SAFE_OPTIONS, *words]
 
 
 def command(path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(arguments(path, *words), env=environment(), capture_output=True, check=False)
+    return subprocess.run(_arguments(path, *words), env=_environment(), capture_output=True, check=False)
 
 
 def started(path: Path, complaints: IO[bytes], *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(arguments(path, *words), env=environment(), stdout=subprocess.PIPE, stderr=complaints)
+    return subprocess.Popen(_arguments(path, *words), env=_environment(), stdout=subprocess.PIPE, stderr=complaints)
 
 
 def tokens(stream: IO[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
-    """What NUL characters part, in bounded memory."""
+    """Splits a stream at NUL characters, in memory bounded by the longest token."""
     rest = b""
     while chunk := stream.read(CHUNK_BYTES):
         on_bytes(len(chunk))

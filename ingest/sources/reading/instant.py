@@ -1,4 +1,4 @@
-"""Reads instants as sources write them: ISO 8601 or seconds since 1970; gives them in UTC."""
+"""Parses instants as sources write them, in ISO 8601 or seconds since 1970, into UTC."""
 
 import reprlib
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,7 +11,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(value: object) -> datetime:
-    """A moment in UTC; without an offset it is read on the clock of TIMEZONE. `ValueError` says how to write one."""
+    """The instant in UTC; one without an offset is in TIMEZONE. Raises ValueError when the value is no date."""
     try:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return EPOCH + timedelta(seconds=float(value))
@@ -27,12 +27,12 @@ def instant(value: object) -> datetime:
 
 
 def shown(value: object) -> str:
-    """A value as a sentence can bear it, however much it holds."""
+    """The value for an error message, cut to 100 characters."""
     return reprlib.repr(value)[:100]
 
 
 def instant_or_none(*values: object) -> datetime | None:
-    """The first value that is an instant, for sources whose missing dates have a substitute."""
+    """The first value that is an instant, or None."""
     for value in values:
         try:
             return instant(value)

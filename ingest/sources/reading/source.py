@@ -1,4 +1,4 @@
-"""What a source is: a reader of documents and events from something people have."""
+"""Defines a source: a reader of documents and events, its description, and its size."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,18 +15,18 @@ OnBytes = Callable[[int], None]
 
 
 def ignore(count: int) -> None:
-    """The progress callback of those who do not ask for progress."""
+    """A progress callback that does nothing."""
 
 
 class Reader(Protocol):
-    """Checks the path at once (`SourceError`), then yields records lazily, calling `on_bytes` as it consumes."""
+    """Checks the path at once (SourceError), then yields records lazily and passes the bytes read to `on_bytes`."""
 
     def __call__(self, path: Path, *, on_bytes: OnBytes = ignore) -> Iterator[Record]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A reader with its one-line description and the size its `on_bytes` will add up to (None: not known)."""
+    """A reader, its one-line description, and the size that its `on_bytes` counts add up to (None when unknown)."""
 
     description: str
     read: Reader
@@ -34,7 +34,7 @@ class Source:
 
 
 def said_hash(document: Document) -> bytes:
-    """A hash of all that a source says of a document: the same hash as last time means that nothing changed."""
+    """Hashes all that a source says about a document, unless it brings its hash; an equal hash means no change."""
     if document.source_hash is not None:
         return document.source_hash
     said = (

@@ -1,4 +1,4 @@
-"""Values as Postgres can store them: JSON without NUL characters, lone surrogates or endless numbers."""
+"""Converts values to JSON that Postgres can store, without NUL characters, lone surrogates or infinite numbers."""
 
 import math
 import re
@@ -24,7 +24,7 @@ def storable_text(text: str, replaced: Counter[str]) -> str:
 
 
 def storable(value: object, replaced: Counter[str], depth: int = 0) -> object:
-    """Any value as JSON that jsonb takes: what JSON cannot say becomes text; `ValueError` when nested too deeply."""
+    """The value as JSON for jsonb; what JSON cannot express becomes text. Raises ValueError when nested too deeply."""
     if depth > DEPTH_LIMIT:
         raise ValueError(f"nested more than {DEPTH_LIMIT} levels deep")
     if isinstance(value, str):
@@ -33,10 +33,10 @@ def storable(value: object, replaced: Counter[str], depth: int = 0) -> object:
         return {storable_text(str(key), replaced): storable(each, replaced, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [storable(each, replaced, depth + 1) for each in value]
-    return storable_scalar(value, replaced)
+    return _storable_scalar(value, replaced)
 
 
-def storable_scalar(value: object, replaced: Counter[str]) -> object:
+def _storable_scalar(value: object, replaced: Counter[str]) -> object:
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -49,12 +49,12 @@ def storable_scalar(value: object, replaced: Counter[str]) -> object:
 
 
 def counts(replaced: Counter[str]) -> dict[str, object]:
-    """What was replaced, as metadata: empty when nothing was."""
+    """The counts of replacements as metadata, without zeros."""
     return {name: count for name, count in sorted(replaced.items()) if count}
 
 
 def merged(metadata: Mapping[str, object], further: Mapping[str, object]) -> dict[str, object]:
-    """Both, with nothing lost: a further key that is taken already gets an underscore at its end."""
+    """Merges both without loss: a further key that is already taken gets an underscore at its end."""
     result = dict(metadata)
     for key, each in further.items():
         while key in result:

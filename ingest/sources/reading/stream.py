@@ -1,4 +1,4 @@
-"""Bytes from files and standard input: counted for a progress bar, decompressed, cut into lines."""
+"""Reads files and standard input: counts bytes for a progress bar, decompresses them, cuts them into lines."""
 
 import gzip
 import io
@@ -30,9 +30,9 @@ class Line(NamedTuple):
 
 
 class Counted(io.RawIOBase):
-    """A stream over a function that reads; it reports how many bytes came.
+    """A stream over a read function; reports the number of bytes read.
 
-    The function should give what it has, as `read1` does: one that waits until its buffer is full loses what it holds
+    The function should return what it has, as `read1` does: one that waits until its buffer is full loses its contents
     when the stream below turns out to be damaged.
     """
 
@@ -52,21 +52,21 @@ class Counted(io.RawIOBase):
 
 
 def display(path: Path) -> str:
-    """A path that can be printed and stored whatever bytes it is made of."""
+    """The path as text that can be printed and stored, whatever its bytes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def check_readable(path: Path) -> None:
-    """Raise `SourceError` unless the path is there and may be read."""
+    """Raises SourceError unless the path exists and is readable."""
     if not path.exists():
-        raise SourceError(f"{display(path)} does not exist: check the path.")
+        raise SourceError(f"{display(path)} does not exist: check the path")
     if not os.access(path, os.R_OK):
-        raise SourceError(f"{display(path)} may not be read by this user: change its permissions or run as its owner.")
+        raise SourceError(f"{display(path)} may not be read by this user: change its permissions or run as its owner")
 
 
 @contextmanager
 def opened(path: Path, on_bytes: OnBytes) -> Iterator[io.BufferedReader]:
-    """The bytes of a file, or of standard input for `-`; gzip is recognised by its first bytes."""
+    """Opens a file, or standard input for `-`; recognises gzip by its first bytes and decompresses it."""
     with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else path.open("rb") as below:
         buffered = cast(io.BufferedReader, below)
         stream: io.BufferedReader = io.BufferedReader(Counted(buffered.read1, on_bytes), BUFFER_BYTES)

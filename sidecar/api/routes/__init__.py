@@ -1,1 +1,1 @@
-"""What can be asked over HTTP, a module for each protocol."""
+"""The HTTP routes, one module for each protocol."""

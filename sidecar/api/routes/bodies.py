@@ -1,4 +1,4 @@
-"""What the memories routes read and answer. OpenAPI describes every field; one that is not described is refused."""
+"""Request and response bodies of the memories routes. OpenAPI describes every field; unknown fields are refused."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ from memories.limits import (
     LONGEST_NOTE_CHARACTERS,
     LONGEST_QUERY_CHARACTERS,
     LONGEST_TAG_CHARACTERS,
+    MOST_RESULTS,
     MOST_TAGS,
 )
 from memories.records import Filters, Term
@@ -22,7 +23,6 @@ from memories.views.explanation import (
 )
 from sidecar.api.text import Instant, InUtc, JsonObject, Kept, Whole, Words
 
-MOST_RESULTS = 1000
 TagText = Annotated[Kept, Field(min_length=1, max_length=LONGEST_TAG_CHARACTERS)]
 Tags = Annotated[list[TagText], Field(max_length=MOST_TAGS)]
 Content = Annotated[Words, Field(description="What to remember, kept verbatim; a long one is stored in chunks.")]
@@ -32,7 +32,7 @@ Metadata = Annotated[JsonObject, Field(description="Anything else that is known 
 
 
 class Given(BaseModel):
-    """What a request may hold, and nothing else."""
+    """Base of the request bodies; refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,8 +46,8 @@ class NewMemory(Given):
     created_at: Instant | None = Field(default=None, description="When it happened, if not now.")
 
 
-class Changes(Given):
-    """What to change of a memory; what is left out or null stays as it is."""
+class ChangesBody(Given):
+    """ChangesBody to a memory; a field that is left out or null stays as it is."""
 
     content: Content | None = None
     context: Context | None = None
@@ -57,7 +57,7 @@ class Changes(Given):
 
 
 class Narrowing(Given):
-    """Which memories a search may find: each field that is given narrows it."""
+    """Filters of a search: each given field narrows the results."""
 
     tags: Tags = Field(default=[], description="The memory has all of these.")
     agent: Kept | None = Field(
@@ -102,19 +102,19 @@ class Pinned(BaseModel):
     pinned: bool = Field(description="Whether the memory is kept from fading.")
 
 
-class Told(BaseModel):
-    """What the store tells, as it gives it."""
+class ResponseBody(BaseModel):
+    """Base of the response bodies that are read from the store's objects."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-class StoredBody(Told):
+class StoredBody(ResponseBody):
     id: UUID
     is_new: bool = Field(description="False when this content was stored before: then it was re-activated.")
 
 
-class MemoirBody(Told):
-    """A memory as it stands; a long one put together again from its chunks."""
+class MemoirBody(ResponseBody):
+    """A memory as it is now; a long one is reassembled from its chunks."""
 
     id: UUID
     content: str = Field(description="What was stored, verbatim.")
@@ -127,8 +127,8 @@ class MemoirBody(Told):
     total_chunks: int = Field(description="How many rows it lies in.")
 
 
-class RecalledBody(Told):
-    """One result, and why it came."""
+class RecalledBody(ResponseBody):
+    """One result, and why it was found."""
 
     memory: MemoirBody
     rank: int = Field(description="From 1.")
@@ -142,8 +142,8 @@ class RecalledBody(Told):
     superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
 
 
-class AnswerBody(Told):
-    """What a search found, the most relevant first."""
+class AnswerBody(ResponseBody):
+    """The results of a search, most relevant first."""
 
     query_id: UUID = Field(description="The search, as recall events name it.")
     query: str
@@ -153,8 +153,8 @@ class AnswerBody(Told):
     respelled: dict[str, str] = Field(description="Words that no memory has, each with the word searched for as well.")
 
 
-class PlaceBody(Told):
-    """Where the memory came in a search."""
+class PlaceBody(ResponseBody):
+    """The memory's rank in a search."""
 
     query: str
     of: int = Field(description="How many results were looked at.")
@@ -165,8 +165,8 @@ class PlaceBody(Told):
     cosine_similarity: float | None = Field(description="Of the query's vector and the passage's.")
 
 
-class ExplanationBody(Told):
-    """All that is known of a memory."""
+class ExplanationBody(ResponseBody):
+    """All that is known about a memory."""
 
     memory: MemoirBody
     state: State | None = Field(description="What the last cycle made of it; null until one has dreamt of it.")

@@ -1,4 +1,4 @@
-"""What both protocols do to embed: find the model, hold the limits, count, and wait for the vectors."""
+"""Embeds texts for both protocols: finds the model, enforces the limits, waits for the vectors and counts them."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""The memories routes: store, read, edit, forget, search, explain. Each hands its request to the opened `Memory`.
+"""The memories routes: store, read, edit, pin, forget, search, explain. Each passes its request to `Memory`.
 
-They are plain functions, which FastAPI runs in worker threads: Postgres never keeps the models waiting.
+They are plain functions, which FastAPI runs in worker threads, so that Postgres never keeps the models waiting.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from memories.views.explanation import Explanation
 from sidecar.api.errors import documented
 from sidecar.api.routes import bodies
 from sidecar.api.routes.bodies import (
-    Changes,
+    ChangesBody,
     Forgotten,
     NewMemory,
     Search,
 )
 from sidecar.api.text import Words
-from sidecar.store import Store
+from sidecar.store import ServedStore
 
 router = APIRouter(prefix="/v1/memories", tags=["Memories"])
 MemoryId = Annotated[UUID, Path(alias="id", description="Of the memory, or of any chunk of it.")]
@@ -35,19 +35,19 @@ SearchedFor = Annotated[
 Listing = Annotated[UUID | None, Query(description="The `query_id` of the search that listed the memory.")]
 
 
-async def opened(request: Request) -> Store:
-    """The store, which now knows on which loop the models are."""
-    store: Store = request.app.state.store
+async def _opened(request: Request) -> ServedStore:
+    """The store, with the event loop set on which the models run."""
+    store: ServedStore = request.app.state.store
     store.answer_on(asyncio.get_running_loop())
     return store
 
 
-Opened = Annotated[Store, Depends(opened)]
+Opened = Annotated[ServedStore, Depends(_opened)]
 
 
 @router.post("", status_code=201, response_model=bodies.StoredBody, responses=documented(503))
 def store(store: Opened, body: NewMemory, response: Response) -> Stored:
-    """Stores a memory; the same content again re-activates the one that has it."""
+    """Stores a memory; storing the same content again re-activates the existing one."""
     stored = store.memory().put(**body.model_dump())
     response.headers["Location"] = f"/v1/memories/{stored.id}"
     return stored
@@ -55,7 +55,7 @@ def store(store: Opened, body: NewMemory, response: Response) -> Stored:
 
 @router.post("/search", response_model=bodies.AnswerBody, responses=documented(503))
 def search(store: Opened, body: Search) -> Answer:
-    """The memories that a query brings to mind, each with the terms of its relevance. The search is an event, too."""
+    """The memories most relevant to a query, each with the terms of its relevance. Records the search as an event."""
     return store.memory().search(
         body.query,
         body.k,
@@ -68,19 +68,19 @@ def search(store: Opened, body: Search) -> Answer:
 
 @router.get("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 409, 503))
 def get(store: Opened, memory_id: MemoryId, query_id: Listing = None) -> Memoir:
-    """A memory. Reading it is an event; with the search that listed it, what is read together is learnt together."""
+    """A memory. Records the reading as an event; memories read with the same `query_id` become associated."""
     return store.memory().get(memory_id, query_id=query_id)
 
 
 @router.get("/{id:uuid}/why", response_model=bodies.ExplanationBody, responses=documented(404, 503))
 def why(store: Opened, memory_id: MemoryId, query: SearchedFor = None) -> Explanation:
-    """Why a memory stands as it does: strength, fate, events, edges; with a query, each term of its rank there."""
+    """Explains a memory: strength, fate, events, edges; with a query, its rank there and what each term added."""
     return store.memory().why(memory_id, query)
 
 
 @router.patch("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 409, 503))
-def edit(store: Opened, memory_id: MemoryId, body: Changes) -> Memoir:
-    """Changes a memory; what it said before is kept as a version."""
+def edit(store: Opened, memory_id: MemoryId, body: ChangesBody) -> Memoir:
+    """Edits a memory; what it said before is kept as a version."""
     return store.memory().edit(memory_id, **body.model_dump(exclude_none=True))
 
 

@@ -1,4 +1,4 @@
-"""Ollama's protocol, as far as embedding needs it; the official `ollama` client is its test."""
+"""Ollama's protocol, limited to embedding; tests use the official `ollama` client."""
 
 from time import perf_counter_ns
 from typing import Any
@@ -12,9 +12,9 @@ from sidecar.api.routes.embedding import Texts, embed, registry
 from sidecar.api.text import Text
 from sidecar.embedders.queue import ServedModel
 
-# The release of Ollama whose protocol is spoken; clients compare it with the features they want.
+# The release of Ollama whose protocol this implements; clients derive the available features from it.
 PROTOCOL_VERSION = "0.12.0"
-# As Ollama writes it of a model that is kept.
+# What Ollama reports for a model that never expires.
 NEVER = "9999-12-31T23:59:59Z"
 router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=Sentence))
 
@@ -54,13 +54,13 @@ async def version() -> dict[str, str]:
 
 @router.get("/tags")
 async def tags(request: Request) -> dict[str, list[dict[str, object]]]:
-    """The models that are served."""
+    """The served models."""
     return {"models": [_described(model) for model in registry(request).models]}
 
 
 @router.get("/ps")
 async def running(request: Request) -> dict[str, list[dict[str, object]]]:
-    """The models that are loaded: all that are served, for as long as the sidecar runs."""
+    """The loaded models: all served ones, for as long as the sidecar runs."""
     return {
         "models": [
             {**_described(model), "expires_at": NEVER, "size_vram": 0, "context_length": model.embedder.context_tokens}
@@ -71,7 +71,7 @@ async def running(request: Request) -> dict[str, list[dict[str, object]]]:
 
 @router.post("/show")
 async def show(request: Request, body: ModelRequest) -> dict[str, object]:
-    """What a model is and can do."""
+    """A model's details and capabilities."""
     embedder = registry(request).find(body.model).embedder
     family = embedder.family
     return {
@@ -88,7 +88,7 @@ async def show(request: Request, body: ModelRequest) -> dict[str, object]:
 
 @router.post("/embed", response_model=EmbedResponse)
 async def embed_texts(request: Request, body: EmbedRequest) -> Response:
-    """One unit vector for each text, or an error and none."""
+    """One unit vector for each text, or an error for all of them."""
     started = perf_counter_ns()
     texts = [body.input] if isinstance(body.input, str) else body.input
     embedded = await embed(request, body.model, texts, body.dimensions, body.truncate)

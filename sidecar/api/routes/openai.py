@@ -1,4 +1,4 @@
-"""OpenAI's protocol, as far as embedding needs it; the official `openai` client is its test."""
+"""OpenAI's protocol, limited to embedding; tests use the official `openai` client."""
 
 import base64
 from typing import Annotated, Literal
@@ -50,20 +50,20 @@ class EmbeddingResponse(BaseModel):
 
 @router.get("/models")
 async def models(request: Request) -> dict[str, object]:
-    """The models that are served."""
+    """The served models."""
     return {"object": "list", "data": [_described(model.embedder.name) for model in registry(request).models]}
 
 
 @router.get("/models/{name}")
 async def model(request: Request, name: str) -> dict[str, object]:
-    """One model that is served."""
+    """One served model."""
     return _described(registry(request).find(name).embedder.name)
 
 
 @router.post("/embeddings", response_model=EmbeddingResponse)
 async def embeddings(request: Request, body: EmbeddingRequest) -> Response:
-    """One unit vector for each text, or an error and none."""
-    texts = await run_in_threadpool(texts_of, body, registry(request).find(body.model))
+    """One unit vector for each text, or an error for all of them."""
+    texts = await run_in_threadpool(_texts_of, body, registry(request).find(body.model))
     if not texts:
         raise InputError("Give at least one text as input.")
     embedded = await embed(request, body.model, texts, body.dimensions)
@@ -80,18 +80,18 @@ async def embeddings(request: Request, body: EmbeddingRequest) -> Response:
     return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
 
 
-def texts_of(body: EmbeddingRequest, model: ServedModel) -> list[str]:
-    """What is to be embedded, as texts. Raises InputError for tokens that are not the model's."""
+def _texts_of(body: EmbeddingRequest, model: ServedModel) -> list[str]:
+    """The request's input as texts. Raises InputError for tokens that are not the model's."""
     match body.input:
         case str() as text:
             return [text]
         case [int(), *_] as tokens:
-            return [text_of(tokens, model)]  # type: ignore[arg-type]
+            return [_text_of(tokens, model)]  # type: ignore[arg-type]
         case several:
-            return [each if isinstance(each, str) else text_of(each, model) for each in several]  # type: ignore[arg-type]
+            return [each if isinstance(each, str) else _text_of(each, model) for each in several]  # type: ignore[arg-type]
 
 
-def text_of(tokens: list[int], model: ServedModel) -> str:
+def _text_of(tokens: list[int], model: ServedModel) -> str:
     text = model.embedder.text_of(tokens)
     if text is None:
         name = model.embedder.name

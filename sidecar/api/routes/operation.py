@@ -1,4 +1,4 @@
-"""What an operator asks: is it alive, is it ready, how much has it done."""
+"""Routes for operators: liveness, readiness, recognition, and Prometheus metrics of what the sidecar has done."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -16,7 +16,7 @@ from memories.settings import settings
 from memories.views.monitor import Reading
 from sidecar.api.errors import Sentence, documented
 from sidecar.registry import Registry
-from sidecar.store import Store
+from sidecar.store import ServedStore
 
 health = APIRouter(tags=["Operation"])
 router = APIRouter(tags=["Operation"])
@@ -24,7 +24,7 @@ AS_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"sc
 
 
 class Metrics:
-    """What one sidecar has done since it started."""
+    """Prometheus metrics of one sidecar since it started, and the figures of the dream cycle."""
 
     def __init__(self, registry: Registry) -> None:
         self.collected = CollectorRegistry()
@@ -43,7 +43,7 @@ class Metrics:
         self.highest = Gauge("dreams_biology_high", "The most it should be", ["figure"], registry=self.collected)
 
     def tell(self, readings: Iterable[Reading]) -> None:
-        """Shows these figures of what was dreamt, and no others."""
+        """Sets the dream cycle's figures to these readings, and removes all others."""
         for gauge in (self.biology, self.lowest, self.highest):
             gauge.clear()
         for reading in readings:
@@ -54,7 +54,7 @@ class Metrics:
 
 
 async def measure(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Count and time a request under its route; unknown paths share one label, so that none can fill the memory."""
+    """Counts and times a request under its route; unknown paths share one label, so that they cannot fill memory."""
     started = perf_counter()
     response = await call_next(request)
     route = request.scope.get("route")
@@ -80,27 +80,27 @@ def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{6
 
 @health.get("/readyz", responses=documented(503, form=Sentence))
 async def readyz(request: Request) -> dict[str, object]:
-    """The models that can be used now, or 503 when a Postgres is set or in use and does not answer.
+    """The models that can be used now, or 503 when a Postgres is configured or in use and does not answer.
 
     Models are loaded before the port answers.
     """
-    store: Store | None = request.app.state.store
+    store: ServedStore | None = request.app.state.store
     try:
         if store is not None:
             await run_in_threadpool(store.check)
     except StoreUnreachable as error:
-        # Anyone may ask this: where Postgres is, is told to those with the key only.
+        # This route needs no key, so it must not reveal where Postgres is.
         raise StoreUnreachable("Postgres does not answer: start it, or correct POSTGRES_DB_URL.") from error
     return {"status": "ready", "models": [model.embedder.name for model in request.app.state.registry.models]}
 
 
 @router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
 async def metrics(request: Request) -> Response:
-    """Prometheus text: what this sidecar did, and what the last cycle dreamt where a Postgres is in use."""
-    store: Store | None = request.app.state.store
+    """Prometheus text: this sidecar's metrics, and the dream cycle's figures if a Postgres is configured or in use."""
+    store: ServedStore | None = request.app.state.store
     try:
         request.app.state.metrics.tell(await run_in_threadpool(store.readings) if store is not None else [])
     except StoreUnreachable:
-        # What the sidecar did is told all the same; /readyz says what is wrong with the store.
+        # The sidecar's own metrics are still reported; /readyz says what is wrong with the store.
         request.app.state.metrics.tell([])
     return Response(generate_latest(request.app.state.metrics.collected), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""At every door: files for their owner alone, whatever the folder is called, and one sentence for what is wrong."""
+"""Every interface keeps its files private, whatever the folder is called, and answers errors with one sentence."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from ingest.cycle.rebuild import compare_with_rebuild
 from memories.errors import StoreUnreachable
 from memories.home import CONTENTS
-from memories.mcp.server import Store, answer
+from memories.mcp.server import AssistantStore, answer
 from memories.mcp.shown import Shown
 from memories.mcp.tools import TOOLS
 from memories.postgres.database import connect
@@ -31,7 +31,7 @@ def open_to_others(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def home(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An odd place for the caches of a store, which nobody has made yet."""
+    """A folder with an odd name for a store's caches, which does not exist yet."""
     folder = tmp_path / ODD
     monkeypatch.setenv("DREAMS_HOME", str(folder))
     monkeypatch.setenv("DUCKDB_PATH", str(folder / "memory.duckdb"))
@@ -108,7 +108,7 @@ def test_health_names_what_would_stop_the_next_command(
 
 
 def broken(url: str) -> None:
-    """A store that lacks what this version needs, though it says otherwise."""
+    """Breaks a store: it lacks a table that this version needs, though its migrations are recorded."""
     with psycopg.connect(url) as connection:
         connection.execute("drop table public.memories cascade")
 
@@ -118,7 +118,7 @@ def test_a_database_that_somebody_changed_is_one_sentence_at_every_door(store_ur
     ran = dreams("search", "key", "--words")
     assert ran.returncode == 1
     assert "dreams health" in sentence(ran)
-    store = Store()
+    store = AssistantStore()
     try:
         told = answer(store, TOOLS["search_memory"], {"query": "key"}, Shown())
     finally:

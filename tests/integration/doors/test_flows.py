@@ -1,4 +1,4 @@
-"""The schedules as they are served: `dreams schedule` with its own Prefect server, asked over HTTP what it runs."""
+"""`dreams schedule` with its own Prefect server, whose runs the tests query over HTTP."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ from ingest.flows.schedules import deployments, due
 from tests.browser import chromium, needs_chromium, page, statuses
 from tests.scheduler import ROOT, Scheduler, eventually, running_scheduler
 
-# What a stranger would write to have code run.
+# Requests by which a stranger would try to run code.
 ATTACKS = [
     ("POST", "/api/deployments/"),
     ("POST", "/api/flows/"),
@@ -37,7 +37,7 @@ ATTACKS = [
     ("POST", "/"),
     ("PUT", "/ui-settings"),
 ]
-# Asks the server as a page can, and says what came of it.
+# Sends the server what a web page can, and reports what came of it.
 EVIL_PAGE = """<!doctype html><body></body><script>
 const json = {method: "POST", headers: {"Content-Type": "application/json"}, body: '{"name": "from a page"}'}
 const ask = (path, options) => fetch("SERVER/api" + path, options).then(
@@ -56,7 +56,7 @@ Promise.all([ask("/flows/", json), ask("/flows/", {...json, headers: {}, mode: "
 
 
 class Embedder(BaseHTTPRequestHandler):
-    """An Ollama that hangs up on the first who asks."""
+    """An Ollama that drops the first request."""
 
     asked = 0
 
@@ -156,7 +156,7 @@ def test_a_dream_waits_for_the_lock_retries_the_network_and_publishes(scheduler:
 
 
 def _assert_models_are_shown(scheduler: Scheduler, run_id: str) -> None:
-    """Each of dbt's models as a task within that of dbt, with its time and what dbt said of it."""
+    """Each dbt model is a task within dbt's task, with its time and dbt's log."""
     expected = {"stg_memories", "wm_activations", "attention_slots"}
     eventually(lambda: expected <= scheduler.tasks(run_id).keys())
     tasks = scheduler.tasks(run_id)
@@ -265,7 +265,7 @@ def test_the_password_is_its_owners_alone(scheduler: Scheduler) -> None:
 
 
 def test_no_code_runs_but_ours(scheduler: Scheduler, tmp_path: Path) -> None:
-    """Also where somebody who knows the password, or a server of others, says otherwise."""
+    """Holds even if someone with the password, or a foreign server, orders otherwise."""
     proof = tmp_path / "proof"
     steps = [{"prefect.deployments.steps.run_shell_script": {"script": f"touch {proof}"}}]
     flow = scheduler.ask("/flows/", name="foreign")["id"]
@@ -318,7 +318,7 @@ def test_there_is_one_scheduler_which_leaves_nothing_behind(scheduler: Scheduler
 
 
 def _assert_it_ends(scheduler: Scheduler, children: list[psutil.Process]) -> None:
-    """At once, also while a flow waits."""
+    """It ends at once, even while a flow waits."""
     assert children
     scheduler.process.send_signal(signal.SIGTERM)
     assert scheduler.process.wait(timeout=60) == 0

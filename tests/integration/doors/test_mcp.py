@@ -1,4 +1,4 @@
-"""An assistant's view of the store: the official client, over standard input and output, and over HTTP."""
+"""The MCP tools through the official client, over standard input and output and over HTTP."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def url(environment: Environment) -> Iterator[str]:
 
 
 async def every_tool(client: Client, folder: Path, word: str, database: str) -> None:
-    """Each tool once, as an assistant would call them."""
+    """Calls each tool as an assistant would."""
     stored = await done(
         client, "store_memory", content=f"The {word} key hangs behind the clock.", context="kitchen",
         summary=f"{word} key", tags=["keys", word],

@@ -1,4 +1,4 @@
-"""Who may speak with `dreams mcp`, and which files an assistant may have stored."""
+"""Access to `dreams mcp`: its keys, and the files that an assistant may store."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import httpx
 import pytest
 from mcp import Client
 
-from memories.mcp.server import Store, create_server
+from memories.mcp.server import AssistantStore, create_server
 from memories.serving.own_key import own_key
 from tests.assistant import Environment, done, over_http, refused, serving_aloud, stdio, talk
 from tests.conftest import new_database
@@ -62,7 +62,7 @@ def test_a_file_is_stored_that_lies_below_a_named_folder(store_url: str, tmp_pat
         for path in (f"{tmp_path}/private.txt", f"{tmp_path}/named/../private.txt", "/etc/passwd", "/etc/none"):
             assert "not below a folder of MCP_FILE_ROOTS" in await refused(client, "store_file", file_path=path)
 
-    store = Store([Path("/nowhere"), tmp_path / "named"])
+    store = AssistantStore([Path("/nowhere"), tmp_path / "named"])
     talk(create_server(store), conversation)
     store.close()
 

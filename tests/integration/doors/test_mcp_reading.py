@@ -1,4 +1,4 @@
-"""What an assistant's program learns of the tools, and reads without calling one."""
+"""The MCP tools' descriptions and schemas, and the resources and prompts that need no tool."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 from memories.embedding.servers import hold
-from memories.mcp.server import Store, create_server
+from memories.mcp.server import AssistantStore, create_server
 from memories.postgres.database import connect
 from memories.quoting.handed_out import with_citations
 from memories.settings import settings
@@ -21,19 +21,19 @@ from tests.conftest import forget_settings
 
 
 @pytest.fixture
-def store(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store whose model some other process is starting just now, and which so never comes."""
+def store(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AssistantStore]:
+    """A store whose model never answers, as another process seems to be starting it."""
     monkeypatch.setenv("DREAMS_HOME", str(tmp_path))
     monkeypatch.setenv("SIDECAR_PORT", "1")
     forget_settings()
     lock = hold(settings())
     assert lock is not None
-    opened = Store([tmp_path])
+    opened = AssistantStore([tmp_path])
     yield opened
     opened.close()
 
 
-def test_a_search_does_not_wait_for_the_model_and_says_so(store: Store) -> None:
+def test_a_search_does_not_wait_for_the_model_and_says_so(store: AssistantStore) -> None:
     async def conversation(client: Client) -> None:
         stored = await done(client, "store_memory", content="The spare key hangs behind the clock.")
         with anyio.fail_after(30):
@@ -46,7 +46,7 @@ def test_a_search_does_not_wait_for_the_model_and_says_so(store: Store) -> None:
     talk(create_server(store), conversation)
 
 
-def test_every_answer_is_valid_by_the_schema_that_was_told(store: Store, tmp_path: Path) -> None:
+def test_every_answer_is_valid_by_the_schema_that_was_told(store: AssistantStore, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("A note about the orchard.")
 
     async def conversation(client: Client) -> None:
@@ -68,7 +68,7 @@ def test_every_answer_is_valid_by_the_schema_that_was_told(store: Store, tmp_pat
     talk(create_server(store), conversation)
 
 
-def test_tools_say_what_they_do_to_memories(store: Store) -> None:
+def test_tools_say_what_they_do_to_memories(store: AssistantStore) -> None:
     async def conversation(client: Client) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         hints = {name: tool.annotations for name, tool in tools.items()}
@@ -83,7 +83,7 @@ def test_tools_say_what_they_do_to_memories(store: Store) -> None:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_memories_are_read_as_resources_and_a_prompt_begins_a_session(store: Store, mode: str) -> None:
+def test_memories_are_read_as_resources_and_a_prompt_begins_a_session(store: AssistantStore, mode: str) -> None:
     async def conversation(client: Client) -> None:
         stored = await done(client, "store_memory", content=f"The {mode} key hangs behind the clock.")
         (resource,) = (await client.list_resources()).resources

@@ -1,4 +1,4 @@
-"""`dreams search` and `dreams forget`: what people read, what programs read, and what is said when something is wrong."""
+"""`dreams search` and `dreams forget`: their output for people and for programs, and their errors."""
 
 import json
 import os
@@ -24,7 +24,7 @@ NOTES = {
 
 @pytest.fixture
 def notes(store_url: str) -> dict[str, str]:
-    """Ids of three notes, by their first words."""
+    """The ids of three notes, by their first words."""
     with Memory() as memory:
         return {content[:9]: str(memory.store(content, **more)) for content, more in NOTES.items()}
 

@@ -1,4 +1,4 @@
-"""Agents are apart: what one lives and dreams does not depend on the others in the store; and who names none is one."""
+"""Agents are separate: their dreams do not depend on each other; memories without an agent belong to `default`."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ where a.agent <> b.agent
 
 
 def live(connection: Connection, agent: str) -> list[Document]:
-    """An agent notes things over three weeks, of which each day's are near in time to those of any other agent."""
+    """An agent notes things over three weeks, each at nearly the same time as every other agent."""
     documents = [
         Document(
             "test", f"{agent} {day}", f"{said} So says {agent} on day {day}.", tags=["boat", "storm", agent][day % 2 :],
@@ -62,7 +62,7 @@ def live(connection: Connection, agent: str) -> list[Document]:
 
 
 def search_over_all(connection: Connection, found: list[Document], at: datetime) -> None:
-    """The first half of them is opened, the others are listed."""
+    """Records a search that opened the first half of the memories and listed the others."""
     query_id = uuid4()
     for rank, document in enumerate(found, 1):
         kind = "opened" if rank <= len(found) // 2 else "listed"
@@ -80,7 +80,7 @@ def marts_of_ada(cache: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_an_agent_dreams_as_if_there_were_no_other(
     store_url: str, ollama_url: str, duckdb_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Searches over both of two agents are of each what it had of them, and join none of their memories."""
+    """A search over two agents counts for each with its own results, and links no memory of one to the other's."""
     monkeypatch.setenv("OLLAMA_URL", ollama_url)
     with connect() as connection:
         ada, ben = live(connection, "ada"), live(connection, "ben")

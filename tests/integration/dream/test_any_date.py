@@ -1,4 +1,4 @@
-"""Every date from year 1 to 9999 works everywhere, in every zone; dates that only Postgres has break nothing."""
+"""Dates from year 1 to 9999 work everywhere, in every zone; dates that only Postgres supports break nothing."""
 
 import json
 import os
@@ -46,7 +46,7 @@ VIEWS = "select table_name from information_schema.tables where table_schema = '
 
 @pytest.fixture(scope="module")
 def aged(server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """A database with memories of all times, dreamt on a clock far in the west, where the year 1 begins a day before."""
+    """A database with memories of all times, after a cycle in a zone far west, where dates can be a day behind."""
     cache = Path(os.environ["DUCKDB_PATH"])
     with pytest.MonkeyPatch.context() as patch:
         use(new_database(server, migrated_template, OWN), cache, patch)
@@ -75,7 +75,7 @@ def aged(server: str, migrated_template: str, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def store(server: str, aged: tuple[str, Path], duckdb_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of that store, and its DuckDB file; the settings point to them."""
+    """A copy of `aged` and its DuckDB file; the settings point to them."""
     monkeypatch.setenv("OLLAMA_URL", "http://127.0.0.1:9")
     use(new_database(server, aged[0], OWN), carried_to(duckdb_file, aged[1]), monkeypatch)
     yield duckdb_file
@@ -133,7 +133,7 @@ def test_a_clock_in_the_east_and_a_rebuild_lead_to_the_same(store: Path) -> None
 
 
 def test_a_search_remembers_by_the_curve_of_the_cycle(store: Path) -> None:
-    """The cycle's decay may be one that was fitted to a person."""
+    """The cycle's decay may be fitted to a person."""
     with connect() as connection:
         connection.execute("update dreams.cycles set parameters = parameters || '{\"fsrs_decay\": 0.4}'")
         states = connection.execute(

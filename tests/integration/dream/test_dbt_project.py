@@ -1,4 +1,4 @@
-"""dbt works by itself: build (with its unit and data tests), docs, and every model and column described."""
+"""dbt works alone: it builds, with unit and data tests, and documents every model and column."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The whole cycle on the sample: every stage shows something true, and publishing is whole or not at all."""
+"""The whole cycle on the sample: every stage shows true results, and publishing is all or nothing."""
 
 import os
 import shutil
@@ -86,7 +86,7 @@ def test_every_stage_shows_something(dreamt_url: str) -> None:
 
 
 def test_what_was_changed_is_known_to_be_superseded(dreamt_url: str) -> None:
-    """Pairs of the sample in which a later note takes back an earlier one."""
+    """In each pair of the sample, the later note retracts the earlier one."""
     pairs = {"m-0007": "m-0061", "m-0008": "m-0100", "m-0045": "m-0132", "m-0009": "m-0293", "m-0129": "m-0272"}
     with connect() as connection:
         for earlier, later in pairs.items():
@@ -102,7 +102,7 @@ def test_what_was_changed_is_known_to_be_superseded(dreamt_url: str) -> None:
 
 
 def test_strength_in_the_view_is_that_of_the_models(dreamt_url: str) -> None:
-    """The published formula is written twice, once for each engine: they agree on every memory."""
+    """The formula exists twice, once for each engine, and both agree on every memory."""
     with connect() as connection:
         rows = connection.execute(
             "select l.memory_id::text, l.strength, l.retrievability, extract(epoch from l.as_of - s.last_reviewed_at) / 86400,"
@@ -412,7 +412,7 @@ def test_an_interruption_at_any_step_loses_nothing(dreamt_url: str, step: str) -
 def test_a_stores_first_cycle_has_nothing_to_parse(
     empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What `make install` had dbt parse will do for any store, wherever it is."""
+    """The project that `make install` parses works for any store, wherever it is."""
     monkeypatch.setattr("ingest.dbt.run.PARSED", tmp_path)
     migrate(empty_url)
     parsed = tmp_path / PARSED_FILE

@@ -1,4 +1,4 @@
-"""What a person keeps from being dreamt of is kept and found like everything else."""
+"""Memories with excluded tags stay out of dreams, but are kept and found like all others."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Cycles are listed with what they ran with; going back to one shows what it showed, and loses nothing."""
+"""Cycles are listed with their parameters; going back to one restores its results and loses nothing."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from tests.conftest import Dreams
 
 
 def marts() -> Mapping[str, object]:
-    """Every row that is shown, as JSON."""
+    """Every row of the marts, as JSON."""
     with connect() as connection:
         return {
             name: connection.execute(f"select to_jsonb(t)::text from dreams.{name} as t order by 1").fetchall()

@@ -1,6 +1,6 @@
-"""Whatever happened, and however it was split into cycles, the marts equal those of one rebuild; the past stays.
+"""For any history and any split into cycles, the marts equal those of one rebuild; the past stays.
 
-HISTORIES=50 tries as many random histories, other ones each time; without it there are few, always the same.
+HISTORIES=50 tries that many random histories, new ones each time; the default is a few fixed ones.
 """
 
 import os
@@ -18,7 +18,7 @@ from ingest.cycle.rebuild import compare_with_rebuild, compute, differences
 from ingest.cycle.run import run_cycle
 from ingest.publishing.marts import STAGES
 from ingest.settings import settings as ingest_settings
-from memories.documents.edit import Changes, edit
+from memories.documents.edit import MemoryChanges, edit
 from memories.documents.write import forget, pin, put
 from memories.postgres.database import Connection, connect
 from memories.records import Document
@@ -48,7 +48,7 @@ CHANGED_PARAMETERS: Sequence[Mapping[str, object]] = (
 )
 
 AGENTS = ("", "ada", "ben")
-# Of the memories that are there: the first, the last, any.
+# The index of an existing memory, modulo their number.
 which = st.integers(0, 400)
 ago = st.builds(timedelta, minutes=st.sampled_from([0, 1, 4, 40, 60 * 24, 60 * 24 * 30]))
 new = st.tuples(st.just("store"), st.sampled_from(CONTENTS), ago, st.sampled_from(AGENTS))
@@ -63,7 +63,7 @@ reviewed = st.tuples(st.just("review"), which, st.integers(1, 4), ago)
 pinned = st.tuples(st.just("pin"), which, st.booleans())
 deleted = st.tuples(st.just("delete"), which)
 happening = st.one_of(new, stored_again, tagged, given_over, edited, recalled, reviewed, pinned, deleted)
-# What happens before a cycle, the stage it goes to, the parameters it has.
+# What happens before a cycle, the stage it runs to, its parameters.
 part = st.tuples(
     st.lists(happening, min_size=1, max_size=8), st.sampled_from(list(STAGES)), st.sampled_from(CHANGED_PARAMETERS)
 )
@@ -71,7 +71,7 @@ numbers = count()
 
 
 def happen(connection: Connection, what: str, *how: object) -> None:
-    """Makes one thing happen to the store, in a way that a user, Codex or a search would."""
+    """Makes one thing happen to the store, as a user, Codex or a search would."""
     ids = [row[0] for row in connection.execute(MEMORIES)]
 
     def of(index: object) -> UUID:
@@ -88,11 +88,11 @@ def happen(connection: Connection, what: str, *how: object) -> None:
             assert row is not None
             put(connection, Document("test", "again", str(row[0]), context=context))
         case "tag", index, str(tag):
-            edit(connection, of(index), Changes(tags=[tag], metadata={"project": tag}))
+            edit(connection, of(index), MemoryChanges(tags=[tag], metadata={"project": tag}))
         case "give over", index, str(agent):
-            edit(connection, of(index), Changes(metadata={"agent": agent}))
+            edit(connection, of(index), MemoryChanges(metadata={"agent": agent}))
         case "edit", index, str(content):
-            edit(connection, of(index), Changes(content=f"{content} ({next(numbers)})"))
+            edit(connection, of(index), MemoryChanges(content=f"{content} ({next(numbers)})"))
         case "recall", list(indexes), str(kind), timedelta() as since:
             query_id = UUID(int=next(numbers))
             for rank, index in enumerate(indexes, 1):

@@ -1,4 +1,4 @@
-"""What was dreamt is watched: each figure beside its range, on the command line and for Prometheus."""
+"""Monitoring shows each figure of a dream with its range, on the command line and for Prometheus."""
 
 import json
 import re

@@ -23,7 +23,7 @@ from memories.errors import DreamsError
 from memories.postgres.database import connect
 from tests.conftest import ROOT
 
-# What would be code or the end of a quotation, were it not only text.
+# Texts that would be code, or end a quotation, if they were not escaped.
 HOSTILE = ["it's", "{{ 1 / 0 }}", "{% endif %}", "#}", "\\", '"', "{}", "$1", "'); drop table memories; --"]
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 ANYTHING = PLAIN | st.lists(PLAIN, max_size=4) | st.dictionaries(st.text(), PLAIN, max_size=2)
@@ -44,7 +44,7 @@ def other(before: float, after: float) -> bool:
 
 @dataclass(frozen=True)
 class Effect:
-    """A value of a parameter, the models to run again, a figure read off them, and how it has to move."""
+    """A value of a parameter, the models to run again, a figure read from them, and how it must change."""
 
     value: object
     models: str
@@ -99,7 +99,7 @@ EFFECTS = {
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
-# Parameters tried in one run of dbt: no figure of a group depends on another's parameter or on another's models.
+# Parameters tried in one dbt run: no figure in a group depends on another's parameter or models.
 GROUPS = [
     ("session_gap_minutes", "contiguity_lag", "entity_neighbours", "concept_support", "forgetting_rate", "attention_weight",
      "supersession_similarity", "habit_lift", "anomaly_deviations", "replay_budget"),
@@ -113,7 +113,7 @@ GROUPS = [
     ("attention_window_minutes", "timezone", "contiguity_decay"),
     ("excluded_tags",),
 ]  # fmt: skip
-# The views of schema dreams honour these with what the cycle recorded.
+# The views of schema dreams apply these, as the cycle recorded them.
 IN_VIEWS = {"consolidation_threshold": 0.9}
 
 

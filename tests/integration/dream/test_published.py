@@ -1,4 +1,4 @@
-"""Marts are published by their differences, and whole where Postgres may hold something else."""
+"""Marts are published as differences, or whole when Postgres may hold something else."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def computed() -> set[tuple[object, ...]]:
 
 
 def known(connection: Connection) -> set[str]:
-    """The marts of which the DuckDB file knows what Postgres holds."""
+    """The marts whose contents in Postgres the DuckDB file knows."""
     with duckdb.connect(str(settings().duckdb_file), read_only=True) as cache:
         return {name for name in MARTS if published.is_known(connection, cache, name)}
 
@@ -64,13 +64,13 @@ def test_what_differs_is_published_and_no_more(dreamt_url: str) -> None:
     with connect(autocommit=True) as connection:
         assert known(connection) == set(MARTS)
         before = shown(connection)
-        # Were the mart compared whole, this one would be put right.
+        # Comparing the whole mart would correct this row.
         connection.execute(
             "update dreams.edge_states set evidence_count = 99 where (memory_a, memory_b, edge_type) ="
             " (select memory_a, memory_b, edge_type from dreams.edge_states where edge_type = 'temporal' limit 1)"
         )
         remember("Ola checked the keel bolts of the boat in the harbour before the storm.")
-        # A rarer associate and another rate: new edges, changed ones, some gone.
+        # Fewer neighbours and another rate: new edges, changed ones, some gone.
         changed = run_cycle(overrides={"semantic_neighbours": 5, "hebbian_learning_rate": 0.2}).rows_changed
         assert len({row for row in shown(connection) if row[5] == 99}) == 1
         connection.execute("delete from dreams.edge_states where evidence_count = 99")
@@ -100,7 +100,7 @@ def test_the_label_of_a_memory_in_other_hands_is_written_by_the_next_cycle(dream
 
 
 def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:
-    # A night may have fallen since the store dreamt.
+    # A night may have passed since the store's cycle.
     run_cycle()
     with connect(autocommit=True) as connection:
         for mart in ("memory_states", "edge_states"):
@@ -115,7 +115,7 @@ def test_a_full_refresh_compares_everything(dreamt_url: str) -> None:
 def test_whatever_dbt_made_since_the_differences_are_from_what_was_published(
     dreamt_url: str, full_refresh: bool
 ) -> None:
-    """Days of edges are made otherwise, and then as they were; or everything is made anew."""
+    """Edges are recomputed with other parameters, then with the old ones; or everything is rebuilt."""
     as_of = datetime.now(UTC).isoformat()
     remember("Ola painted the hull of the boat before it went back into the water.")
     for overrides in ({"semantic_neighbours": 5, "contiguity_decay": 0.4}, {"contiguity_decay": 0.4}, {}):

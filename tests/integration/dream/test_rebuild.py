@@ -1,4 +1,4 @@
-"""Many small cycles lead to what one full rebuild gives; where the DuckDB file says otherwise, the check finds it."""
+"""Many small cycles give what one full rebuild gives; the check finds where the DuckDB file differs."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -89,7 +89,7 @@ def test_a_cycle_after_the_clock_was_set_back_is_the_one_that_is_seen(dreamt_url
 
 
 def test_little_memory_is_enough(dreamt_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that multiplied memories with one another would need gigabytes, of a few hundred memories even."""
+    """A model that compared all pairs of memories would need gigabytes even for a few hundred."""
     monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", "250MB")
     forget_settings()
     try:

@@ -1,4 +1,4 @@
-"""What DuckDB writes out, Postgres takes as it is."""
+"""Postgres reads what DuckDB writes out unchanged."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from ingest.publishing.transfer import (
 from memories.postgres.database import Connection, connect
 from tests.conftest import new_database
 
-# Postgres keeps no text with a zero byte.
+# Postgres stores no text with a zero byte.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
@@ -54,7 +54,7 @@ def source() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def arrived(store: Connection, source: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[object, ...]]:
-    """The rows of a DuckDB table of that name, as Postgres has them after a transfer."""
+    """The rows of a DuckDB table after their transfer to Postgres."""
     transfer = Transfer(mart, f'"{mart}"', columns_of(source, mart), f"copied_{mart}")
     with written_out(source, [transfer]) as files, store.transaction(force_rollback=True):
         copy(store, transfer, next(files))

@@ -1,4 +1,4 @@
-"""A content is annotated once; a chat model's answers stand beside the rules', the invalid ones in quarantine."""
+"""Each content is annotated once; a chat model's answers complement the rules', invalid ones go to quarantine."""
 
 import json
 import multiprocessing
@@ -33,7 +33,7 @@ def connection(store_url: str) -> Iterator[Connection]:
 
 @contextmanager
 def chat(*answers: str) -> Iterator[tuple[ollama.Client, list[int]]]:
-    """An Ollama whose chat model gives these answers in turn; the list grows by one with each question."""
+    """An Ollama whose chat model gives these answers in turn; the list gets an item for each question."""
     asked: list[int] = []
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, object]]:

@@ -26,7 +26,7 @@ VALID: dict[str, Any] = {
 
 @dataclass
 class ChatServer:
-    """What the server answers next, and what it was asked."""
+    """The server's next answer, and the requests that it got."""
 
     answer: str = ""
     status: int = 200

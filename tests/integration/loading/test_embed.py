@@ -1,4 +1,4 @@
-"""Embedding over the Ollama protocol: real vectors, resumable, and failures that stay visible and are tried again."""
+"""Embedding over the Ollama protocol: real vectors, resumption, and failures that stay visible and are retried."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def fill(connection: Connection, *texts: str) -> None:
 def server(
     dimensions: int = 768, poison: str = "poison", broken: str = "hole"
 ) -> Iterator[tuple[ollama.Client, list[int]]]:
-    """A server that speaks Ollama's /api/embed, fails on batches that hold one text, and gives no number for another."""
+    """A stub of Ollama's /api/embed that fails on batches with `poison`, and returns NaN for `broken`."""
     sizes: list[int] = []
 
     def answer(body: dict[str, Any]) -> tuple[int, dict[str, object]]:

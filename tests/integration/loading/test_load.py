@@ -1,4 +1,4 @@
-"""Loading: what is new, edited, known, forgotten; twice changes nothing; interrupted goes on."""
+"""Loading new, edited, known and forgotten memories; loading again changes nothing; an interrupted load resumes."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The forgetting curve fits itself to a person's reviews, and what foretells no better is not kept."""
+"""The forgetting curve is fitted to a person's reviews, and kept only if it predicts better."""
 
 import random
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ REVIEWS = 7
 
 
 def reviewed_by(weights: Sequence[float], memories: int = 36) -> None:
-    """Memories reviewed by someone who forgets by these weights, at gaps that do not depend on them."""
+    """Stores memories with reviews by someone who forgets by these weights, at gaps that do not depend on them."""
     chance = random.Random(3)  # noqa: S311
     scheduler = fsrs.Scheduler(parameters=weights, enable_fuzzing=False)
     documents, events = [], []

@@ -1,4 +1,4 @@
-"""The comparison with human memory does what it says: on made-up data whose answer is known, and on the real log."""
+"""The comparison with human memory is right on made-up data with known answers, and runs on the real log."""
 
 import csv
 import gzip
@@ -34,7 +34,7 @@ def write_log(folder: Path, log: Sequence[tuple[int, int, datetime]]) -> Path:
 
 
 def differences(folder: Path) -> numpy.ndarray:
-    """Of stability, difficulty and retrievability, by the SQL and by the package."""
+    """Absolute differences in stability, difficulty and retrievability between the SQL and the package."""
     connection = reviews.read(folder)
     rows = shipped.by_weights(connection, reviews.EACH)(shipped.DEFAULT_WEIGHTS, least_days=0, halves=[0, 1])
     found, package = numpy.array([row[:3] for row in rows], dtype=float), reviews.by_package(connection)
@@ -124,7 +124,7 @@ def test_copies_leave_five_slots_and_distinct_items_nine() -> None:
 
 @pytest.fixture
 def month(tmp_path: Path) -> Path:
-    """Six cards reviewed together in two crowded windows, then one card a day, which fails each time."""
+    """Six cards reviewed together in two crowded windows, then one of them daily, failing each time."""
     crowd = [(card, 3, START + timedelta(days=day, seconds=card)) for day in (0, 3) for card in range(1, 7)]
     failing = [(1, 1, START + timedelta(days=day)) for day in range(4, 14)]
     return write_log(tmp_path, crowd + failing)
@@ -135,7 +135,7 @@ def test_the_nights_of_a_log_choose_among_its_cards(month: Path) -> None:
     replay.choose(connection)
     nights, candidates = connection.sql("select count(distinct night), count(*) from replays").fetchall()[0]
     assert (nights, candidates) == (14, 14 * 6)
-    # What comes after a night is a failure for one card, in the ten nights from the fourth to the last but one.
+    # In the ten nights from the fourth to the last but one, one card fails next.
     assert replay.random_share(connection) == pytest.approx(10 / (14 * 6))
 
 
@@ -161,7 +161,7 @@ def test_the_other_models_are_what_their_papers_say() -> None:
     assert exponential(ages, numpy.array([numpy.log(2)])) == pytest.approx(numpy.exp([-1, -1.5]))
     activation = numpy.log((864_000**-0.5) + (172_800**-0.5))
     assert act_r(ages, numpy.array([-6.0, 0.5]))[0] == pytest.approx(1 / (1 + numpy.exp((-6 - activation) / 0.5)))
-    # Without a part for activation, a decay of a half is ACT-R's.
+    # Without its activation term, a decay of 0.5 is ACT-R's.
     assert pavlik_anderson(ages, numpy.array([-6.0, 0.5, 0.0, 0.5])) == pytest.approx(
         act_r(ages, numpy.array([-6, 0.5]))
     )

@@ -1,4 +1,4 @@
-"""How much of a memory only asks: kept by the table itself, whoever writes to it."""
+"""The share of questions in a memory is computed by the table itself, for any writer."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Why a memory stands as it does: strength and fate, events, edges, episode, insights, and its place in a search."""
+"""Explanations of a memory: strength and fate, events, edges, episode, insights, and its rank in a search."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def memory(dreamt_url: str) -> Iterator[Memory]:
 
 
 def superseded() -> tuple[UUID, UUID]:
-    """A memory of the sample that another one revised, and that other."""
+    """A memory of the sample that another one revised, and the other one."""
     with connect() as connection:
         return connection.execute(
             "select memory_id, superseded_by from dreams.memory_states where superseded_by is not null"

@@ -1,4 +1,4 @@
-"""Search by words finds what Postgres holds now, whatever happened to its files, and scores it by BM25."""
+"""Word search finds what Postgres holds now, whatever happened to its files, and scores it by BM25."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ UPSERT = (
     " on conflict (content_hash) do update set context = excluded.context, summary = excluded.summary,"
     " tags = excluded.tags, updated_at = now() returning id"
 )
-# All on disk, or all in memory.
+# All rows on disk, or all in memory.
 PLACES = pytest.mark.parametrize("tail_rows", [0, 1000], ids=["on disk", "in memory"])
 
 
@@ -52,7 +52,7 @@ def search(index: LexicalIndex, connection: Connection, query: str, limit: int =
 
 
 def notes(count: int, seed: int = 1, longest: int = 90, shortest: int = 1) -> list[str]:
-    """Texts from a small vocabulary, of any length or, with both limits alike, of one."""
+    """Texts from a small vocabulary, with random lengths, in words, between the limits."""
     source = numpy.random.default_rng(seed)
     lengths = source.integers(shortest, longest, count, endpoint=True)
     return [
@@ -144,7 +144,7 @@ def test_a_transaction_that_commits_late_is_not_missed(
 
 
 def plain_bm25(connection: Connection, query: str) -> dict[UUID, float]:
-    """BM25 as in the textbook, with lengths in the steps that an index of one byte a length has."""
+    """Textbook BM25, with lengths rounded as in an index that stores each in one byte."""
     steps = {*range(40), *((eighth + 8 << shift) + 24 for shift in range(1, 20) for eighth in range(8))}
     memory_ids = [row[0] for row in connection.execute("select id from memories")]
     counts = {key: Counter(row_terms(text)) for key, text in words(connection, memory_ids).items()}
@@ -236,7 +236,7 @@ def test_a_term_counts_by_its_weight(connection: Connection, tmp_path: Path, tai
 
 
 def damages(content: bytes) -> list[bytes | None]:
-    """A file that is gone, one cut short, and one with a byte changed."""
+    """A file deleted, cut short, or with one byte changed."""
     return [None, content[: len(content) // 2], content[:5] + bytes([content[5] ^ 1]) + content[6:]]
 
 
@@ -246,7 +246,7 @@ def test_files_that_are_lost_or_damaged_are_made_again(connection: Connection, t
     index = LexicalIndex(folder, tail_rows=0)
     index.catch_up(connection)
     forget(connection, memory_ids[0])
-    # A row that was deleted counts in the scores until it leaves the files: so what is made again is told from what is not.
+    # A deleted row counts in the scores until it leaves the files, so scores show whether an index was rebuilt.
     outdated = search(index, connection, query)
     expected = pytest.approx(search(LexicalIndex(tmp_path / "new", tail_rows=0), connection, query), rel=1e-6)
     assert outdated != expected
@@ -302,7 +302,7 @@ def test_what_is_forgotten_leaves_the_files(connection: Connection, tmp_path: Pa
     connection.execute("update memories set content = 'edited' where id = %s", (edited,))
     assert search(index, connection, "xyzzy frobozz") == {}
     assert index.row_frequency("xyzzi") == 1
-    # An hour later.
+    # As if an hour had passed.
     stamp = json.loads((folder / "stamp.json").read_text())
     (folder / "stamp.json").write_text(json.dumps({**stamp, "built_at": stamp["built_at"] - 3600}))
     index.settle(connection)
@@ -385,7 +385,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_an_index_that_can_be_us
             assert writer.stdout.readline()
         writer.kill()
         writer.wait()
-        # What the killed process had asked for last, the server may still be writing.
+        # The server may still be writing the killed process's last statement.
         while connection.execute("select from pg_stat_activity where pid = %s", (server_process_id,)).fetchone():
             sleep(0.01)
         (state,) = connection.execute("select distinct summary from memories").fetchone()

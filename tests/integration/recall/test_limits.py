@@ -1,4 +1,4 @@
-"""What is too large is refused in a sentence, and what another program has written large stops no search."""
+"""Oversized input is refused in a sentence, and large rows of other programs stop no search."""
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -76,7 +76,7 @@ def test_what_is_as_large_as_it_may_be_is_kept(memory: Memory) -> None:
 
 
 def test_rows_of_megabytes_are_found_by_their_first_words(memory: Memory, server: str) -> None:
-    """Other programs write to the table as well."""
+    """Other programs write to the table, too."""
     statement = (
         "insert into public.memories (id, content, content_hash, summary, tags, created_at, updated_at, context, metadata)"
         " values (gen_random_uuid(), %s, encode(sha256(convert_to(%s, 'UTF8')), 'hex'), '', '{}', now(), now(), %s,"

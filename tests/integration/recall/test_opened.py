@@ -1,4 +1,4 @@
-"""What is opened together after a search is learnt together, whichever door it went through; and nothing is faked."""
+"""Memories opened together after a search are associated, through any interface; false searches are refused."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from mcp import Client
 from ingest.cycle.run import run_cycle
 from memories.embedding.vectors import Vectors
 from memories.errors import InputError
-from memories.mcp.server import Store, create_server
+from memories.mcp.server import AssistantStore, create_server
 from memories.memory import Memory
 from memories.postgres.database import connect
 from tests.assistant import done, said, talk
@@ -64,7 +64,7 @@ def opened_by_assistant(query: str, pair: Sequence[UUID]) -> None:
         for memory_id in pair:
             await done(client, "get_memory", id=str(memory_id)[:8])
 
-    store = Store()
+    store = AssistantStore()
     talk(create_server(store), conversation)
     store.close()
 
@@ -134,7 +134,7 @@ def test_a_memory_is_pinned_through_every_door(memory: Memory) -> None:
         assert client.put(f"/v1/memories/{memory_id}/pin").json() == {"id": str(memory_id), "pinned": True}
         assert client.delete(f"/v1/memories/{memory_id}/pin").json() == {"id": str(memory_id), "pinned": False}
         assert client.put(f"/v1/memories/{uuid4()}/pin").status_code == httpx.codes.NOT_FOUND
-    store = Store()
+    store = AssistantStore()
     talk(create_server(store), conversation)
     store.close()
     with connect() as connection:

@@ -1,4 +1,4 @@
-"""The canned questions, asked of the sample after a real cycle."""
+"""The canned queries, on the sample after a real cycle."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def dreamt(server: str, dreamt_template: tuple[str, Path]) -> Iterator[Connection]:
-    """The sample, dreamt once; its questions change nothing."""
+    """A read-only connection to the sample after one cycle."""
     name = f"queries_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as administrator:
         administrator.execute(f"create database {name} template {dreamt_template[0]}")
@@ -129,7 +129,7 @@ def test_a_path_joins_two_ideas_over_associations_that_are_there(dreamt: Connect
 
 
 def test_no_path_is_stronger_than_the_one_shown(dreamt: Connection) -> None:
-    """Every walk of up to four steps without a return, by brute force."""
+    """Checks against every simple path of up to four steps, by brute force."""
     network: dict[str, dict[str, float]] = {}
     for a, b, strength in dreamt.execute(
         "select source, target, strength from dreams.knowledge_graph where relation = 'co_occurrence'"
@@ -277,7 +277,7 @@ def test_a_second_cycle_tells_before_and_after_and_what_surprises_it(dreamt_url:
         first = ask(connection, "changes")
         assert {row["change"] for row in first} == {"new"}
         assert {"memory", "supersession", "hebbian edge", "area"} <= {row["kind"] for row in first}
-    # A night may have fallen since.
+    # A night may have passed since.
     run_cycle()
     with connect(dreamt_url) as connection:
         opened = "fourteen minutes, language goal reached"

@@ -1,4 +1,4 @@
-"""What a search finds and why: each term, filters, the past, duplicates, chunks."""
+"""Search results and their reasons: each term, filters, the past, duplicates, chunks."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ DIRECTIONS = ["boat", "garden", "letter"]
 
 
 def embed(texts: Sequence[str]) -> Vectors:
-    """A text points where its words of DIRECTIONS do, or nowhere in particular."""
+    """Vectors along the axes of the words of DIRECTIONS in a text; without any, along the diagonal."""
     vectors = numpy.full((len(texts), 8), 0.1, dtype=numpy.float32)
     for row, text in enumerate(texts):
         for place, word in enumerate(DIRECTIONS):
@@ -33,7 +33,7 @@ def memory(store_url: str) -> Iterator[Memory]:
 
 @pytest.fixture
 def dreamt(memory: Memory, store_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A connection to the store in which an (empty) cycle was published."""
+    """A connection to a store with a published, empty cycle."""
     with psycopg.connect(store_url, autocommit=True) as connection:
         connection.execute(
             "insert into dreams.cycles (as_of, stages, state, parameters, code_version, published_at) values"

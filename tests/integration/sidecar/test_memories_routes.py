@@ -1,4 +1,4 @@
-"""The memories routes of a running sidecar, with a real Postgres and an embedder small enough to need no model."""
+"""The memories routes of a running sidecar, with a real Postgres and an embedder without a model."""
 
 import json
 import os
@@ -32,7 +32,7 @@ from sidecar.embedders.protocol import Vectors
 from sidecar.embedders.queue import ServedModel
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
-from sidecar.store import Store
+from sidecar.store import ServedStore
 from tests.conftest import forget_settings, new_database, use
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class WordCounts:
-    """Texts with the same words have the same vector; one without words points nowhere in particular."""
+    """Embeds texts by the words that they contain; one without words points nowhere in particular."""
 
     name = "all-minilm"
     family = "counts"
@@ -66,9 +66,9 @@ class WordCounts:
 
 @contextmanager
 def serving(**settings: object) -> Iterator[httpx.Client]:
-    """A client of a sidecar that serves the store of the moment's settings."""
+    """A client of a sidecar that serves the current settings' store."""
     registry = Registry([ServedModel(WordCounts(), (), 64)])
-    store = Store(registry)
+    store = ServedStore(registry)
     app = create_app(registry, SidecarSettings(_env_file=None, **settings), store)  # type: ignore[call-arg, arg-type]
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -92,7 +92,7 @@ def client(store_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def shared(server: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """For tests that do not mind each other's memories."""
+    """A client whose store several tests share."""
     with pytest.MonkeyPatch.context() as patch:
         use(new_database(server, migrated_template), tmp_path_factory.mktemp("shared") / "memory.duckdb", patch)
         with serving() as connected:
@@ -103,7 +103,7 @@ def shared(server: str, migrated_template: str, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="module")
 def storeless() -> Iterator[httpx.Client]:
-    """For requests that never come to a store."""
+    """A client for requests that never reach a store."""
     with serving() as connected:
         yield connected
 
@@ -121,7 +121,7 @@ def found(client: httpx.Client, query: str, **more: object) -> list[str]:
 
 
 def problem(answer: httpx.Response, status: int, param: str | None = None) -> str:
-    """The sentence of an error that has this status, in the form that OpenAI's clients read."""
+    """The sentence of an error; asserts its status and OpenAI's format."""
     assert answer.status_code == status, answer.text
     (error,) = answer.json().values()
     assert list(error) == ["message", "type", "param", "code"]

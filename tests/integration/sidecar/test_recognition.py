@@ -1,4 +1,4 @@
-"""The sidecar is recognised before it is told anything: whoever else listens at its port learns and gives nothing."""
+"""The sidecar must prove itself first: another program at its port gets no key or text, and supplies no vectors."""
 
 import json
 import os
@@ -36,7 +36,7 @@ Prove = Callable[[str, tuple[str, int]], str]
 
 
 class Listener(ThreadingHTTPServer):
-    """Answers as a sidecar does; `prove` is how it answers who it is, and `heard` all that it was told."""
+    """Answers as a sidecar does; `prove` answers its challenge, and `heard` has everything that it was sent."""
 
     def __init__(self, prove: Prove, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
@@ -89,7 +89,7 @@ def sidecar_of(store: StoreSettings) -> Prove:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[StoreSettings]:
-    """Settings of a user for whom a sidecar is said to be starting, so that none is started."""
+    """Settings of a user whose sidecar seems to be starting, so that none is started."""
     store = StoreSettings(
         dreams_home=tmp_path, ollama_url=None, sidecar_host="127.0.0.1", sidecar_port="1", sidecar_api_key=KEY
     )

@@ -1,4 +1,4 @@
-"""A backup holds the whole store and gives it back byte for byte."""
+"""A backup holds the whole store and restores it byte for byte."""
 
 import json
 import os
@@ -114,7 +114,7 @@ Parts = dict[str, bytes]
 
 @pytest.fixture
 def other_tables(store_url: str) -> str:
-    """A database that holds more than the store: tables and a view of other programs, one in our schema."""
+    """A database with other programs' tables and view beside the store, one of them in our schema."""
     with connect() as connection:
         store(connection, Document("test", "1", "first"))
         for name in ("public.accounts", "dreams.accounts", 'public."public.memories"'):
@@ -135,7 +135,7 @@ def what_is_there(url: str) -> list[object]:
 
 
 def rewritten(file: Path, change: Callable[[dict[str, Any], Parts], None]) -> Path:
-    """The backup as somebody else would have it: `change` gets the manifest and the parts."""
+    """Rewrites a backup as an attacker would: `change` gets the manifest and the parts."""
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(parts.pop("manifest.json"))
@@ -199,7 +199,7 @@ def memories(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def other_rows(manifest: dict[str, Any], parts: Parts, data: bytes) -> None:
-    """Rows that the manifest vouches for."""
+    """Replaces the rows of the memories, and their hash in the manifest."""
     parts["public.memories.copy"] = data
     memories(manifest)["sha256"] = sha256(data).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Many at once: no error, no lost write, no wrong result; and none that waits for another that waits for it."""
+"""Concurrent use causes no error, no lost write, no wrong result and no deadlock."""
 
 import shutil
 import threading
@@ -47,7 +47,7 @@ def deadlocks() -> int:
 
 
 def everyone(*calls: Callable[[], object]) -> None:
-    """All at the same moment; raises what any of them raises."""
+    """Runs all calls at the same moment; raises what any of them raises."""
     together = threading.Barrier(len(calls))
 
     def go(call: Callable[[], object]) -> None:
@@ -59,7 +59,7 @@ def everyone(*calls: Callable[[], object]) -> None:
 
 
 def test_neighbours_are_deleted_and_stored_again_at_once(dreamt_url: str) -> None:
-    """What was dreamt ties them together: each deletion changes what is told of the others."""
+    """Marts tie memories together: each deletion changes rows about the others."""
     with connect() as connection:
         ids = [
             row for (row,) in connection.execute("select id from memories where parent_id is null order by created_at")
@@ -104,7 +104,7 @@ def test_neighbours_are_deleted_and_stored_again_at_once(dreamt_url: str) -> Non
 
 
 def test_deleting_while_a_cycle_publishes_waits_for_it(dreamt_url: str) -> None:
-    """A cycle has changed what was dreamt and is about to label memories; a deletion has the memory, and wants the rest."""
+    """A cycle has changed the marts and will label memories; a deletion has locked one, and needs the marts."""
     with connect() as connection:
         victim, other = (
             row
@@ -121,7 +121,7 @@ def test_deleting_while_a_cycle_publishes_waits_for_it(dreamt_url: str) -> None:
         with connect() as deleting:
             deleting.execute("select from memories where id = %s for update", (victim,))
             publishing = pool.submit(published, cycle_id)
-            # It leaves what the deletion holds, and ends; or it would wait for it.
+            # It skips the memory that the deletion has locked, and ends; else it would wait for the lock.
             assert eventually(lambda: publishing.done() or is_anyone_waiting())
             forget(deleting, victim)
         publishing.result(60)
@@ -141,7 +141,7 @@ def published(cycle_id: UUID) -> None:
 
 
 def test_memories_may_trade_their_slots(dreamt_url: str) -> None:
-    """A cycle within the same window of attention may find another order."""
+    """A cycle within the same window of attention may compute another order."""
     with connect() as connection:
         cycle_id = connection.execute("select cycle_id from dreams.cycles").fetchone()[0]
         slots = connection.execute(
@@ -152,7 +152,7 @@ def test_memories_may_trade_their_slots(dreamt_url: str) -> None:
             "update dreams.attention_slots as s set memory_id = o.memory_id from dreams.attention_slots as o"
             " where o.snapshot_id = s.snapshot_id and s.wm_slot <= 2 and o.wm_slot = 3 - s.wm_slot"
         )
-    # Whole marts are compared, where what was published is not known.
+    # Without knowing what was published, it compares whole marts.
     drop(ingest_settings().duckdb_file)
     published(cycle_id)
     with connect() as connection:
@@ -176,7 +176,7 @@ def test_a_document_is_edited_shortened_stored_again_and_forgotten_at_once(store
                     try:
                         change(memory_id)
                     except (NotFound, ContentTaken):
-                        # Another was quicker to forget it, or says that already.
+                        # Another call has forgotten it, or another memory already has this content.
                         continue
 
             return go
@@ -192,7 +192,7 @@ def test_a_document_is_edited_shortened_stored_again_and_forgotten_at_once(store
 
 @contextmanager
 def own_server(home: Path) -> Iterator[tuple[str, StoreSettings]]:
-    """A Postgres that a test may stop."""
+    """Starts a Postgres that a test may stop; yields its URL and settings."""
     settings = StoreSettings(postgres_db_url=None, dreams_home=home)
     yield database.start(settings), settings
     database.stop(settings)
@@ -200,7 +200,7 @@ def own_server(home: Path) -> Iterator[tuple[str, StoreSettings]]:
 
 
 def test_a_postgres_that_is_started_again_is_used_again(tmp_path: Path) -> None:
-    """Until then every call says that it does not answer, and nothing that was acknowledged is lost."""
+    """Until then every call reports that it does not answer, and no acknowledged write is lost."""
     with own_server(tmp_path) as (url, settings), Memory(url, embed=embed) as memory:
         stored = memory.store("stored before the power cut")
         assert memory.search("power").results[0].memory.id == stored

@@ -1,4 +1,4 @@
-"""A database in which an earlier program made its own schema `dreams` becomes a store, and loses nothing."""
+"""A database with an earlier program's schema `dreams` becomes a store and loses nothing."""
 
 import psycopg
 import pytest
@@ -46,7 +46,7 @@ KEPT = (
 
 
 def begin_to_migrate(connection: Connection) -> None:
-    """As versions before did, until they stopped at a view of a table's name."""
+    """Migrates as earlier versions did, until they stopped at a view with a table's name."""
     connection.execute("create table dreams.migrations (name text primary key, applied_at timestamptz default now())")
     for path in sorted(MIGRATIONS.glob("*.sql"))[:5]:
         connection.execute(path.read_bytes())
@@ -77,7 +77,7 @@ def test_its_tables_are_kept_and_it_is_said_where(
 def test_a_failure_on_the_way_leaves_it_to_be_tried_again(empty_url: str) -> None:
     with connect(autocommit=True) as connection:
         connection.execute(EARLIER_PROGRAM)
-        # A name that the first migration wants for a table.
+        # The first migration creates a table of this name.
         connection.execute("create view memories as select 1 as content, 2 as context, 3 as summary, 4 as content_hash")
         with pytest.raises(psycopg.Error):
             migrate()

@@ -1,4 +1,4 @@
-"""What is asked becomes an event that the next cycle learns from, and is lost by no crash after the answer."""
+"""A search becomes events that the next cycle learns from, and that survive a crash after the answer."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""An export read into a fresh store makes the same store: ids, sources, versions, events; and sources go on from there."""
+"""An export read into a fresh store restores ids, sources, versions and events; sources continue from there."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def read(connection: Connection, exported: list[str], file: Path) -> None:
 
 
 def fill(connection: Connection) -> None:
-    """A store in which everything happened that an export tells of."""
+    """Fills a store with everything that an export contains."""
     later = WHEN + timedelta(days=1)
     tea, copy, log, commit = VAULT
     load(connection, [replace(tea, content="Tea at five."), replace(log, content=LONG + "\n\nNo more."), commit])

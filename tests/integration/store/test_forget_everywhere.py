@@ -1,8 +1,8 @@
-"""A deleted memory leaves no word, no vector and no id in any copy, whoever deletes it: a person, or Codex by SQL.
+"""A deleted memory leaves no word, vector or id in any copy, whether a person deletes it or Codex does by SQL.
 
-At once in all tables and views of Postgres and in every search. With the next whole cycle in what only that reaches: the
-recorded differences of earlier cycles, the planner's statistics, the DuckDB file, the files of the lexical index.
-The words of a search that listed it go at once; what is asked afterwards, or found others alone, is kept.
+It leaves all tables and views of Postgres, and every search, at once. It leaves what only a cycle reaches with the next
+whole cycle: the recorded differences of earlier cycles, the planner's statistics, the DuckDB file, the files of the
+lexical index. The words of a search that listed it go at once; later searches, and those that did not, are kept.
 """
 
 import re
@@ -50,21 +50,21 @@ from tests.integration.store.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, va
 
 PERSON, CODEX, LATE = "corvpuk", "bilcrom", "quillop"
 POISON = "unreadable"
-# Where an id may stay: that it was deleted, the transaction that did it, and hashes by which a quotation is known.
+# An id may stay in the record of its deletion, of the transaction, and of hashes that identify a quotation.
 KEPT_IDS = {
     "dreams.tombstones.memory_id", "dreams.content_changes.memory_id", "dreams.forgotten.memory_id",
     "dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id",
 }  # fmt: skip
-# A community goes by the id of its first member, until the next cycle finds it anew.
+# A community is named by the id of its first member until the next cycle computes it again.
 COMMUNITIES = re.compile(r"\.(community_id|parent_id|area_id|cluster_id)$")
 HISTORY = re.compile(r"^(pg_stats of |dreams\.cycle_changes\.)")
-# What people asked afterwards.
+# The queries of people afterwards.
 ASKED = {("recall_events", "details"): sql.SQL("details - 'query'")}
 STATISTICS = "pg_stats of "
 
 
 def embed(texts: Sequence[str]) -> Vectors:
-    """Texts that share words have similar vectors; fails at one word, as a model may, with the text in its message."""
+    """Vectors that are similar for texts with common words; fails on one word, as a model may, and quotes the text."""
     vectors = numpy.full((len(texts), 384), 1e-3, dtype=numpy.float32)
     for vector, text in zip(vectors, texts, strict=True):
         if POISON in text:
@@ -75,7 +75,7 @@ def embed(texts: Sequence[str]) -> Vectors:
 
 
 def places(connection: Connection, *wanted: object) -> set[str]:
-    """Every column of every table and view in which one of these stands, as schema.table.column."""
+    """Every column of every table and view that contains one of these, as schema.table.column."""
     texts = [str(text).lower() for text in wanted]
     patterns = [f"%{text}%" for text in (*texts, *(text.encode().hex() for text in texts))]
     relations = connection.execute(
@@ -105,7 +105,7 @@ def places(connection: Connection, *wanted: object) -> set[str]:
 
 
 def files_with(*words: str) -> list[Path]:
-    """Files of caches, spools and logs that hold a word."""
+    """The cache, spool and log files that contain one of the words."""
     home = settings().dreams_home
     kept = [path for path in home.rglob("*") if path.is_file() and home / "postgres" not in path.parents]
     files = [*kept, *ingest_settings().duckdb_file.parent.glob("*.duckdb*")]
@@ -113,7 +113,7 @@ def files_with(*words: str) -> list[Path]:
 
 
 def rows_on_disk(connection: Connection, *words: str) -> list[int]:
-    """In how many rows of the lexical index's files each word stands, hidden ones too; its one generation holds all."""
+    """How many rows of the lexical index's files contain each word, including hidden rows; there is one generation."""
     folder = folder_of(connection)
     (_,) = (path for path in folder.iterdir() if path.is_dir())
     disk = on_disk.opened(folder, check=True)
@@ -122,7 +122,7 @@ def rows_on_disk(connection: Connection, *words: str) -> list[int]:
 
 
 def with_own_word(connection: Connection) -> dict[str, UUID]:
-    """Memories of the sample by a word of their gist that stands in no other memory."""
+    """Memories of the sample, by a word of their gist that no other memory contains."""
     rows = connection.execute(
         "select m.id, lower(s.semantic_gist), lower(m::text) from memories as m"
         " join dreams.memory_states as s on s.memory_id = m.id where m.parent_id is null order by m.created_at"
@@ -136,7 +136,7 @@ def with_own_word(connection: Connection) -> dict[str, UUID]:
 
 
 def remember(memory: Memory, word: str, sample_id: UUID) -> tuple[list[UUID], UUID]:
-    """What only this word is about: short and long, dreamt before, edited, in every column; returns ids, the long one last."""
+    """Stores memories with this word: short, long, old, edited, in every column; returns all ids and the long one's."""
     name, now = word.capitalize(), datetime.now(UTC)
     monday = (now - timedelta(days=now.weekday() + 7)).replace(hour=9, minute=0)
     notes = [
@@ -281,7 +281,7 @@ def test_nothing_is_left_of_a_deleted_memory(dreamt_url: str, dreams: Dreams, tm
 
 
 def cycle_in_which_one_is_deleted() -> None:
-    """A memory that is dreamt of for the first time, and deleted while that is published: the deletion counts."""
+    """Deletes a memory while its first cycle publishes: the deletion counts."""
     with connect() as connection:
         late = store(connection, Document("test", LATE, f"{LATE} came last of all"))
     with open_cycle() as opened:
@@ -298,7 +298,7 @@ def cycle_in_which_one_is_deleted() -> None:
 
 
 def test_what_is_deleted_while_a_cycle_computes_is_in_nothing_that_it_publishes(dreamt_url: str) -> None:
-    """Not in what is told of others either: their episode keeps its place, with another title."""
+    """Nor in rows about other memories: their episode keeps its place, under another title."""
     with connect(autocommit=True) as connection:
         (word, sample_id), *_ = with_own_word(connection).items()
         titles = connection.execute(
@@ -325,7 +325,7 @@ def test_what_is_deleted_while_a_cycle_computes_is_in_nothing_that_it_publishes(
 
 
 def test_words_of_deleted_memories_leave_the_files_of_the_lexical_index(store_url: str) -> None:
-    """With the next whole cycle; a process that searches rids the files of them, too, when it comes to that."""
+    """They leave with the next whole cycle, or when a searching process cleans the files up."""
     with connect(autocommit=True) as connection:
         load(connection, (Document("test", str(number), f"note {number} about reeds") for number in range(1_100)))
         both = [store(connection, Document("test", word, f"only {word} knows")) for word in (PERSON, CODEX)]
@@ -347,7 +347,7 @@ def test_words_of_deleted_memories_leave_the_files_of_the_lexical_index(store_ur
 
 
 def test_what_is_written_of_a_memory_while_it_is_deleted_goes_with_the_next_cycle(store_url: str) -> None:
-    """Whoever annotates does not know of a deletion that is not committed yet."""
+    """An annotator does not see a deletion that is not committed yet."""
     with connect() as connection:
         kept, memory_id = (store(connection, Document("test", word, f"{word} was here")) for word in ("nobody", PERSON))
         content = content_hash(f"{PERSON} was here")

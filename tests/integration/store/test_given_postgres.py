@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, given by TEST_POSTGRES_DB_URL (version 15 or later; its user may create databases)."""
+"""Migrations of the PostgreSQL at TEST_POSTGRES_DB_URL (version 15 or later; its user may create databases)."""
 
 import os
 from collections.abc import Iterator

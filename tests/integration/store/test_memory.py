@@ -1,4 +1,4 @@
-"""`Memory`: what is stored is found at once by words and by meaning, read whole, edited with its past kept, forgotten."""
+"""`Memory` stores, finds at once by words and meaning, reads whole, edits with history, and forgets."""
 
 import subprocess
 import sys
@@ -16,7 +16,15 @@ import pytest
 from ingest.loading.load import load
 from memories.documents.write import content_hash
 from memories.embedding.vectors import Vectors
-from memories.errors import ContentTaken, InputError, ModelError, ModelUnreachable, NotFound
+from memories.errors import (
+    ContentTaken,
+    InputError,
+    ModelError,
+    ModelUnreachable,
+    NotFound,
+    StoreError,
+    StoreUnreachable,
+)
 from memories.memory import Memory
 from memories.postgres.database import connect
 from memories.records import Document, Filters
@@ -29,7 +37,7 @@ BOOK = "\n\n".join(CHAPTERS)
 
 
 class WordEmbedder:
-    """Texts that share words have similar vectors. Counts what it is asked; fails at one word."""
+    """Gives texts with common words similar vectors. Records its requests; fails on one word."""
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -49,7 +57,7 @@ class WordEmbedder:
 
 
 class SlowReader(WordEmbedder):
-    """Reads no long text before it is told to."""
+    """Embeds no long text until the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +141,7 @@ def test_a_long_text_stalls_no_search_and_loses_nothing(store_url: str) -> None:
 
 def test_a_store_starts_no_model(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAMS_HOME", str(tmp_path))
-    # Where none can listen that somebody else started.
+    # At this port no sidecar of another user can listen.
     monkeypatch.setenv("SIDECAR_PORT", "1")
     settings.cache_clear()
     with Memory() as memory:
@@ -390,3 +398,13 @@ def test_three_lines_of_python(store_url: str) -> None:
 def test_the_package_alone_imports_nothing_heavy() -> None:
     program = "import memories, sys; sys.exit(bool({'psycopg', 'numpy', 'pydantic', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_server_that_is_held_up_is_not_taken_for_one_that_is_gone(store_url: str) -> None:
+    hurried = f"{store_url}&options=-cstatement_timeout%3D200"
+    with Memory(hurried, embed=unreachable) as memory, connect() as connection:
+        stored = memory.store("The key of the house")
+        connection.execute("lock table memories in access exclusive mode")
+        with pytest.raises(StoreError, match="another program holds up Postgres") as failed:
+            memory.get(stored)
+        assert not isinstance(failed.value, StoreUnreachable)

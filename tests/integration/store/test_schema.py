@@ -1,4 +1,4 @@
-"""Schema dreams is what the design names, and every part of it says what it is."""
+"""Schema dreams holds what the design names, and every part of it has a comment."""
 
 from memories.postgres.database import connect
 
@@ -74,7 +74,7 @@ def test_cleaning_up_removes_old_differences_and_never_a_memory(dreamt_url: str)
 
 
 def test_everything_has_a_comment(store_url: str) -> None:
-    """Each table, view, function and column of schema dreams, and each column of public.memories."""
+    """Holds for each table, view, function and column of schema dreams, and each column of public.memories."""
     with connect() as connection:
         without = connection.execute(
             """

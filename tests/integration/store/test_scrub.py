@@ -1,4 +1,4 @@
-"""After `dreams forget --now` no file holds a word of the memory: not Postgres's pages, its log or its statistics."""
+"""After `dreams forget --now` no file contains a word of the memory: not Postgres's pages, log or statistics."""
 
 import shutil
 import tempfile
@@ -27,7 +27,7 @@ WORD = "zyxquorv"
 
 @pytest.fixture
 def own_home(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSettings]:
-    """A server that no other test writes to, and so whose files hold this test's words alone."""
+    """Settings of a server whose files contain only this test's words, as no other test writes to it."""
     home = Path(tempfile.mkdtemp(prefix="dreams-"))
     monkeypatch.setenv("DREAMS_HOME", str(home))
     for name in ("POSTGRES_DB_URL", "DUCKDB_PATH"):
@@ -42,14 +42,14 @@ def own_home(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSett
 
 
 def files_with(own: StoreSettings, word: str) -> list[str]:
-    """Files of the home and of Postgres that hold a word, by their names there."""
+    """The paths of the files in the home and in Postgres's folder that contain a word."""
     folders = {own.dreams_home, own.postgres_folder}
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return sorted({str(path) for path in files if word.encode() in path.read_bytes().lower()})
 
 
 def leave_reports(home: Path, *reports: str) -> None:
-    """As cycles on schedule do: in the tables of Prefect's database."""
+    """Leaves reports in the tables of Prefect's database, as scheduled cycles do."""
     from prefect.server.database.orm_models import Artifact, ArtifactCollection, Base
 
     database = home / "prefect" / "prefect.db"
@@ -96,7 +96,7 @@ def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings,
 
 
 def test_a_scrub_says_who_is_in_its_way(store_url: str) -> None:
-    """A table that others hold is left as it is, and so are rows that an open transaction can see."""
+    """A table that others have locked is left as it is, and so are rows that an open transaction can see."""
     with connect(autocommit=True) as connection, connect() as other:
         other.execute("select pg_current_xact_id()")
         other.execute("lock table dreams.annotations in share mode")
@@ -122,7 +122,7 @@ def test_a_scrub_says_what_the_rights_of_its_user_do_not_reach(store_url: str) -
 
 
 def test_a_deletion_takes_the_words_of_searches_that_found_the_memory_along(store_url: str) -> None:
-    """Of those whose events are in a file still, too; what else happened to other memories stays as it was."""
+    """Includes searches whose events are still in a file; other events of other memories stay as they were."""
     with Memory(embed=embed) as memory:
         gone, kept = (memory.store(f"{word} has the ladder") for word in (WORD, "nobody"))
         for query in ("who has the ladder", "the ladder of nobody"):

@@ -1,4 +1,4 @@
-"""A store that an earlier version left, whichever it was, upgrades without loss, and this version works on it."""
+"""A store of any earlier version upgrades without loss, and this version works on it."""
 
 import os
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ from tests.integration.store.test_forget_everywhere import (
 from tests.integration.store.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
 
 EARLIER = VERSIONS[:-1]
-# The first that could dream, one of those between, and the last.
+# The first version with cycles, one in between, and the last.
 DREAMT = ["0006_views.sql", "0010_mention_edges.sql", EARLIER[-1]]
-# So that a transcript does not bring back what was forgotten.
+# These keep a transcript from bringing back what was forgotten.
 RECALLED_IDS = {"dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id"}
-# What migrations change, and say so. 0011: what records of episodes tell of their members. 0028: whose concepts they are.
+# Documented changes by migrations. 0011: what records of episodes say about members. 0028: the agent of concepts.
 CHANGED: Mapping[tuple[str, str], str] = {
     ("dreams.cycle_changes", "before"): "case relation when 'episodes' then"
     " before - '{topics,projects,places,people}'::text[]"
@@ -37,7 +37,7 @@ CHANGED: Mapping[tuple[str, str], str] = {
     ("dreams.cycle_changes", "row_key"): "case when relation = 'semantic_network' and row_key <> '{}'"
     ' then row_key || \'{"agent": "default"}\' else row_key end',
 }
-# What they take away. 0016: what was said about contents that nothing has any more.
+# The rows that migrations keep. 0016 deletes annotations of contents that no memory or version has any more.
 SAID = "content_hash in (select content_hash from memories union select content_hash from dreams.memory_versions)"
 KEPT: Mapping[str, str] = {"dreams.annotations": SAID, "dreams.annotation_quarantine": SAID}
 WITHOUT_BEGINNING = """
@@ -46,7 +46,7 @@ select id from memories where id not in (select memory_id from dreams.recall_eve
 
 
 class Dreamt(NamedTuple):
-    """A store of this version that lived as the earlier ones did: as it was after a cycle, and its marts in the end."""
+    """A store of this version with the same history as the earlier ones, after a cycle; and its marts in the end."""
 
     url: str
     cache: Path
@@ -105,7 +105,7 @@ def test_it_dreams_and_forgets_as_if_it_had_always_been_of_this_version(
         assert run_cycle().published
         assert marts() == dreamt.in_the_end
         assert places(connection, GONE, LATER) == set()
-        # Ids are no words: statistics may sample them until the server samples anew.
+        # Ids are no words: statistics may hold samples of them until the server samples again.
         held = {
             place for place in places(connection, *ids_with(GONE), *ids_with(LATER)) if not place.startswith(STATISTICS)
         }
@@ -131,7 +131,7 @@ def test_a_table_that_codex_filled_is_dreamt_of_as_it_is(empty_url: str, monkeyp
 
 
 def leave_cache(file: Path, cache: Path) -> None:
-    """The DuckDB file of earlier models, which had computed something else."""
+    """Leaves a DuckDB file of earlier models, which had computed something else."""
     carried_to(file, cache)
     file.with_name(f"{file.name}.version").write_text("0.1.0+earlier")
     with duckdb.connect(str(file)) as connection:
@@ -150,21 +150,21 @@ def empty(connection: Connection) -> set[str]:
 
 
 def keep(connection: Connection) -> None:
-    """Keeps every row of every table beside them, to compare with."""
+    """Copies every table to schema `before`, to compare with."""
     connection.execute("create schema before")
     for table in tables(connection):
         connection.execute(f'create table before."{table}" as table {table}'.encode())
 
 
 def differing(connection: Connection) -> dict[str, object]:
-    """By table, how many rows are gone or changed since they were kept, and how many are there besides."""
+    """By table, how many rows are gone or changed since they were copied, and how many are new."""
     kept = connection.execute("select tablename from pg_tables where schemaname = 'before'").fetchall()
     counts = {table: differences(connection, table) for (table,) in kept}
     return {table: found for table, found in counts.items() if found != (0, 0)}
 
 
 def differences(connection: Connection, table: str) -> object:
-    """In the columns that there were then."""
+    """Compares the columns that the table had then."""
     columns = [CHANGED.get((table, column), column) for column in columns_of(connection, f'before."{table}"')]
     then, now = (f"select {', '.join(columns)} from {name}" for name in (f'before."{table}"', table))
     then += f" where {KEPT.get(table, 'true')}"

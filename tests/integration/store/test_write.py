@@ -1,4 +1,4 @@
-"""The store keeps Codex working, keeps versions and events, and forgets for good."""
+"""The store works for Codex, keeps versions and events, and forgets for good."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -68,7 +68,7 @@ def kinds(connection: psycopg.Connection, memory_id: object) -> list[str]:
 
 @pytest.mark.parametrize("prefix", ["idx_memories", "codex"])
 def test_codexs_indexes_are_not_there_twice(empty_url: str, prefix: str) -> None:
-    """Under the names that Codex gives them nothing is made; whatever other names they have, ours go."""
+    """Indexes with Codex's names are not created again; those with other names replace ours."""
     columns = "array_agg((indkey::text, indoption::text, pg_get_expr(indpred, indrelid)))"
     twice = (
         f"select {columns} from pg_index where indrelid = 'memories'::regclass and indexprs is null"

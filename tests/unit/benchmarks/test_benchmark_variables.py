@@ -1,4 +1,4 @@
-"""What a benchmark is asked by the environment is taken in one form, or refused in a sentence."""
+"""A benchmark's environment variables have one form; others are refused in a sentence."""
 
 import os
 import subprocess

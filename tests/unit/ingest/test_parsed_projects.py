@@ -1,4 +1,4 @@
-"""What dbt parsed stays as long as somebody uses it, however many there are."""
+"""Parsed dbt projects are kept while in use or recently used, however many there are."""
 
 import os
 import subprocess

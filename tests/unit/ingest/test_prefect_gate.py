@@ -1,4 +1,4 @@
-"""Who is let through to Prefect's server, for every way of asking; what is kept for its owner; how a start is waited for."""
+"""Access to Prefect's server by any request, its password, the names and reports of runs, and waiting for its start."""
 
 import subprocess
 import sys

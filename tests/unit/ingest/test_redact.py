@@ -5,7 +5,7 @@ import pytest
 from ingest.redaction.redact import redact, redact_document, redact_event
 from memories.records import Document, Event
 
-# written in two parts, so that no scanner of repositories takes them for real
+# Written in two parts, so that no repository scanner takes them for real ones.
 GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 PEM = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow+/=\nabcd\n-----END RSA PRIVATE KEY-----"
 

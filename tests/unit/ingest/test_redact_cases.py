@@ -1,4 +1,4 @@
-"""What `redact` masks and what it leaves: each secret stands between « and », and nothing else may change."""
+"""`redact` masks every secret, marked here by « and », and changes nothing else."""
 
 import re
 
@@ -11,7 +11,7 @@ HEX = "0123456789abcdef" * 20
 BECH32 = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2
 BASE64 = "Ab1+" * 30
 
-# Keys are put together here, so that no scanner of repositories takes them for real ones.
+# Keys are assembled here, so that no repository scanner takes them for real ones.
 TOKENS = [
     "hvs." + LETTERS[:95],
     "dapi" + HEX[:32],

@@ -1,4 +1,4 @@
-"""What a reader would expect the rule annotator to find, on hand-labelled sentences in six languages."""
+"""The rule annotator finds what a reader would, on hand-labelled sentences in six languages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The schedules that are served, over a week and a change of the clocks, as Prefect's scheduler computes them."""
+"""The schedules as Prefect computes them, over a week and a daylight-saving change."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

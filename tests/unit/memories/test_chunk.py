@@ -1,4 +1,4 @@
-"""Contents are cut at good borders and come back whole."""
+"""Contents are cut at good boundaries and reassemble whole."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The three steps of Codex's search: the threshold given, a lower one, then the nearest."""
+"""Codex's search takes three steps: the given threshold, a lower one, then the nearest memories."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -24,7 +24,7 @@ def recalled(rank: int) -> Recalled:
         (0.7, [0.1, 0.2, 0.3], (3, None, [1, 2, 3])),
         (0.0, [-0.2, 0.0, 0.1], (1, 0.0, [2, 3])),
         (0.7, [None, None, None], (3, None, [1, 2, 3])),
-        # What has no vector yet stays before what reaches the threshold, and goes after the last that does.
+        # Memories without a vector stay if they rank before one that reaches the threshold, and go after the last one.
         (0.7, [None, 0.3, 0.8, None], (1, 0.7, [1, 3])),
         (0.7, [], (3, None, [])),
     ],

@@ -1,4 +1,4 @@
-"""What is said of an error, and what is kept of one that nobody expected."""
+"""Errors become one sentence and an exit code; unexpected ones are recorded without the user's words."""
 
 import errno
 import stat
@@ -24,7 +24,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failed() -> Exception:
-    """An error that nobody expects, with a memory in its words and in those of its cause."""
+    """An unexpected error, with a memory's text in its message and in that of its cause."""
     try:
         try:
             raise KeyError(SECRET)

@@ -1,4 +1,4 @@
-"""DREAMS_HOME is for its owner alone, or it is not used."""
+"""DREAMS_HOME is private to its owner, or refused."""
 
 import os
 from pathlib import Path

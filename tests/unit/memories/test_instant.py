@@ -1,4 +1,4 @@
-"""Instants of the years 1 to 9999, whatever zone they name, and the zone a person sets."""
+"""Instants of the years 1 to 9999 are read in any zone, or in the zone that the user sets."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta

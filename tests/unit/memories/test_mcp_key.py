@@ -1,4 +1,4 @@
-"""The key that `dreams mcp --http` makes: one for all starts, and its owner's alone."""
+"""`dreams mcp --http` makes one key for all starts, private to its owner."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

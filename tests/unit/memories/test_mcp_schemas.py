@@ -1,4 +1,4 @@
-"""What assistants' programs do with the tools' schemas: compile them, in JavaScript too, and send what they like."""
+"""Tool schemas compile everywhere, in JavaScript too, and accept values in the forms that assistants send."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SCHEMAS = {
     **{f"{name} takes": schema for name, schema in INPUTS.items()},
     **{f"{name} answers": schema_of(tool.answer) for name, tool in TOOLS.items()},
 }
-# The grammars of llama.cpp take no longer repetition.
+# The longest repetition that llama.cpp's grammars accept.
 MOST_REPETITIONS = 2_000
 # Core, applicator, validation and meta-data keywords that a strict Ajv of either draft knows.
 KEYWORDS = {
@@ -47,7 +47,7 @@ padding = st.text(" \n\t", max_size=3)
 
 
 def keywords(schema: Any) -> Iterator[tuple[str, Any]]:
-    """Every keyword of a schema and of those within it."""
+    """Every keyword of a schema and of its nested schemas."""
     for keyword, value in schema.items():
         yield keyword, value
         if keyword in ("properties", "$defs"):
@@ -59,7 +59,7 @@ def keywords(schema: Any) -> Iterator[tuple[str, Any]]:
 
 
 def written(value: object) -> st.SearchStrategy[object]:
-    """How a value may be sent, besides as it is."""
+    """The forms in which a value may be sent."""
     forms: list[st.SearchStrategy[object]] = [st.just(value)]
     if isinstance(value, bool):
         spelt = ["true", "True", "TRUE", "yes", "1"] if value else ["false", "False", "no", "0"]

@@ -1,4 +1,4 @@
-"""How results read to a person: every term has a name, and a gist is one line that steers nothing."""
+"""Results are readable: every term has a name, and a gist is one line without control characters."""
 
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The search that showed an assistant a memory: the latest, and of its own session alone."""
+"""An opened memory counts for the latest search of its session that showed it."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4

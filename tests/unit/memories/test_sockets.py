@@ -1,4 +1,4 @@
-"""Where the embedded Postgres listens is a place that nobody else could have made."""
+"""The embedded Postgres listens only in a folder that no other user could have made."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Only what really lies below a named folder is read, however it is named and whatever changes meanwhile."""
+"""Only files really below an allowed folder are read, by any path and despite concurrent changes."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ SECRET = "The secret of somebody else."
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A named folder with a note, beside what is private."""
+    """An allowed folder with a note, beside a private folder."""
     named = tmp_path / "notes"
     (named / "deep").mkdir(parents=True)
     (named / "deep" / "note.txt").write_text("A note.")
@@ -68,7 +68,7 @@ def test_what_the_kernel_shows_is_no_file_even_where_everything_is_named(path: s
 def test_pipes_sockets_and_folders_are_not_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
-        # The name of a socket is short.
+        # The name of a socket must be short.
         monkeypatch.chdir(root)
         listener.bind("socket")
         for name in ("pipe", "socket"):

@@ -1,4 +1,4 @@
-"""Vectors are read whole, whatever rows were deleted, and however many are read at a time."""
+"""Vectors are read completely, despite deleted rows and for any batch size."""
 
 from collections.abc import Sequence
 from random import Random
@@ -14,7 +14,7 @@ from biological_memory import vectors
 
 DIMENSIONS = 3
 number = st.floats(-1, 1, width=16)
-# None is a row that was deleted since.
+# None is a row that has been deleted.
 row = st.none() | st.lists(number, min_size=1, max_size=DIMENSIONS)
 
 

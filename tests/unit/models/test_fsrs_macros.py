@@ -1,4 +1,4 @@
-"""The memory model in SQL equals the package `fsrs` to 1e-6, whatever happened to a memory."""
+"""The memory model in SQL equals the package `fsrs` to 1e-6 for any review history."""
 
 import json
 import random
@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[3] / "biological_memory"
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 START = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 DEFAULTS = tuple(fsrs.scheduler.DEFAULT_PARAMETERS)
-# Every equation by itself: without mean reversion, same-day gains, or any dependence of gain on stability.
+# Isolates the equations: no mean reversion, no same-day gains, hardly any dependence of gains on stability.
 EXTREMES = (*DEFAULTS[:7], 0.001, *DEFAULTS[8:17], 0.00005, 0.0, 0.0, 0.8)
 History = Sequence[tuple[datetime, int]]
 
@@ -30,7 +30,7 @@ def macros(weights: Sequence[float]) -> Any:
 
 
 def random_history(chance: random.Random) -> History:
-    """Up to 20 reviews: minutes, hours, whole days, and years apart, with all grades, or failures and hard ones only."""
+    """Up to 20 reviews, seconds to years apart, with all grades, only good and easy, or only again and hard."""
     instant, history = START, []
     grades = chance.choice([[1, 1, 2, 3, 3, 3, 4], [3, 4], [1, 1, 1, 2]])
     for _ in range(chance.randint(1, 20)):

@@ -1,4 +1,4 @@
-"""The Python models of long-term memory: the search for near earlier memories, communities, and centroids."""
+"""Tests the Python models of long-term memory: search for similar earlier memories, communities, centroids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -37,7 +37,7 @@ def memories(vectors: Any, missing: Any = True) -> Mapping[str, Any]:
 
 
 def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
-    """The rows that the search gives, as the model writes them."""
+    """The rows that the search returns, as the model writes them."""
     vectors = known["embedding"]
     lists = (vectors @ centroids[:, : vectors.shape[1]].T).argmax(axis=1)
     lists = numpy.where(known["is_missing"], ltm_nearest.NOBODY, lists)
@@ -55,7 +55,7 @@ def searched(known: Mapping[str, Any], centroids: Any, neighbours: int, threshol
 
 
 def searched_one_by_one(vectors: Any, centroids: Any, neighbours: int, threshold: float) -> Sequence[Row]:
-    """What the search promises, said plainly: all earlier memories, of those in the lists probed."""
+    """A plain reference for the search: all earlier memories in the probed lists."""
     likeness = in_whole_numbers(centroids) @ in_whole_numbers(vectors).T
     home = likeness.argmax(axis=0)
     probed = numpy.argsort(-likeness, axis=0, kind="stable")[: ltm_nearest.PROBED_LISTS].T
@@ -86,7 +86,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("lists", [1, 5, 40])
 def test_nearest_is_what_a_search_one_by_one_finds(lists: int) -> None:
-    """Over several blocks; with forty lists some near memories lie in none of the eight probed."""
+    """Spans several blocks; with forty lists, some similar memories are in none of the eight probed."""
     vectors = unit_vectors(1500)
     centroids = unit_vectors(lists, seed=2) if lists > 1 else ONE_LIST
     found = searched(memories(vectors), centroids, neighbours=4, threshold=0.3)
@@ -123,7 +123,7 @@ def test_of_equally_near_memories_the_latest_are_kept() -> None:
 
 
 def test_similarity_never_passes_one() -> None:
-    """The length of a stored vector is 1 but for rounding; confidence is read off its similarity to another."""
+    """A stored vector has length 1 but for rounding, and its similarity to another becomes a confidence."""
     rows = searched(
         memories(numpy.full((2, 4), 0.5000001, dtype=numpy.float32)), numpy.zeros((1, 4), dtype=numpy.float32), 1, 0.3
     )
@@ -144,7 +144,7 @@ def search_of(vectors: Any, centroids: Any, missing: Any = True) -> Sequence[Row
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("seed", range(4))
 def test_an_incremental_search_finds_what_a_rebuild_finds(seed: int) -> None:
-    """For any split, with crowds of near-duplicates, among which rounding would decide."""
+    """Holds for any split, even with many near-duplicates, among which rounding would decide."""
     random = numpy.random.default_rng(seed)
     count = 1200
     vectors = unit_vectors(40, 384, seed)[random.integers(0, 40, count)]
@@ -158,7 +158,7 @@ def test_an_incremental_search_finds_what_a_rebuild_finds(seed: int) -> None:
 
 
 def partition(members: Sequence[str], edges: Sequence[tuple[str, str, float]], resolution: float) -> Sequence[Row]:
-    """The rows of a graph: each member, its area and cluster, centrality, clustering."""
+    """A row for each member of a graph: its area, cluster, centrality and clustering."""
     place = {member: position for position, member in enumerate(members)}
     ties = numpy.array([(place[a], place[b]) for a, b, _ in edges], dtype=numpy.int64).reshape(-1, 2)
     weights = numpy.array([weight for _, _, weight in edges])
@@ -182,7 +182,7 @@ def places(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
 
 
 def test_two_cliques_are_two_areas_called_after_their_first_members() -> None:
-    """Whatever ids their members have, and in whatever order the edges come."""
+    """Holds for any ids of the members and any order of the edges."""
     random = numpy.random.default_rng(3)
     for _ in range(20):
         shuffled = list(random.permutation(ids(12)))
@@ -195,9 +195,9 @@ def test_two_cliques_are_two_areas_called_after_their_first_members() -> None:
 
 
 def test_an_area_of_eight_or_more_falls_into_clusters() -> None:
-    """Two cliques tied closely enough to be one area; an area of fewer members than eight is one cluster.
+    """Two cliques tied closely enough form one area; an area of fewer than eight members is one cluster.
 
-    Two halves with w of ties between them and m of ties in all are one community up to a resolution of 2 w / m.
+    Two halves with weight w of ties between them and m in all are one community up to a resolution of 2 w / m.
     """
     large, small = ids(8), ids(6)
     tied = [(a, b, 0.25) for a, b in zip(large[:4], large[4:], strict=True)]
@@ -209,7 +209,7 @@ def test_an_area_of_eight_or_more_falls_into_clusters() -> None:
 
 
 def test_a_large_graph_is_divided_as_a_small_one_is() -> None:
-    """By a process of its own."""
+    """A large graph is divided in a separate process."""
     chance = numpy.random.default_rng(5)
     ties = numpy.unique(numpy.sort(chance.integers(0, 60, (300, 2)), axis=1), axis=0)
     ties, weights = ties[ties[:, 0] < ties[:, 1]], chance.random(300)
@@ -220,7 +220,7 @@ def test_a_large_graph_is_divided_as_a_small_one_is() -> None:
 
 
 def test_a_memory_without_ties_is_alone() -> None:
-    """Its centrality is the least, nobody's neighbours know one another."""
+    """Its centrality is the lowest; clustering is 0, as no neighbours are tied to each other."""
     one, two, alone = ids(3)
     rows = partition(ids(3), [(one, two, 0.5)], 0.5)
     assert places(rows)[alone] == (f"area:{alone}", f"cluster:{alone}")
@@ -238,7 +238,7 @@ def test_centrality_is_one_on_average_and_clustering_the_share_of_neighbours_tha
     rows = partition(ids(4), [*star, (spokes[0], spokes[1], 0.5)], 0.5)
     assert sum(row[3] for row in rows) == pytest.approx(4, abs=1e-6)
     assert max(rows, key=lambda row: row[3])[0] == hub
-    # Of the hub's three pairs of neighbours one is tied; of each tied spoke's one pair, one; the last has a single one.
+    # One of the hub's three pairs of neighbours is tied, and each tied spoke's only pair; the last spoke has no pair.
     assert [row[4] for row in rows] == pytest.approx([1 / 3, 1, 1, 0])
 
 
@@ -264,7 +264,7 @@ def test_lists_grow_with_the_square_root_of_the_memories(memory_count: int, list
 
 
 class Project:
-    """The relations a Python model reads, as dbt hands them over."""
+    """The relations that a Python model reads, as dbt passes them."""
 
     def __init__(self, session: duckdb.DuckDBPyConnection) -> None:
         self.session = session
@@ -304,7 +304,7 @@ def embed(session: duckdb.DuckDBPyConnection, count: int, embedding_model: str =
 
 
 def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Runs the model, and records what it learnt as write-back does."""
+    """Runs the model and records what it learnt, as write-back does."""
     ltm_centroids.model(Project(session), session)
     session.execute(
         "insert into stg_learned_vectors by name select * from centroid_rows as fresh where not exists ("
@@ -318,7 +318,7 @@ def learn(session: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def test_centroids_are_learnt_anew_when_memories_have_grown_fourfold(session: duckdb.DuckDBPyConnection) -> None:
-    """Few memories count as 8,192: until there are 32,768 the one list they began with is kept."""
+    """Fewer than 8,192 memories count as 8,192, so their one list is kept until there are 32,768."""
     assert learn(session) == []
     embed(session, 10)
     assert learn(session) == [("small", 1, 1, 10)]
@@ -335,7 +335,7 @@ def test_centroids_are_learnt_anew_when_memories_have_grown_fourfold(session: du
 
 
 def test_each_embedding_model_has_versions_of_its_own(session: duckdb.DuckDBPyConnection) -> None:
-    """Rows are recorded by name, version and position: two models of one version would lose the second's."""
+    """Rows are keyed by name, version and position, so two models of one version would lose the second's."""
     embed(session, 3, "a")
     embed(session, 3, "b")
     assert learn(session) == learn(session) == [("a", 1, 1, 3), ("b", 2, 1, 3)]
@@ -344,7 +344,7 @@ def test_each_embedding_model_has_versions_of_its_own(session: duckdb.DuckDBPyCo
 
 
 def test_centroids_are_unit_vectors_and_the_same_every_time(session: duckdb.DuckDBPyConnection) -> None:
-    """Whatever the order in which memories are read."""
+    """Holds for any order in which memories are read."""
     embed(session, 400)
     found = numpy.array(ltm_centroids.train(session.table("stg_embeddings"), 2, 4, session))
     assert numpy.linalg.norm(found, axis=1) == pytest.approx(1)
@@ -359,7 +359,7 @@ def test_few_memories_have_one_list_whose_centroid_is_zero(session: duckdb.DuckD
 
 
 def test_each_agent_has_centroids_of_its_own(session: duckdb.DuckDBPyConnection) -> None:
-    """One of many memories is quantised, one of few is not; neither sees how many the other has."""
+    """An agent with many memories is quantised, one with few is not; neither depends on the other's count."""
     embed(session, 8192, agent="many")
     embed(session, 2, agent="few")
     assert learn(session) == learn(session) == [("small", 1, 1, 2), ("small", 1, 256, 8192)]

@@ -1,4 +1,4 @@
-"""What is computed from rows is computed anew when any of them changes: their fingerprint tells it."""
+"""The fingerprint of rows changes when any row does, so that results are recomputed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 BIOLOGICAL_MEMORY = Path(__file__).resolve().parents[3] / "biological_memory"
 MACRO = (BIOLOGICAL_MEMORY / "macros" / "rows_hash.sql").read_text(encoding="utf-8")
-# Of each row its key, and its value before and after: of few, so that rows often change alike.
+# The key of each row, and its value before and after: few values, so that rows often change alike.
 values = st.integers(0, 1)
 changes = st.lists(st.tuples(st.integers(0, 9), values, values), max_size=6, unique_by=lambda change: change[0])
 

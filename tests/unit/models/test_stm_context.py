@@ -1,4 +1,4 @@
-"""The running context of a session, as the dbt Python model stm_context follows it."""
+"""Tests the dbt Python model stm_context, the running context of a session."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
@@ -59,7 +59,7 @@ def test_the_context_drifts_towards_each_item_and_keeps_its_length(stm_context: 
     # Orthogonal to the context and no boundary: c = sqrt(1 - beta^2) c + beta f = (0.8, 0.6).
     similarities, episodes = follow(stm_context, [EAST, NORTH, EAST, NORTH], boundary=0.0)
     assert episodes == [1, 1, 1, 1]
-    # From (0.8, 0.6), towards the east with c f = 0.8: rho = sqrt(1 - 0.36 x 0.36) - 0.48.
+    # From (0.8, 0.6) towards the east, with c f = 0.8: rho = sqrt(1 - 0.36 x 0.36) - 0.48.
     rho = sqrt(1 - 0.36 * 0.36) - 0.6 * 0.8
     assert similarities == [None, 0.0, 0.8, 0.6 * rho]
     context = numpy.array([0.8 * rho + 0.6, 0.6 * rho])
@@ -100,7 +100,7 @@ def test_each_session_has_a_context_and_numbers_of_its_own(stm_context: ModuleTy
 
 
 class Project:
-    """The relations the model reads, as dbt hands them over, and its parameters."""
+    """The relations that the model reads, as dbt passes them, and its parameters."""
 
     config: Mapping[str, float] = {"context_drift_rate": DRIFT, "episode_boundary_similarity": BOUNDARY}
     this = "stm_context"
@@ -114,7 +114,7 @@ class Project:
 
 
 def fill(session: duckdb.DuckDBPyConnection, vectors: Sequence[Sequence[float] | None], part_items: int = 64) -> None:
-    """One session of items with these vectors, in parts of so many."""
+    """Creates one session of items with these vectors, in parts of `part_items`."""
     session.execute(
         "create table stm_sessions (session_id varchar, session_position integer, session_part integer, item_id uuid)"
     )
@@ -133,7 +133,7 @@ def fill(session: duckdb.DuckDBPyConnection, vectors: Sequence[Sequence[float] |
 
 @pytest.mark.parametrize("vectors", [[None, [1, 0], None, [0, 1]], [None, [1, 0, 0, 0], None, [0, 1]], [None] * 4])
 def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Sequence[Sequence[int] | None]) -> None:
-    """Where an item has none, and where another model has made some of them."""
+    """Some items have no vector, and some vectors are another model's."""
     ids = [UUID(int=number) for number in range(len(vectors))]
     with duckdb.connect() as session:
         fill(session, vectors)
@@ -152,7 +152,7 @@ def test_vectors_as_duckdb_hands_them_over(stm_context: ModuleType, vectors: Seq
 def test_what_is_added_to_a_session_follows_from_the_episode_it_goes_on_with(
     stm_context: ModuleType, monkeypatch: pytest.MonkeyPatch, part_items: int, longest_together: int
 ) -> None:
-    """To the last bit what following all of the session gives."""
+    """Equals, to the last bit, following the whole session."""
     chance = numpy.random.default_rng(7)
     directions = chance.standard_normal((30, 5))
     directions /= numpy.linalg.norm(directions, axis=1, keepdims=True)

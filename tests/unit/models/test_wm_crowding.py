@@ -1,4 +1,4 @@
-"""The mean similarity of what a window of attention offers, as the dbt Python model wm_crowding computes it."""
+"""Tests the dbt Python model wm_crowding: the mean similarity of the items in a window of attention."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -23,7 +23,7 @@ def similarity(offered: Sequence[Any]) -> float:
 
 
 def similarities(windows: Sequence[Sequence[Any]]) -> Sequence[float]:
-    """Each vector is an item's own."""
+    """The mean similarity of each window, in which each vector belongs to another item."""
     numbers = numpy.repeat(numpy.arange(len(windows)), [len(offered) for offered in windows])
     together = numpy.stack([vector for offered in windows for vector in offered])
     offering, found = wm_crowding.mean_similarities(numbers, numpy.arange(len(together)), together)
@@ -71,7 +71,7 @@ def test_it_is_that_of_all_pairs_and_the_same_in_any_order(seed: int, count: int
 
 @pytest.fixture
 def offered() -> duckdb.DuckDBPyConnection:
-    """Windows, each an agent's; x, y and z have vectors, numbered items of one letter the same."""
+    """One window per agent; x, y and z have vectors, the same for all items of a letter."""
     connection = shipped.database()
     connection.execute(
         """
@@ -107,7 +107,7 @@ def test_crowded_windows_are_those_of_more_than_five_and_items_with_vectors_stan
 
 
 def test_a_window_that_loses_an_item_without_a_vector_is_told_apart(offered: duckdb.DuckDBPyConnection) -> None:
-    """Of six items left with five it is no longer crowded, though its vectors are the same."""
+    """With five of six items left it is no longer crowded, though its vectors are the same."""
     prints = "select fingerprint from wm_windows where agent = 'two vectors'"
     shipped.build(offered, "wm_windows")
     before = offered.sql(prints).fetchone()

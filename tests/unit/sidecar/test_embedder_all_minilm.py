@@ -1,4 +1,4 @@
-"""The embedder's promises, on the real weights."""
+"""Tests the all-MiniLM embedder on the real weights."""
 
 import shutil
 from pathlib import Path

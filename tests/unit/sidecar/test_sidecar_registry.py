@@ -1,4 +1,4 @@
-"""Requests that meet at one model, with an embedder small enough to see what it was asked."""
+"""Tests batching of concurrent requests to one model, with a stub embedder that records them."""
 
 import asyncio
 import threading
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from memories.errors import InputError, ModelError
-from sidecar.embedders.protocol import Embedder, Vectors
+from sidecar.embedders.protocol import EmbeddingModel, Vectors
 from sidecar.embedders.queue import Embedded, ServedModel
 from sidecar.registry import Registry, UnknownModelError
 
 
 class LengthEmbedder:
-    """Two dimensions: the length's sine and cosine. It refuses "bad" and waits at "slow" until it may go on."""
+    """Embeds a text as the sine and cosine of its length; refuses "bad" and blocks on "slow" until released."""
 
     name, family, dimensions, context_tokens = "length", "none", 2, 10
     parameter_count, size_bytes, digest = 0, 0, ""
@@ -42,7 +42,7 @@ class LengthEmbedder:
 
 
 def meet(embedder: LengthEmbedder, requests: Sequence[Sequence[str]], batch_texts: int = 100) -> list[object]:
-    """What each of `requests` gets when all of them come in while the model is busy with a slow one."""
+    """The answers to `requests` that all arrive while the model is busy with a slow one."""
 
     async def run() -> list[object]:
         model = ServedModel(embedder, (), batch_texts)
@@ -102,7 +102,7 @@ def test_a_text_over_the_context_is_an_error_when_it_may_not_be_cut() -> None:
 
 
 def test_a_model_is_found_by_each_of_its_names_and_no_other() -> None:
-    embedder: Embedder = LengthEmbedder()
+    embedder: EmbeddingModel = LengthEmbedder()
     registry = Registry([ServedModel(embedder, ("length:latest",), 10)])
     assert registry.find("length") is registry.find("length:latest")
     with pytest.raises(UnknownModelError, match=r'model "width" not found.*length'):

@@ -1,4 +1,4 @@
-"""Who may listen where."""
+"""The sidecar listens on this machine by default, and elsewhere only with a key."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from sidecar.settings import SidecarSettings, is_loopback, settings
 
 
 def bare_settings() -> SidecarSettings:
-    """The environment's settings, whatever the project's .env says."""
+    """The settings from the environment, without the project's .env."""
     return SidecarSettings(_env_file=None)  # type: ignore[call-arg]
 
 

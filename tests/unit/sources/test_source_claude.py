@@ -104,7 +104,7 @@ def test_what_the_assistant_made_is_kept_and_what_tools_said_is_counted(tmp_path
     path = tmp_path / "conversations.json"
     asked = message("q", "human", content=[{"type": "voice_note", "title": "Ideas", "text": "Plant thyme"}])
     conversation = {"uuid": "c", "name": "Garden", "chat_messages": [asked, message("a", "assistant", content=blocks)]}
-    path.write_text(json.dumps(conversation))  # one conversation by itself, as it is
+    path.write_text(json.dumps(conversation))  # A single conversation, without a list around it.
     found = list(claude.read(path))
     spoken, answer, *made = (each for each in found if isinstance(each, Document))
     assert spoken.content == "Ideas\nPlant thyme"
@@ -165,4 +165,4 @@ def test_projects_and_memories_are_read_and_the_rest_is_named(tmp_path: Path, wh
         "other files of the export",
         "users.json",
     ]
-    assert [each.reason for each in found if isinstance(each, Rejected)] == ['it has no "uuid".']
+    assert [each.reason for each in found if isinstance(each, Rejected)] == ['it has no "uuid"']

@@ -87,7 +87,7 @@ def test_messages_that_are_not_utf8_or_empty(repository: Path) -> None:
     commit(repository, b"", {})
     commit(repository, b"replaced below", {"a": "1"})
     raw = run(repository, "cat-file", "commit", "HEAD").encode().replace(b"replaced below", b"caf\xe9")
-    # git commit would mend the message; hash-object stores what it is given, as old tools did
+    # `git commit` would repair the message; `hash-object` stores it unchanged, as old tools did.
     run(
         repository,
         "reset",
