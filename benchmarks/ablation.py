@@ -31,7 +31,9 @@ import psycopg
 import ingest.settings
 import memories.settings
 from benchmarks.human_memory import reviews, shipped
-from benchmarks.recall import DATA, HOME, Collected, LabelledQuestion, locomo, rankings, recall_at, remembered
+from benchmarks.recall import DATA, HOME, rankings, remembered
+from benchmarks.retrieval.measures import recall_at
+from benchmarks.retrieval.sets import Collected, LabelledQuestion, locomo
 from ingest.cycle.run import enrich, open_cycle, run_cycle
 from ingest.loading.load import load
 from memories.embedding.embedder import Embedder
@@ -172,14 +174,14 @@ def foretold(folder: Path) -> None:
 
 
 def main() -> None:
-    file = Path(os.environ.get("LOCOMO") or DATA / "locomo_dev5.json")
+    file = Path(os.environ.get("LOCOMO") or DATA / "retrieval" / "locomo_dev5.json")
     if not file.exists():
         print(f"skipped: {file} is not there (set DREAMS_EVAL_DATA, or LOCOMO)")
         return
     now = datetime.now(UTC)
     try:
         measure([lived(collected, now) for collected in locomo(file)], now, remembered(Embedder()))
-        foretold(DATA.parent / "human_memory")
+        foretold(DATA / "human_memory")
     finally:
         os.environ.pop("POSTGRES_DB_URL", None)
         settings = memories.settings.StoreSettings(postgres_db_url=None)

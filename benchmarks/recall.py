@@ -1,6 +1,6 @@
 """Measures how well search finds what answers a question, against BM25, dense and rank fusion, and without each term.
 
-    make bench-recall                          # the evaluation data's LoCoMo, HotpotQA and Cranfield
+    make bench-recall                          # every set of the evaluation data
     make bench-recall LOCOMO=locomo10.json     # any file in LoCoMo's form
     make bench-recall SETS=cranfield METHODS="full bm25"
 
@@ -11,20 +11,15 @@ No model judges: a result counts when it is a turn, passage or abstract that the
 
 import json
 import os
-import random
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from math import log2
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DREAMS_EVAL_DATA", ROOT.parent / "shared" / "data")) / "retrieval"
+DATA = Path(os.environ.get("DREAMS_EVAL_DATA", ROOT.parent / "shared" / "data"))
 HOME = Path(os.environ.get("KEEP") or tempfile.mkdtemp(prefix="dreams-bench-"))
 os.environ["DREAMS_HOME"] = str(HOME)
 for name in ("POSTGRES_DB_URL", "DUCKDB_PATH", "EMBEDDING_MODEL", "ANNOTATION_MODEL"):
@@ -34,6 +29,8 @@ import psycopg
 
 import ingest.settings
 import memories.settings
+from benchmarks.retrieval.measures import MEASURES, interval, recall_at
+from benchmarks.retrieval.sets import Collected, LabelledQuestion, cranfield, hotpotqa, locomo, pepys
 from benchmarks.variables import chosen
 from ingest.cycle.run import run_cycle
 from ingest.loading.load import load
@@ -41,10 +38,9 @@ from memories.embedding.vectors import Vectors
 from memories.memory import Memory
 from memories.postgres import database
 from memories.postgres.migrate import migrate
-from memories.records import TERMS, Document, Term
+from memories.records import TERMS, Term
 
 DEPTH = 50
-RESAMPLES = 1_000
 MULTI_HOP = 1
 FUSION_CONSTANT = 60
 ABLATED: Sequence[Term] = [term for term in TERMS if term != "tags"]
@@ -53,91 +49,6 @@ BASELINES: Mapping[str, Collection[Term]] = {
     "dense": [term for term in TERMS if term != "dense"],
     "z-sum": [term for term in TERMS if term not in ("lexical", "dense")],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledQuestion:
-    """A question and the native ids of the documents that answer it; `category` is LoCoMo's."""
-
-    text: str
-    evidence: frozenset[str]
-    category: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """Documents that are searched together, and the questions about them."""
-
-    name: str
-    documents: Sequence[Document]
-    questions: Sequence[LabelledQuestion]
-
-
-def locomo(file: Path) -> Iterator[Collected]:
-    """One collection for each conversation; leaves out questions without evidence in it."""
-    for number, sample in enumerate(json.loads(file.read_text())):
-        documents = list(turns(sample["conversation"]))
-        known = {document.native_id for document in documents}
-        questions = [
-            LabelledQuestion(str(asked["question"]), frozenset(evidence), int(asked["category"]))
-            for asked in sample["qa"]
-            if (evidence := known & set(re.findall(r"D\d+:\d+", " ".join(asked.get("evidence", [])))))
-        ]
-        yield Collected(f"locomo {sample.get('sample_id', number)}", documents, questions)
-
-
-def turns(conversation: Mapping[str, object]) -> Iterator[Document]:
-    """Turns with their images' captions, the speaker as metadata, half a minute apart within a session."""
-    sessions = sorted((key for key in conversation if re.fullmatch(r"session_\d+", key)), key=lambda key: int(key[8:]))
-    for session in sessions:
-        said_at = f"{conversation[f'{session}_date_time']} +0000"
-        started_at = datetime.strptime(said_at, "%I:%M %p on %d %B, %Y %z")
-        for place, turn in enumerate(conversation[session]):  # type: ignore[arg-type, var-annotated]
-            caption = turn.get("blip_caption")
-            yield Document(
-                source="locomo",
-                native_id=turn["dia_id"],
-                content=turn["text"] + (f" [image: {caption}]" if caption else ""),
-                metadata={"speaker": turn["speaker"]},
-                created_at=started_at + timedelta(seconds=30 * place),
-            )
-
-
-def hotpotqa(folder: Path) -> Iterator[Collected]:
-    passages = json.loads((folder / "hotpotqa_train_corpus.json").read_text())
-    documents = [
-        Document("hotpotqa", title, f"{title}\n{''.join(sentences)}", created_at=day(number))
-        for number, (title, sentences) in enumerate(passages.items())
-    ]
-    questions = [
-        LabelledQuestion(asked["question"], frozenset(title for title, _ in asked["supporting_facts"]))
-        for asked in json.loads((folder / "hotpotqa_train.json").read_text())
-    ]
-    yield Collected("hotpotqa", documents, questions)
-
-
-def cranfield(folder: Path) -> Iterator[Collected]:
-    documents = []
-    for number, record in enumerate(re.split(r"^\.I ", (folder / "cran.all.1400").read_text(), flags=re.M)[1:], 1):
-        title, abstract = (re.search(form, record, re.S) for form in (r"\.T\n(.*?)\.A\n", r"\.W\n(.*)"))
-        heading, text = (" ".join(found[1].split()) if found else "" for found in (title, abstract))
-        documents.append(Document("cranfield", str(number), text or heading, context=heading, created_at=day(number)))
-    judged: dict[int, set[str]] = {}
-    for line in (folder / "cranqrel").read_text().splitlines():
-        query, document, *_ = line.split()
-        judged.setdefault(int(query), set()).add(document)
-    asked = re.split(r"^\.I ", (folder / "cran.qry").read_text(), flags=re.M)[1:]
-    questions = [
-        LabelledQuestion(" ".join(record.split(".W", 1)[1].split()), frozenset(judged[number]))
-        for number, record in enumerate(asked, 1)
-        if number in judged
-    ]
-    yield Collected("cranfield", documents, questions)
-
-
-def day(number: int) -> datetime:
-    """Dates the documents of a collection a day apart, so that none is another's neighbour in time."""
-    return datetime(2020, 1, 1, 12, tzinfo=UTC) + timedelta(days=number)
 
 
 def dreamt(collected: Collected) -> str:
@@ -183,45 +94,6 @@ def fused(*ranked: Sequence[Sequence[str]]) -> list[list[str]]:
                 shares[document] = shares.get(document, 0.0) + 1 / (FUSION_CONSTANT + rank)
         together.append(sorted(shares, key=lambda document: -shares[document])[:DEPTH])
     return together
-
-
-def recall_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
-    return lambda found, asked: len(asked.evidence.intersection(found[:k])) / len(asked.evidence)
-
-
-def any_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
-    return lambda found, asked: float(bool(asked.evidence.intersection(found[:k])))
-
-
-def all_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
-    return lambda found, asked: float(asked.evidence <= set(found[:k]))
-
-
-def ndcg_at(k: int) -> Callable[[Sequence[str], LabelledQuestion], float]:
-    """The normalised discounted cumulative gain, with binary gain."""
-
-    def measure(found: Sequence[str], asked: LabelledQuestion) -> float:
-        gained = sum(1 / log2(place + 2) for place, document in enumerate(found[:k]) if document in asked.evidence)
-        return gained / sum(1 / log2(place + 2) for place in range(min(k, len(asked.evidence))))
-
-    return measure
-
-
-MEASURES: Mapping[str, Callable[[Sequence[str], LabelledQuestion], float]] = {
-    "R@5": recall_at(5),
-    "R@10": recall_at(10),
-    "R@50": recall_at(50),
-    "any@10": any_at(10),
-    "all@10": all_at(10),
-    "nDCG@10": ndcg_at(10),
-}
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the mean (Efron 1979), with a fixed seed."""
-    chance = random.Random(1)
-    means = sorted(sum(chance.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
-    return means[int(RESAMPLES * 0.025)], means[int(RESAMPLES * 0.975)]
 
 
 def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Sequence[LabelledQuestion]) -> None:
@@ -284,11 +156,17 @@ def run(name: str, collections: Sequence[Collected]) -> None:
 
 
 def main() -> None:
-    file = Path(os.environ.get("LOCOMO") or DATA / "locomo_dev5.json")
+    conversations = DATA / "retrieval"
+    file = Path(os.environ.get("LOCOMO") or conversations / "locomo_dev5.json")
     sets: Mapping[str, Callable[[], Iterator[Collected]]] = {
         "locomo": lambda: locomo(file),
-        "hotpotqa": lambda: hotpotqa(DATA),
-        "cranfield": lambda: cranfield(DATA),
+        "realtalk": lambda: locomo(conversations / "realtalk_dev5.json"),
+        "beam": lambda: locomo(conversations / "beam_dev10.json"),
+        "pepys": lambda: pepys(DATA / "lives"),
+        "musique": lambda: hotpotqa(conversations / "musique", "musique"),
+        "hotpotqa": lambda: hotpotqa(conversations),
+        "cisi": lambda: cranfield(conversations / "cisi", "cisi"),
+        "cranfield": lambda: cranfield(conversations),
     }
     wanted = chosen("SETS", sets)
     methods()
