@@ -10,6 +10,7 @@ import typer
 from commands.parameters import EXAMPLE, AsJson, Reference
 from commands.terminal import bar, instant, say, show, show_table, status, words
 from memories.errors import InputError
+from memories.instant import day
 
 app = typer.Typer()
 
@@ -36,10 +37,11 @@ def ingest(
     from memories.postgres.database import connect
     from memories.postgres.migrate import migrate
 
+    read_by = sources.source_named(source)
     where = path or (sources.sample.PATH if source == sources.sample.SOURCE else None)
     if where is None:
         raise InputError(f"say where the {source} memories are: dreams ingest {source} PATH")
-    total = sources.source_named(source).size_bytes(where)
+    total = read_by.size_bytes(where)
     migrate()
     with connect(autocommit=True) as connection, bar(f"reading {source}", total) as advance:
         loaded = load(
@@ -112,7 +114,7 @@ def forget(
     with Memory() as opened:
         going = opened.forgettable(memory)
         if not as_json:
-            say(f"{going.memory.id}  {going.memory.created_at:%Y-%m-%d}  {gist(going.memory)}")
+            say(f"{going.memory.id}  {day(going.memory.created_at)}  {gist(going.memory)}")
             show_table(["what goes with it", "rows"], [[part, count] for part, count in going.rows.items()])
         outcome = {"id": going.memory.id, "forgotten": False, "rows": going.rows}
         if not (yes or typer.confirm("Delete all of this, for good?", err=as_json)):

@@ -28,6 +28,16 @@ def in_utc(instant: datetime) -> datetime:
         raise InputError(f"the date {instant} is out of range: give one of the years 1 to 9999, in UTC") from error
 
 
+def day(instant: datetime) -> str:
+    """The date, its year with four digits (strftime leaves the year 3 as it is)."""
+    return instant.date().isoformat()
+
+
+def minute(instant: datetime) -> str:
+    """The date and the time to the minute."""
+    return f"{day(instant)} {instant:%H:%M}"
+
+
 def read_in_utc(connection: psycopg.Connection[Any]) -> None:
     """Makes a connection read instants in UTC, whatever zone and date style the server or the environment sets."""
     connection.execute("select set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)")

@@ -176,6 +176,8 @@ begin
             ('', 'task_memory_ids', 'Its tasks, in order.'),
             ('', 'task_type', 'goal, task, action or observation.'),
             ('', 'timestamp', 'When it happened.'),
+            ('working_memory', 'timestamp', 'When the window of attention began.'),
+            ('current_context', 'timestamp', 'When the window of attention began.'),
             ('', 'timezone', 'The IANA time zone that nights and habits follow.'),
             ('', 'title', 'The gist of its most typical memory.'),
             ('', 'title_memory_id', 'The most typical of its memories.'),

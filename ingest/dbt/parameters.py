@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ingest.dbt.project import project_vars
 from memories.documents.storable import check_text
-from memories.errors import CycleFailed, InputError
+from memories.errors import InputError
 from memories.settings import Zone, settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -89,11 +89,11 @@ class Parameters(BaseModel):
 def run_parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
     """The vars of a run: the project's, with TIMEZONE as time zone and `overrides` applied.
 
-    Raises CycleFailed when a name is not a var of the project, InputError when a value is out of its range.
+    Raises InputError when a name is not a var of the project, or a value is out of its range.
     """
     unknown = sorted(set(overrides) - Parameters.model_fields.keys())
     if unknown:
-        raise CycleFailed(f"there is no parameter {unknown[0]!r}: the names stand in biological_memory/dbt_project.yml")
+        raise InputError(f"there is no parameter {unknown[0]!r}: the names stand in biological_memory/dbt_project.yml")
     found = {**project_vars(), "timezone": settings().timezone, **overrides}
     check_parameters(found)
     return found

@@ -38,6 +38,10 @@ select
 from staged_events as e inner join dreams.memory_names as n on n.id = e.memory_id
 on conflict (event_id) do nothing
 """
+EVENTS_OF_NOTHING = """
+select count(*) from staged_events as e where not exists (select from dreams.memory_names as n where n.id = e.memory_id)
+"""
+ABSENT = "events of a memory that is not there"
 
 
 @dataclass(slots=True)
@@ -70,6 +74,7 @@ class Loaded:
         """Adds the counts of a batch."""
         for name in ("new", "edited", "unchanged", "met_again", "forgotten", "events"):
             setattr(self, name, getattr(self, name) + getattr(batch, name))
+        self.left_out.update(batch.left_out)
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -225,6 +230,9 @@ def _written(connection: Connection, batch: Sequence[Loadable], revives: bool, i
     doubt(connection, documents)
     settled = settle(connection)
     record_versions(connection, [record for record in batch if isinstance(record, Version)])
+    absent = (
+        connection.execute(EVENTS_OF_NOTHING).fetchone() if any(isinstance(each, Event) for each in batch) else None
+    )
     return Loaded(
         new=settled.new,
         met_again=settled.met_again,
@@ -232,4 +240,5 @@ def _written(connection: Connection, batch: Sequence[Loadable], revives: bool, i
         unchanged=counts.get("unchanged", 0),
         forgotten=counts.get("forgotten", 0),
         events=connection.execute(EVENTS).rowcount + record_citations(connection, documents),
+        left_out=Counter({ABSENT: int(str(absent[0]))} if absent and absent[0] else {}),
     )

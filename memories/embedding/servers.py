@@ -67,6 +67,7 @@ def models(store: StoreSettings | None = None) -> "Iterator[ollama.Client]":
     if store.ollama_url is not None:
         yield ollama.Client(host=store.ollama_url, timeout=REQUEST_TIMEOUT_SECONDS)
         return
+    _check_installed()
     process = subprocess.Popen(
         [sys.executable, "-m", "sidecar.serve", "--child"],
         cwd=PROJECT_ROOT,
@@ -109,8 +110,7 @@ def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":
 
     Raises ModelUnreachable when it is not installed.
     """
-    if find_spec("torch") is None:
-        raise ModelUnreachable(f"the sidecar is not installed: {REMEDY}")
+    _check_installed()
     lock = hold(store)
     if lock is None:
         return None
@@ -162,6 +162,12 @@ def background(store: StoreSettings) -> Server:
             raise ModelUnreachable(f"the sidecar did not start in {START_TIMEOUT_SECONDS} s: look at {_log(store)}")
         time.sleep(START_POLL_SECONDS)
     return server
+
+
+def _check_installed() -> None:
+    """Raises ModelUnreachable when the sidecar is not installed."""
+    if find_spec("torch") is None:
+        raise ModelUnreachable(f"the sidecar is not installed: {REMEDY}")
 
 
 def ollama_address(given: str) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from memories.documents.memoir import RowPlace
 from memories.errors import InputError
+from memories.instant import minute
 from memories.mcp.answers import (
     ContextAnswer,
     DeletedAnswer,
@@ -172,7 +173,7 @@ def recall_context(desk: Desk, given: RecallContext) -> Reply:
     context = desk.memory.context(given.agent)
     quoter = desk.memory.quoter()
     attended = [
-        quoter.text(row["memory_id"], row["timestamp"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
+        quoter.text(row["memory_id"], row["created_at"], str(row["content"]), slot=row["wm_slot"], agent=row["agent"])  # type: ignore[arg-type]
         for row in context.working_memory
     ]
     episodes = [_episode(row) for row in context.episodes]
@@ -251,7 +252,7 @@ def _as_data(memoir: Memoir) -> dict[str, object]:
 def _episode(row: Mapping[str, Any]) -> str:
     goal = f"; goal: {row['level_0_goal']}" if row["level_0_goal"] else ""
     topics = f"; about {', '.join(row['topics'])}" if row["topics"] else ""
-    when = f"{row['started_at']:%Y-%m-%d %H:%M} to {row['ended_at']:%H:%M}"
+    when = f"{minute(row['started_at'])} to {row['ended_at']:%H:%M}"
     return f"{when}, {row['memory_count']} memories: {row['title'] or 'untitled'}{goal}{topics}"
 
 

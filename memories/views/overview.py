@@ -51,10 +51,11 @@ where m.id = any(%s) order by m.created_at desc limit %s
 """
 
 WORKING_MEMORY = """
-select memory_id, wm_slot, agent, content, topics, task_type, final_priority, timestamp
-from dreams.current_context
-where %(agent)s::text is null or agent = dreams.agent_of(jsonb_build_object('agent', %(agent)s::text))
-order by agent, wm_slot
+select
+    c.memory_id, c.wm_slot, c.agent, c.content, c.topics, c.task_type, c.final_priority, m.created_at, c.timestamp
+from dreams.current_context as c inner join public.memories as m on m.id = c.memory_id
+where %(agent)s::text is null or c.agent = dreams.agent_of(jsonb_build_object('agent', %(agent)s::text))
+order by c.agent, c.wm_slot
 """
 
 EPISODES = """

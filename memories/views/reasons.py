@@ -1,8 +1,10 @@
 """Formats search results and explanations as text for people."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from uuid import UUID
 
+from memories.instant import day, minute
 from memories.records import Answer, Memoir, Recalled, Term
 from memories.views.explanation import Explanation
 
@@ -39,7 +41,7 @@ def one_line(text: str, characters: int) -> str:
 
 def memoir_lines(memory: Memoir) -> Iterator[str]:
     """A whole memory below a header, without control characters that could steer a terminal."""
-    yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}"
+    yield f"{memory.id}  {minute(memory.created_at)}"
     about = {"context": memory.context, "tags": ", ".join(memory.tags), "summary": memory.summary}
     yield from (f"{name}: {one_line(text, LINE_CHARACTERS)}" for name, text in about.items() if text)
     yield ""
@@ -49,7 +51,7 @@ def memoir_lines(memory: Memoir) -> Iterator[str]:
 def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
     """A search result in two lines: the memory, and why it was found."""
     memory = result.memory
-    yield f"{result.rank:>3}  {memory.created_at:%Y-%m-%d}  {str(memory.id)[:8]}  {gist(memory, result.passage)}"
+    yield f"{result.rank:>3}  {day(memory.created_at)}  {str(memory.id)[:8]}  {gist(memory, result.passage)}"
     reasons = [terms(result.terms)]
     if result.cosine_similarity is not None:
         reasons.append(f"cosine {result.cosine_similarity:.2f}")
@@ -87,7 +89,7 @@ def terms(shares: Mapping[Term, float]) -> str:
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """An explanation of a memory, as lines to read."""
     memory, place = explanation.memory, explanation.place
-    yield f"{memory.id}  {memory.created_at:%Y-%m-%d %H:%M}  {gist(memory)}"
+    yield f"{memory.id}  {minute(memory.created_at)}  {gist(memory)}"
     if memory.tags:
         yield f"tags: {one_line(', '.join(memory.tags), LINE_CHARACTERS)}"
     if place is not None:
@@ -103,7 +105,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     for event in explanation.events:
         rank = f" as number {event.rank}" if event.rank else ""
         query = f" for '{one_line(event.query, GIST_CHARACTERS)}'" if event.query else ""
-        yield f"  {event.occurred_at:%Y-%m-%d %H:%M}  {event.kind}{rank}{query}"
+        yield f"  {minute(event.occurred_at)}  {event.kind}{rank}{query}"
     if explanation.insights:
         yield "\nInsights that rest on it"
         for insight in explanation.insights:
@@ -123,13 +125,16 @@ def _place_line(explanation: Explanation) -> str:
 def _state_lines(explanation: Explanation) -> Iterator[str]:
     state, episode = explanation.state, explanation.episode
     if state is None:
-        yield "No cycle has dreamt of it yet: `dreams run`."
+        if explanation.memory.created_at > datetime.now(UTC):
+            yield "Its date lies in the future: cycles dream of it from then on."
+        else:
+            yield "No cycle has dreamt of it yet: `dreams run`."
         return
     yield (
-        f"{state.strength:.2f}, {state.fate}{', pinned' if state.pinned else ''}, as of {state.as_of:%Y-%m-%d %H:%M}: "
+        f"{state.strength:.2f}, {state.fate}{', pinned' if state.pinned else ''}, as of {minute(state.as_of)}: "
         f"retrievability {state.retrievability:.2f}, stability {state.stability_days:.1f} days, "
         f"difficulty {state.difficulty:.1f}; attended to {state.access_count} times, "
-        f"last on {state.last_accessed_at:%Y-%m-%d}."
+        f"last on {day(state.last_accessed_at)}."
     )
     if state.superseded_by is not None:
         yield f"Superseded by {_named(state.superseded_by, state.superseded_by_gist)}"
@@ -137,7 +142,7 @@ def _state_lines(explanation: Explanation) -> Iterator[str]:
         title = one_line(episode.title or "", GIST_CHARACTERS)
         yield (
             f"Number {episode.position} of {episode.memory_count} in the episode '{title}', "
-            f"{episode.started_at:%Y-%m-%d %H:%M} to {episode.ended_at:%H:%M}."
+            f"{minute(episode.started_at)} to {episode.ended_at:%H:%M}."
         )
         if episode.previous_memory_id is not None:
             yield f"Before it: {_named(episode.previous_memory_id, episode.previous_gist)}"

@@ -15,12 +15,11 @@ def instant(value: object) -> datetime:
     try:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return EPOCH + timedelta(seconds=float(value))
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value.strip())
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime.combine(value, time())
-        if isinstance(value, datetime):
-            return in_utc(value)
+        read = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        if isinstance(read, date) and not isinstance(read, datetime):
+            read = datetime.combine(read, time())
+        if isinstance(read, datetime):
+            return in_utc(read)
     except (ValueError, OverflowError, InputError):
         pass
     raise ValueError(f"{shown(value)} is not a date: write ISO 8601 or seconds since 1970, in the years 1 to 9999")

@@ -336,7 +336,7 @@ def test_a_model_that_fails_leaves_the_last_cycle_visible(dreamt_url: str) -> No
 
 
 def test_an_unknown_parameter_is_named(dreamt_url: str) -> None:
-    with pytest.raises(CycleFailed, match="no parameter 'forgeting_rate'"):
+    with pytest.raises(InputError, match="no parameter 'forgeting_rate'"):
         run_cycle(overrides={"forgeting_rate": 0.1})
 
 

@@ -239,3 +239,11 @@ def test_what_is_left_out_and_remarked_is_in_the_summary(connection: Connection)
     assert loaded.sentence.startswith("1 new, ")
     assert loaded.sentence.endswith("0 rejected, 1 remarks; left out: 3 templates, 1 users.json")
     assert json.loads(json.dumps(loaded.as_dict()))["left_out"] == {"templates": 3, "users.json": 1}
+
+
+def test_events_of_a_memory_that_is_not_there_are_counted(connection: Connection) -> None:
+    there = document("1", "the gate was closed by hand")
+    lost = Event("test", "review 1", "nowhere", "reviewed", WHEN, grade=3)
+    loaded = load(connection, [there, Event("test", "review 2", "1", "reviewed", WHEN, grade=3), lost])
+    assert (loaded.events, loaded.left_out) == (1, {"events of a memory that is not there": 1})
+    assert "1 events of a memory that is not there" in loaded.sentence

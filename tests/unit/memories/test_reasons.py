@@ -1,5 +1,6 @@
 """Results are readable: every term has a name, and a gist is one line without control characters."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -48,3 +49,9 @@ def test_a_result_is_two_lines() -> None:
         "  1  2026-03-01  3f2a91c0  The spare key hangs behind the clock",
         "     words 3.4 · cosine 0.61 · fate retained · stands for 1 more like it",
     ]
+
+
+def test_every_year_has_four_digits() -> None:
+    old = replace(MEMORY, created_at=datetime(3, 5, 6, tzinfo=UTC))
+    result = Recalled(old, 1, 3.4, {"lexical": 3.4}, 0.611, None, MEMORY.content, MEMORY.id)
+    assert next(iter(result_lines(result, None))).startswith("  1  0003-05-06  ")
