@@ -3,6 +3,7 @@
     make bench-recall                          # every set of the evaluation data
     make bench-recall LOCOMO=locomo10.json     # any file in LoCoMo's form
     make bench-recall SETS=cranfield METHODS="full bm25"
+    make bench-recall FIT=1                    # fits the weights of the terms instead, and judges them on sets left out
 
 Each conversation or collection is a separate store: ingested, embedded, run through one cycle, searched. The data is
 not part of the project: its folder is DREAMS_EVAL_DATA (../shared/data by default). KEEP=folder keeps the stores there.
@@ -29,6 +30,7 @@ import psycopg
 
 import ingest.settings
 import memories.settings
+from benchmarks.retrieval import fit
 from benchmarks.retrieval.measures import MEASURES, interval, recall_at
 from benchmarks.retrieval.sets import Collected, LabelledQuestion, cranfield, hotpotqa, locomo, pepys
 from benchmarks.variables import chosen
@@ -155,6 +157,19 @@ def run(name: str, collections: Sequence[Collected]) -> None:
         report(name, method, found, asked)
 
 
+def fitted(sets: Mapping[str, Sequence[Collected]]) -> None:
+    """Fits the weights on these sets, and prints what they give."""
+    from memories.embedding.embedder import Embedder
+
+    embed = remembered(Embedder())
+    answers: dict[str, list[fit.Found]] = {name: [] for name in sets}
+    for name, collections in sets.items():
+        for collected in collections:
+            with Memory(dreamt(collected), embed=embed) as memory:
+                answers[name] += fit.found(memory, collected)
+    fit.report(answers)
+
+
 def main() -> None:
     conversations = DATA / "retrieval"
     file = Path(os.environ.get("LOCOMO") or conversations / "locomo_dev5.json")
@@ -170,14 +185,18 @@ def main() -> None:
     }
     wanted = chosen("SETS", sets)
     methods()
-    print(f"{'set':>10} {'method':>18} {' '.join(f'{measure:>8}' for measure in MEASURES)} {'hop R@10':>10}")
+    collected: dict[str, Sequence[Collected]] = {}
     for name in wanted:
         try:
-            collections = list(sets[name]())
+            collected[name] = list(sets[name]())
         except FileNotFoundError as missing:
             print(f"{name:>10} skipped: {missing.filename} is not there (set DREAMS_EVAL_DATA, or LOCOMO)")
-            continue
-        run(name, collections)
+    if os.environ.get("FIT"):
+        fitted(collected)
+    else:
+        print(f"{'set':>10} {'method':>18} {' '.join(f'{measure:>8}' for measure in MEASURES)} {'hop R@10':>10}")
+        for name, collections in collected.items():
+            run(name, collections)
     os.environ.pop("POSTGRES_DB_URL", None)
     database.stop(memories.settings.StoreSettings())
 

@@ -124,6 +124,7 @@ Term = Literal[
     "lexical",
     "people",
     "asking",
+    "assistant",
     "temporal",
     "episode",
     "hebbian",
@@ -173,9 +174,10 @@ class Recalled:
 
     `relevance` is the sum of `terms`, each term's share in standard deviations above the score of a memory unrelated to
     the query; terms that were switched off are absent. `passage` is the chunk that matched best (the whole content if
-    there is only one), and `passage_id` its row. `duplicates` are nearly identical memories, folded into this one.
-    `cosine_similarity` compares the query's vector with the passage's, `tag_similarity` with that of the tags, when the
-    search gave tags a weight. `superseded_by` is the memory that replaced this one.
+    there is only one), `passage_id` its row, and `excerpt` the part of it nearest to the query. `duplicates` are nearly
+    identical memories, folded into this one. `cosine_similarity` compares the query's vector with the excerpt's,
+    `tag_similarity` with that of the tags, when the search gave tags a weight. `superseded_by` is the memory that
+    replaced this one.
     """
 
     memory: Memoir
@@ -186,6 +188,7 @@ class Recalled:
     tag_similarity: float | None
     passage: str
     passage_id: UUID
+    excerpt: str
     duplicates: Sequence[UUID] = ()
     superseded_by: UUID | None = None
 

@@ -1,9 +1,8 @@
 """Embeds memories over the Ollama protocol; resumable, and a failure leaves the vector NULL and records its reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from uuid import UUID
 
 import httpx
@@ -15,9 +14,11 @@ from memories.embedding.embed import (
     Failures,
     Found,
     Waiting,
+    embeddings_of,
     vectors_of,
     write_vectors,
 )
+from memories.embedding.passages import LIMIT_BYTES, passages
 from memories.embedding.vectors import Vectors, as_document
 from memories.errors import ModelError, ModelUnreachable
 from memories.postgres.database import Connection
@@ -26,9 +27,14 @@ REQUEST_TEXTS = 256
 WAITING_PAGE = 8192
 
 # Texts of similar length share a batch; the longest come first, so that memory runs out at once or never.
+# A long content whose vector an earlier version made of its beginning has no passages.
+WAITS = f"""
+m.embedding_vector is null or m.embedding_model is distinct from %s
+or octet_length(m.content) > {LIMIT_BYTES} and not exists (select from dreams.passages as p where p.memory_id = m.id)
+"""
 WAITING = f"""
 select m.id, m.content_hash, {TEXT} from public.memories as m
-where m.embedding_vector is null or m.embedding_model is distinct from %s
+where {WAITS}
 order by octet_length(m.content) desc, m.id
 """  # noqa: S608
 
@@ -43,7 +49,7 @@ class EmbeddingCounts:
 
 def count_waiting(connection: Connection, model: str) -> int:
     row = connection.execute(
-        "select count(*) from public.memories where embedding_vector is null or embedding_model is distinct from %s",
+        f"select count(*) from public.memories as m where {WAITS}".encode(),  # noqa: S608 - a condition of our own
         (model,),
     ).fetchone()
     return int(str(row[0])) if row else 0
@@ -62,15 +68,27 @@ def embed(
         waiting.execute(WAITING.encode(), (model,))
         connection.commit()
         waiting.itersize = WAITING_PAGE
-        rows = (Waiting(UUID(str(row[0])), str(row[1]), str(row[2])) for row in waiting)
-        while batch := list(islice(rows, REQUEST_TEXTS)):
-            vectors, failures = document_vectors(client, model, [each.text for each in batch])
+        rows = (Waiting(UUID(str(row[0])), str(row[1]), str(row[2]), str(row[3])) for row in waiting)
+        while batch := _batch(rows):
+            vectors, failures = embeddings_of(partial(_ask, client, model), model, batch)
             with connection.transaction():
                 write_vectors(connection, model, batch, vectors, failures)
             outcome.embedded += len(vectors)
             outcome.failed += len(failures)
             on_batch(len(batch))
     return outcome
+
+
+def _batch(rows: Iterator[Waiting]) -> Sequence[Waiting]:
+    """The next memories, with passages for one request together."""
+    batch: list[Waiting] = []
+    text_count = 0
+    for waiting in rows:
+        batch.append(waiting)
+        text_count += len(passages(waiting.content))
+        if text_count >= REQUEST_TEXTS:
+            break
+    return batch
 
 
 def document_vectors(client: ollama.Client, model: str, texts: Sequence[str]) -> tuple[Found, Failures]:

@@ -1,20 +1,15 @@
 """Splits long content into overlapping chunks at paragraph and sentence borders, as Codex does."""
 
-import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from zlib import crc32
+
+from memories.text_borders import character_start, last_border
 
 LIMIT_BYTES = 8192
 OVERLAP_BYTES = 200
 LONGEST_OVERLAP_CHARACTERS = 400
 LONGEST_STEP_BYTES = 2048
-
-# Strongest border first: paragraph, line, sentence (also in scripts without spaces), word.
-BORDERS = tuple(
-    re.compile(pattern.encode())
-    for pattern in (r"\n[ \t\r]*\n\s*", r"\n+", r"(?:[.!?]|…)(?:[\"')\]]|”|’)*\s+|。|！|？", r"\s+")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +40,14 @@ def chunk(content: str, taken: Set[str] = frozenset()) -> Sequence[Chunk]:
     seen = set(taken)
     covered = 0
     while covered < len(data):
-        start = _character_start(data, max(0, covered - OVERLAP_BYTES))
-        end = _border(data, start + LIMIT_BYTES // 2, start + LIMIT_BYTES)
+        start = character_start(data, max(0, covered - OVERLAP_BYTES))
+        end = last_border(data, start + LIMIT_BYTES // 2, start + LIMIT_BYTES)
         if (text := data[start:end].decode()) in taken:
-            end = _character_start(data, max(end - step, covered + 1))
+            end = character_start(data, max(end - step, covered + 1))
         while (text := data[start:end].decode()) in seen and end > covered + 1:
-            end = _character_start(data, end - 1)
+            end = character_start(data, end - 1)
         while text in seen and start > max(0, end - LIMIT_BYTES):
-            start = _character_start(data, start - 1)
+            start = character_start(data, start - 1)
             text = data[start:end].decode()
         seen.add(text)
         chunks.append(Chunk(text, start, end))
@@ -85,21 +80,3 @@ def _overlap_bytes(before: str, after: str) -> int:
         if before.endswith(after[:length]):
             return len(after[:length].encode())
     return 0
-
-
-def _border(data: bytes, earliest: int, latest: int) -> int:
-    """The end of the last border of the strongest kind between two positions, or of the last whole character."""
-    if latest >= len(data):
-        return len(data)
-    for border in BORDERS:
-        ends = [match.end() for match in border.finditer(data, earliest, latest)]
-        if ends:
-            return _character_start(data, ends[-1])
-    return _character_start(data, latest)
-
-
-def _character_start(data: bytes, position: int) -> int:
-    """The nearest position at or before `position` that is not inside a UTF-8 character."""
-    while 0 < position < len(data) and data[position] & 0xC0 == 0x80:
-        position -= 1
-    return position

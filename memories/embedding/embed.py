@@ -7,9 +7,11 @@ from uuid import UUID
 import numpy
 from numpy.typing import NDArray
 
+from memories.embedding.passages import Passage, passages
 from memories.embedding.vectors import (
     COLUMN_DIMENSIONS,
     Embed,
+    Vectors,
     as_document,
     padded,
 )
@@ -21,27 +23,38 @@ Failures = Mapping[int, str]
 
 
 class Waiting(NamedTuple):
-    """A memory without a vector: the text to embed, and the hash of the content that the text was made from."""
+    """A memory without a vector. The model reads the heading before each passage of the content."""
 
     id: UUID
     content_hash: str
-    text: str
+    heading: str
+    content: str
+
+
+class Embedding(NamedTuple):
+    """The vector of a memory. A content of several passages has one for each, and their mean as its own."""
+
+    vector: NDArray[numpy.float64]
+    passages: Sequence[tuple[Passage, NDArray[numpy.float64]]]
 
 
 Batch = Sequence[Waiting]
+Embeddings = Mapping[int, Embedding]
 UNUSABLE = "the model gave no usable vector"
 NEW_MINUTES = 10
+# What a model embeds at once beside searches, whose queries wait for no more than that.
+MOST_TEXTS = 8
 
-# The text to embed: the title unless the first 300 characters of the content hold it, the aliases, the content.
+# What the model reads before the content: the title unless the first 300 characters hold it, the aliases, who speaks.
 TEXT = """
-concat_ws(
-    E'\\n',
+concat(
     case
-        when position(lower(m.metadata ->> 'title') in lower(left(m.content, 300))) = 0 then m.metadata ->> 'title'
+        when position(lower(m.metadata ->> 'title') in lower(left(m.content, 300))) = 0
+            then (m.metadata ->> 'title') || E'\\n'
     end,
-    translate(m.metadata ->> 'aliases', '[]"', ''),
-    m.content
-)
+    translate(m.metadata ->> 'aliases', '[]"', '') || E'\\n',
+    (m.metadata ->> 'speaker') || ': '
+), m.content
 """
 
 # Skips rows that another transaction holds: waiting for them could deadlock.
@@ -61,6 +74,11 @@ update public.memories as m set
     last_embedding_update = clock_timestamp() at time zone 'UTC'
 from held inner join given as g on g.id = held.id
 where m.id = held.id
+returning m.id
+"""
+
+COPY_PASSAGES = """
+copy dreams.passages (memory_id, number, from_character, to_character, embedding_model, embedding) from stdin
 """
 
 CLEAR = "delete from dreams.embedding_failures where memory_id = any(%s)"
@@ -124,7 +142,7 @@ def waiting_among(connection: Connection, model: str, memory_ids: Collection[UUI
 
 def _batch(connection: Connection, statement: str, values: Mapping[str, object]) -> Batch:
     rows = connection.execute(statement.encode(), values, prepare=True).fetchall()
-    return [Waiting(UUID(str(row[0])), str(row[1]), str(row[2])) for row in rows]
+    return [Waiting(UUID(str(row[0])), str(row[1]), str(row[2]), str(row[3])) for row in rows]
 
 
 def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) -> int:
@@ -132,9 +150,45 @@ def embed_batch(connection: Connection, embed: Embed, model: str, batch: Batch) 
 
     Raises ModelUnreachable when nothing can be embedded, and ModelError when the vectors do not fit the store.
     """
-    found, failures = vectors_of(embed, [as_document(model, waiting.text) for waiting in batch])
+
+    def embed_few(texts: Sequence[str]) -> Vectors:
+        steps = range(0, len(texts), MOST_TEXTS)
+        return numpy.concatenate([embed(texts[step : step + MOST_TEXTS]) for step in steps])
+
+    found, failures = embeddings_of(embed_few, model, batch)
     with connection.transaction():
         return write_vectors(connection, model, batch, found, failures) + len(failures)
+
+
+def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, Failures]:
+    """Embeds each memory, passage by passage; returns the embeddings, and reasons for failures, by place in the batch.
+
+    A memory fails with any of its passages. Raises as `vectors_of` does.
+    """
+    cut = [passages(waiting.content) for waiting in batch]
+    texts = [
+        as_document(model, waiting.heading + passage.text)
+        for waiting, its_passages in zip(batch, cut, strict=True)
+        for passage in its_passages
+    ]
+    vectors, reasons = vectors_of(embed, texts)
+    found: dict[int, Embedding] = {}
+    failures: dict[int, str] = {}
+    first = 0
+    for place, its_passages in enumerate(cut):
+        numbers = range(first, first + len(its_passages))
+        first += len(its_passages)
+        reason = next((reasons[number] for number in numbers if number in reasons), None)
+        if reason is not None:
+            failures[place] = reason
+            continue
+        its_vectors = [vectors[number] for number in numbers]
+        if len(its_passages) == 1:
+            found[place] = Embedding(its_vectors[0], [])
+            continue
+        mean = numpy.mean([vector / numpy.linalg.norm(vector) for vector in its_vectors], axis=0)
+        found[place] = Embedding(mean / numpy.linalg.norm(mean), list(zip(its_passages, its_vectors, strict=True)))
+    return found, failures
 
 
 def unit_vector(embed: Embed, text: str) -> NDArray[numpy.float32]:
@@ -182,20 +236,34 @@ def _checked(vectors: NDArray[numpy.float64], expected: int) -> tuple[Found, Fai
     )
 
 
-def write_vectors(connection: Connection, model: str, batch: Batch, found: Found, failures: Failures) -> int:
+def write_vectors(connection: Connection, model: str, batch: Batch, found: Embeddings, failures: Failures) -> int:
     """Stores vectors of unchanged contents, and the reasons for failures; returns how many vectors it stored."""
     places = list(found)
-    written = connection.execute(
+    rows = connection.execute(
         WRITE,
         {
             "model": model,
             "ids": [batch[place].id for place in places],
             "hashes": [batch[place].content_hash for place in places],
-            "vectors": [padded(found[place]) for place in places],
-            "magnitudes": [float(numpy.linalg.norm(found[place])) for place in places],
+            "vectors": [padded(found[place].vector) for place in places],
+            "magnitudes": [float(numpy.linalg.norm(found[place].vector)) for place in places],
         },
-    ).rowcount
+    ).fetchall()
+    written = {UUID(str(memory_id)) for (memory_id,) in rows}
+    _write_passages(
+        connection, model, {batch[place].id: found[place] for place in places if batch[place].id in written}
+    )
     connection.execute(CLEAR, ([batch[place].id for place in places],))
     if failures:
         connection.cursor().executemany(FAIL, [(batch[place].id, model, reason) for place, reason in failures.items()])
-    return written
+    return len(written)
+
+
+def _write_passages(connection: Connection, model: str, found: Mapping[UUID, Embedding]) -> None:
+    connection.execute("delete from dreams.passages where memory_id = any(%s)", (list(found),))
+    if not any(embedding.passages for embedding in found.values()):
+        return
+    with connection.cursor().copy(COPY_PASSAGES) as copy:
+        for memory_id, embedding in found.items():
+            for number, (passage, vector) in enumerate(embedding.passages, 1):
+                copy.write_row((memory_id, number, passage.from_character, passage.to_character, model, padded(vector)))

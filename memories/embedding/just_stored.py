@@ -123,7 +123,7 @@ def _step(batch: Batch) -> Batch:
     """The first memory of a batch, and as many after it as stay within the limits of a step."""
     characters = 0
     for count, waiting in enumerate(batch[:STEP_MEMORIES]):
-        characters += len(waiting.text)
+        characters += len(waiting.content)
         if count and characters > STEP_CHARACTERS:
             return batch[:count]
     return batch[:STEP_MEMORIES]

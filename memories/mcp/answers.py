@@ -87,6 +87,7 @@ class ResultAnswer(BaseModel):
     duplicates: Sequence[UUID]
     superseded_by: UUID | None
     query_id: UUID
+    excerpt: str
 
 
 class SearchAnswer(Noticed):

@@ -221,6 +221,7 @@ def _result(result: Recalled, found: CodexAnswer) -> dict[str, object]:
     return {
         "id": result.passage_id,
         "content": result.passage,
+        "excerpt": result.excerpt,
         "context": memoir.context,
         "summary": memoir.summary,
         "tags": memoir.tags,

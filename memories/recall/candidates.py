@@ -33,7 +33,17 @@ array(
     order by m.embedding_vector::halfvec(768) <=> %(vector)s::halfvec(768)
     limit {limit}
 )
+|| array(
+    select m.id
+    from dreams.passages as p inner join public.memories as m on m.id = p.memory_id
+    where p.embedding_model = %(model)s and {condition}
+    order by p.embedding <=> %(vector)s::halfvec(768)
+    limit {limit}
+)
 """)
+
+# A person who talks with an assistant tells it things in the same turns in which they ask.
+IS_OF_CHAT = sql.SQL("lower(coalesce(m.metadata ->> 'role', m.metadata ->> 'speaker')) in ('user', 'assistant')")
 
 # A document is identified by its first chunk: the parent_id that Codex gives its chunks is no memory's id.
 ROWS = sql.SQL("""
@@ -48,14 +58,21 @@ select
             )
         end
     ),
-    m.asking,
+    case when coalesce({is_of_chat}, false) then 0 else m.asking end,
+    lower(coalesce(m.metadata ->> 'role', m.metadata ->> 'speaker')) = 'assistant',
     case when {with_people}
         then left(
             concat_ws(' ', m.metadata ->> 'speaker', m.metadata ->> 'author', m.metadata ->> 'people'),
             {most_people_characters}
         ) end,
     case when {with_vector} and m.embedding_model = %(model)s
-        then 1 - (m.embedding_vector <=> %(vector)s::vector(768)) end,
+        then greatest(
+            1 - (m.embedding_vector <=> %(vector)s::vector(768)),
+            (
+                select 1 - min(p.embedding <=> %(vector)s::halfvec(768)) from dreams.passages as p
+                where p.memory_id = m.id and p.embedding_model = %(model)s
+            )
+        ) end,
     case when {with_tags} and m.embedding_model = %(model)s
         then 1 - (m.tag_embedding <=> %(vector)s::vector(768)) end
 from public.memories as m
@@ -77,7 +94,16 @@ left join (select fsrs_decay from dreams.visible_cycle) as c on true
 
 MEETING = sql.SQL("select uuid_send(m.id) from public.memories as m where m.id = any(%(ids)s::uuid[]) and {condition}")
 
-PASSAGES = "select uuid_send(id), content from public.memories where id = any(%s::uuid[])"
+# The content of rows, and the passage of each that is nearest to the query.
+CONTENTS = """
+select uuid_send(m.id), m.content, coalesce(best.from_character, 0), coalesce(best.to_character, char_length(m.content))
+from public.memories as m left join lateral (
+    select p.from_character, p.to_character from dreams.passages as p
+    where p.memory_id = m.id and p.embedding_model = %(model)s
+    order by p.embedding <=> %(vector)s::halfvec(768) limit 1
+) as best on true
+where m.id = any(%(ids)s::uuid[])
+"""
 
 # The edges of the view dreams.memory_edges, with its nightly down-scaling.
 EDGES = """
@@ -127,9 +153,17 @@ class CandidateRow(NamedTuple):
     id: Key
     item_id: Key
     asking: float
+    is_by_assistant: bool | None
     people: str | None
     cosine_similarity: float | None
     tag_similarity: float | None
+
+
+class Content(NamedTuple):
+    """The content of a row, and the passage of it nearest to the query: without a vector, or in a short one, all."""
+
+    text: str
+    excerpt: str
 
 
 class Dreamt(NamedTuple):
@@ -192,10 +226,12 @@ def meeting(connection: Connection, ids: Collection[Key], question: Asked) -> Se
     return [cast(Key, row_id) for (row_id,) in rows]
 
 
-def passages(connection: Connection, ids: Collection[Key]) -> Mapping[Key, str]:
+def contents(connection: Connection, ids: Collection[Key], question: Asked) -> Mapping[Key, Content]:
     """The contents of rows, by id."""
-    rows = connection.execute(PASSAGES, (_array(ids),), binary=True)
-    return dict(cast(Sequence[tuple[Key, str]], rows.fetchall()))
+    parameters = {"ids": _array(ids), "vector": question.vector, "model": question.model}
+    rows = connection.execute(CONTENTS, parameters, binary=True)
+    found = cast(Sequence[tuple[Key, str, int, int]], rows.fetchall())
+    return {key: Content(text, text[first:last]) for key, text, first, last in found}
 
 
 def edges(connection: Connection, ids: Collection[Key]) -> Edges:
@@ -209,6 +245,7 @@ def _rows(
 ) -> Cursor[CandidateRow]:
     query = ROWS.format(
         source=source,
+        is_of_chat=IS_OF_CHAT,
         condition=question.condition,
         with_people=sql.Literal(question.with_people),
         most_people_characters=sql.Literal(INDEXED_PEOPLE_CHARACTERS),

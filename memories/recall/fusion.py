@@ -24,8 +24,15 @@ PRIOR_DEVIATION = 0.1
 
 # Ids are random, so the first ones are a fair sample.
 SAMPLE = """
-select embedding_vector::real[] from public.memories
-where embedding_vector is not null and embedding_model = %s order by id limit %s
+select coalesce(
+    (
+        select p.embedding::real[] from dreams.passages as p
+        where p.memory_id = m.id and p.embedding_model = m.embedding_model order by p.number limit 1
+    ),
+    m.embedding_vector::real[]
+)
+from public.memories as m
+where m.embedding_vector is not null and m.embedding_model = %s order by m.id limit %s
 """
 
 

@@ -54,20 +54,23 @@ WIDENING = 10
 # Extra results, read to replace near-duplicates.
 SPARE_RESULTS = 10
 
-# The weight of each term relative to words; docs/decisions/0007 says how they were found.
+# The weight of each term, fitted on eight sets of questions at once; docs/decisions/0019 says how.
+LEXICAL = 0.36
 DENSE = 1.6
-PEOPLE = 4.0
-ASKING = 5.0
-TEMPORAL = 0.2
-ANSWERING = 0.8
-EPISODE = 0.5
-ENTITY = 0.6
-NAMING = 1.2
-SEMANTIC = 1.3
-HEBBIAN = 0.3
-RETRIEVABILITY = 0.3
-# How far a memory ranks above the one it superseded.
+PEOPLE = 2.65
+ASKING = 4.1
+ASSISTANT = 4.0
+TEMPORAL = 0.02
+ANSWERING = 0.46
+EPISODE = 0.3
+ENTITY = 0.17
+NAMING = 0.35
+SEMANTIC = 0.23
+HEBBIAN = 0.1
+RETRIEVABILITY = 0.1
+# How far a memory ranks above the one it superseded, and the largest lift for that.
 LEAD = 0.01
+MOST_LIFT = 4.0
 SEMANTIC_NEIGHBOURS = 3
 TERM_OF_EDGES: Mapping[str, Term] = {
     "temporal": "temporal",
@@ -111,6 +114,12 @@ class Candidate:
     def relevance(self) -> float:
         return sum(self.terms.values())
 
+    @property
+    def match(self) -> float:
+        """How well it matches by itself, which is the activation that it passes on: words count in full here."""
+        own = self.terms
+        return own.get("lexical", 0.0) / LEXICAL + own.get("dense", 0.0) + own.get("tags", 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -149,7 +158,7 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
         rows += _nearest(connection, nearest, asked)
     found = _scored(rows, question, by_words, tag_weight)
     dreamt_of_found = candidates.dreamt(beside, found, instant)
-    own = {item: candidate.relevance for item, candidate in found.items()}
+    own = {item: candidate.match for item, candidate in found.items()}
     edges = _edges(connection, own, without)
     known = {item.item_id: item for item in dreamt_of_found}
     reached = _reached(edges, own, known.values())
@@ -165,7 +174,7 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
     return Answer(
         query_id=uuid4(),
         query=request.query,
-        results=_results(connection, ranked, dreamt, request.k),
+        results=_results(connection, ranked, dreamt, asked, request.k),
         method="words" if question.vector is None else "full",
         respelled=question.respelled,
     )
@@ -204,7 +213,7 @@ def _scored(
     for row in rows:
         shares: dict[Term, float] = {}
         if question.weights:
-            shares["lexical"] = question.lexical(by_words.get(row.id, 0.0))
+            shares["lexical"] = LEXICAL * question.lexical(by_words.get(row.id, 0.0))
         if row.cosine_similarity is not None:
             shares["dense"] = DENSE * question.dense(row.cosine_similarity)
         elif question.vector is not None:
@@ -213,7 +222,7 @@ def _scored(
             shares["tags"] = tag_weight * DENSE * question.dense(row.tag_similarity)
         candidate = Candidate(row, shares)
         best = found.get(row.item_id)
-        if best is None or candidate.relevance > best.relevance:
+        if best is None or candidate.match > best.match:
             found[row.item_id] = candidate
     return found
 
@@ -276,7 +285,7 @@ def _spread(
     found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt], edges: Edges, without: Collection[Term]
 ) -> None:
     """Adds the activation each document receives from its neighbours, in one step from their own relevance."""
-    own = {item: max(candidate.relevance, 0.0) for item, candidate in found.items()}
+    own = {item: max(candidate.match, 0.0) for item, candidate in found.items()}
     asking = {item: candidate.row.asking for item, candidate in found.items()}
     sessions = spread.sessions_of(dreamt.values())
 
@@ -312,6 +321,8 @@ def _weigh(
             terms["people"] = PEOPLE * _share_named(row.people or "", question.names)
         if "asking" not in without:
             terms["asking"] = -ASKING * row.asking
+        if row.is_by_assistant and "assistant" not in without:
+            terms["assistant"] = -ASSISTANT
         if "retrievability" not in without:
             remembered = dreamt[item].retrievability
             terms["retrievability"] = RETRIEVABILITY * (FRESH if remembered is None else remembered)
@@ -322,12 +333,15 @@ def _is_of_the_past(request: Request) -> bool:
 
 
 def _lift_successors(found: Mapping[Key, Candidate], dreamt: Mapping[Key, Dreamt]) -> None:
-    """Lifts each successor just above the memory it replaced, through whole chains of replacements."""
+    """Lifts each successor just above the memory it replaced, through whole chains of replacements.
+
+    A successor that matches the query far less than what it replaced is about something else, and stays where it is.
+    """
     replaced = [(found[item], found[by]) for item in found if (by := dreamt[item].superseded_by) in found and by]
     for _ in replaced:
-        behind = [(earlier, later) for earlier, later in replaced if later.relevance <= earlier.relevance]
-        for earlier, later in behind:
-            lift = max(earlier.relevance - later.relevance, 0.0) + LEAD
+        lifts = [(later, earlier.relevance - later.relevance + LEAD) for earlier, later in replaced]
+        behind = [(later, lift) for later, lift in lifts if LEAD <= lift <= MOST_LIFT]
+        for later, lift in behind:
             later.terms["supersession"] = later.terms.get("supersession", 0.0) + lift
         if not behind:
             return
@@ -338,12 +352,12 @@ def _share_named(people: str, names: frozenset[str]) -> float:
 
 
 def _results(
-    connection: Connection, ranked: Sequence[Candidate], dreamt: Mapping[Key, Dreamt], k: int
+    connection: Connection, ranked: Sequence[Candidate], dreamt: Mapping[Key, Dreamt], asked: Asked, k: int
 ) -> Sequence[Recalled]:
     """The first `k` memories, whole, with near-duplicates folded; memories deleted meanwhile are left out."""
     by_row = {candidate.row.id: candidate for candidate in ranked[: k + SPARE_RESULTS]}
-    passages = candidates.passages(connection, list(by_row))
-    groups = folded([(row, passages[row]) for row in by_row if row in passages])
+    contents = candidates.contents(connection, list(by_row), asked)
+    groups = folded([(row, contents[row].text) for row in by_row if row in contents])
     ids = {row: UUID(bytes=row) for row in list(groups)[:k]}
     whole = memoirs(connection, list(ids.values()))
     shown = [(row, row_id) for row, row_id in ids.items() if row_id in whole]
@@ -355,8 +369,9 @@ def _results(
             terms=by_row[row].terms,
             cosine_similarity=by_row[row].row.cosine_similarity,
             tag_similarity=by_row[row].row.tag_similarity,
-            passage=passages[row],
+            passage=contents[row].text,
             passage_id=row_id,
+            excerpt=contents[row].excerpt,
             duplicates=[UUID(bytes=by_row[other].row.item_id) for other in groups[row]],
             superseded_by=_successor(dreamt[by_row[row].row.item_id]),
         )

@@ -17,6 +17,7 @@ TERM_NAMES: Mapping[Term, str] = {
     "lexical": "words",
     "people": "who takes part",
     "asking": "only asks",
+    "assistant": "an assistant's words",
     "temporal": "neighbours in time",
     "episode": "episode",
     "hebbian": "recalled together",
@@ -51,7 +52,7 @@ def memoir_lines(memory: Memoir) -> Iterator[str]:
 def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
     """A search result in two lines: the memory, and why it was found."""
     memory = result.memory
-    yield f"{result.rank:>3}  {day(memory.created_at)}  {str(memory.id)[:8]}  {gist(memory, result.passage)}"
+    yield f"{result.rank:>3}  {day(memory.created_at)}  {str(memory.id)[:8]}  {gist(memory, result.excerpt)}"
     reasons = [terms(result.terms)]
     if result.cosine_similarity is not None:
         reasons.append(f"cosine {result.cosine_similarity:.2f}")

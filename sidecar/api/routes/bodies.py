@@ -138,6 +138,7 @@ class RecalledBody(ResponseBody):
     tag_similarity: float | None = Field(description="Of the query's vector and the tags'.")
     passage: str = Field(description="The chunk that matched best; the whole content when it has one only.")
     passage_id: UUID = Field(description="The row the passage stands in.")
+    excerpt: str = Field(description="The part of the passage nearest to the query.")
     duplicates: list[UUID] = Field(description="Memories that say nearly the same, folded into this one.")
     superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
 

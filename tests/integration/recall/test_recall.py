@@ -272,3 +272,27 @@ def test_what_was_replaced_comes_after_what_replaced_it_unless_the_past_is_asked
     before = found(memory.search("Where did I live before?", 3))
     assert before.index(first) < before.index(second)
     assert found(memory.search("Where do I live now?", 3, without=["supersession"]))[0] == first
+
+
+def test_the_best_passage_of_a_long_memory_is_found_and_shown(memory: Memory) -> None:
+    filler(memory)
+    before, after = "Rain fell all morning on the quay. " * 40, "We had soup for supper once more. " * 40
+    long = memory.store(f"{before}The garden gate key lies in the attic. {after}")
+    memory.store("A letter about trains")
+    best = memory.search("what about the garden?", 1).results[0]
+    assert best.memory.id == long
+    assert "garden" in best.excerpt and len(best.excerpt) < 1_000 < len(best.passage)
+
+
+def test_what_a_person_says_comes_before_what_an_assistant_says_of_it(memory: Memory) -> None:
+    filler(memory)
+    asked, told = (
+        memory.store(text, metadata={"role": role})
+        for role, text in (
+            ("user", "I keep the zither in the attic. Is it safe?"),
+            ("assistant", "A zither in the attic is safe."),
+        )
+    )
+    answer = memory.search("zither in the attic", 2)
+    assert found(answer) == [asked, told]
+    assert terms_of(answer, told)["assistant"] < 0 == terms_of(answer, asked)["asking"]

@@ -13,7 +13,7 @@ WHEN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 def recalled(rank: int) -> Recalled:
     memory = Memoir(uuid4(), f"number {rank}", "", "", (), {}, WHEN, WHEN)
-    return Recalled(memory, rank, 9.0 - rank, {}, None, None, memory.content, memory.id)
+    return Recalled(memory, rank, 9.0 - rank, {}, None, None, memory.content, memory.id, memory.content)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ def test_a_gist_is_one_line_of_limited_length() -> None:
 
 
 def test_a_result_is_two_lines() -> None:
-    result = Recalled(MEMORY, 1, 3.4, {"lexical": 3.4}, 0.611, None, MEMORY.content, MEMORY.id, [MEMORY.id])
+    result = Recalled(
+        MEMORY, 1, 3.4, {"lexical": 3.4}, 0.611, None, MEMORY.content, MEMORY.id, MEMORY.content, [MEMORY.id]
+    )
     assert list(result_lines(result, "retained")) == [
         "  1  2026-03-01  3f2a91c0  The spare key hangs behind the clock",
         "     words 3.4 · cosine 0.61 · fate retained · stands for 1 more like it",
@@ -53,5 +55,5 @@ def test_a_result_is_two_lines() -> None:
 
 def test_every_year_has_four_digits() -> None:
     old = replace(MEMORY, created_at=datetime(3, 5, 6, tzinfo=UTC))
-    result = Recalled(old, 1, 3.4, {"lexical": 3.4}, 0.611, None, MEMORY.content, MEMORY.id)
+    result = Recalled(old, 1, 3.4, {"lexical": 3.4}, 0.611, None, MEMORY.content, MEMORY.id, MEMORY.content)
     assert next(iter(result_lines(result, None))).startswith("  1  0003-05-06  ")
