@@ -17,7 +17,9 @@ hashes as (
 select 'memory rows' as part, count(*) as rows from rows
 union all select 'other documents that say the same', count(*) from dreams.occurrences
     where memory_id = any(%(rows)s) and document_id <> memory_id
-union all select 'vectors', count(embedding_vector) + count(tag_embedding) from rows
+union all select 'vectors', count(embedding_vector) + count(tag_embedding) + (
+    select count(*) from dreams.passages where memory_id = any(%(rows)s)
+) from rows
 union all select 'events', count(*) from dreams.recall_events where memory_id = any(%(rows)s)
 union all select 'earlier versions', count(*) from dreams.memory_versions
     where memory_id = any(%(rows)s) or document_id = any(%(rows)s)
