@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -101,11 +101,10 @@ def load(
     redact: bool = False,
     revive: bool = False,
     dry_run: bool = False,
-    on_batch: Callable[[int], None] = lambda _: None,
 ) -> Loaded:
     """Loads records, a transaction per batch: an interrupted load keeps its finished batches, and the next continues.
 
-    `revive` brings forgotten memories back. `on_batch` receives the number of records in each batch.
+    `revive` brings forgotten memories back.
     Memory use does not depend on the size of the source.
     """
     loaded, recalled = Loaded(), RecalledTexts()
@@ -118,7 +117,6 @@ def load(
                 sifted = _without_recalled(connection, batch, loaded, recalled)
                 loaded.add(_load_batch(connection, sifted, revive, is_last_word=False))
             recalled.is_current = not any(_is_recall(record) for record in batch)
-            on_batch(len(batch))
         while doubted := take_doubted(connection, BATCH_RECORDS):
             loaded.add(_load_batch(connection, doubted, revive, is_last_word=True))
     return loaded

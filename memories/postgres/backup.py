@@ -29,7 +29,7 @@ LEFT_OUT = {"dreams.content_changes", "dreams.unscrubbed"}
 FIRST = ["public.memories", "dreams.cycles"]
 
 
-def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
+def backup(file: Path) -> Mapping[str, int]:
     """Writes every table, as of one instant; returns row counts by table. The file appears only when it is complete.
 
     Raises InputError when the file exists already or its folder cannot be written.
@@ -38,7 +38,7 @@ def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
         raise InputError(f"{file} exists: name a file that does not, so that no backup is lost")
     if not file.parent.is_dir():
         raise InputError(f"the folder {file.parent} does not exist: make it, or name another")
-    with connect(database_url) as connection, _written(file) as archive:
+    with connect() as connection, _written(file) as archive:
         connection.execute("set transaction isolation level repeatable read read only")
         applied = _applied(connection)
         tables = {name: _write_table(connection, archive, name) for name in _tables(applied)}
@@ -46,7 +46,7 @@ def backup(file: Path, database_url: str | None = None) -> Mapping[str, int]:
     return {name: table.rows for name, table in tables.items()}
 
 
-def restore(file: Path, database_url: str | None = None, *, replace: bool = False) -> Mapping[str, int]:
+def restore(file: Path, *, replace: bool = False) -> Mapping[str, int]:
     """Restores a backup to an empty store in one transaction, then migrates it to this version; returns rows by table.
 
     Raises InputError when the file is not a backup or is damaged, or when the store holds memories and `replace` is not
@@ -56,8 +56,8 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
         manifest = archive.manifest
         _check_tables(file, manifest)
         archive.check_rows()
-        migrate(database_url, until=max(manifest.migrations))
-        with connect(database_url) as connection:
+        migrate(until=max(manifest.migrations))
+        with connect() as connection:
             _check_target(connection, manifest, replace)
             connection.execute("set constraints all deferred")
             _mark_changed(connection)
@@ -65,7 +65,7 @@ def restore(file: Path, database_url: str | None = None, *, replace: bool = Fals
                 for name, table in manifest.tables.items():
                     _read_table(connection, archive, name, table)
             _mark_changed(connection)
-        migrate(database_url)
+        migrate()
         return {name: table.rows for name, table in manifest.tables.items()}
 
 

@@ -34,12 +34,12 @@ MOST_SHARED_MEGABYTES = 2048
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def url(store: StoreSettings | None = None) -> str:
+def url() -> str:
     """The connection string of the store; starts the embedded server if it does not run.
 
     Raises StoreError when the embedded server cannot be started.
     """
-    store = store or settings()
+    store = settings()
     return store.postgres_db_url or start(store)
 
 

@@ -9,6 +9,10 @@ from psycopg.rows import dict_row
 
 from memories.postgres.database import Connection
 
+LATEST_EPISODES = 10
+ASSOCIATIONS = 5
+MOST_INSIGHTS = MOST_CITED = 3
+
 STRONGEST = """
 select
     ta.semantic_gist as from_gist, tb.semantic_gist as to_gist, e.weight, e.evidence_count
@@ -107,9 +111,9 @@ class Context:
     episodes: Sequence[Mapping[str, object]]
 
 
-def context(connection: Connection, agent: str | None = None, limit: int = 10) -> Context:
+def context(connection: Connection, agent: str | None = None) -> Context:
     """Working memory and the latest episodes, of one agent ("" means "default") or of all."""
-    given = {"agent": agent, "limit": limit}
+    given = {"agent": agent, "limit": LATEST_EPISODES}
     rows = connection.cursor(row_factory=dict_row)
     return Context(rows.execute(WORKING_MEMORY, given).fetchall(), rows.execute(EPISODES, given).fetchall())
 
@@ -126,20 +130,23 @@ def disk_use(connection: Connection, files: Mapping[str, Path]) -> Mapping[str, 
     return use | {name: _bytes_under(path) for name, path in files.items() if path.exists()}
 
 
-def strongest_associations(connection: Connection, limit: int = 5) -> Sequence[Mapping[str, object]]:
-    return connection.cursor(row_factory=dict_row).execute(STRONGEST, (limit,)).fetchall()
+def strongest_associations(connection: Connection) -> Sequence[Mapping[str, object]]:
+    return connection.cursor(row_factory=dict_row).execute(STRONGEST, (ASSOCIATIONS,)).fetchall()
 
 
-def insights(connection: Connection, limit: int = 3, cited: int = 3) -> Sequence[LatestInsight]:
-    """Up to `limit` insights of different kinds, each with up to `cited` memories."""
+def insights(connection: Connection) -> Sequence[LatestInsight]:
+    """A few insights of different kinds, each with some of its memories."""
     return [
         LatestInsight(
             str(kind),
             str(description),
             float(str(confidence)),
-            [f"{str(memory_id)[:8]}  {gist}" for memory_id, gist, _ in connection.execute(CITED, (related, cited))],
+            [
+                f"{str(memory_id)[:8]}  {gist}"
+                for memory_id, gist, _ in connection.execute(CITED, (related, MOST_CITED))
+            ],
         )
-        for kind, description, confidence, related in connection.execute(INSIGHTS, (limit,)).fetchall()
+        for kind, description, confidence, related in connection.execute(INSIGHTS, (MOST_INSIGHTS,)).fetchall()
     ]
 
 

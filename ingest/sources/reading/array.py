@@ -64,20 +64,20 @@ def first_byte(stream: io.BufferedReader) -> bytes:
     return byte
 
 
-def elements(stream: io.BufferedReader, limit_bytes: int = LINE_LIMIT_BYTES) -> Iterator[bytes | None]:
-    """The bytes of each element of an open array; None for one above the limit. Raises EOFError when it is cut off."""
+def elements(stream: io.BufferedReader) -> Iterator[bytes | None]:
+    """The bytes of each element of an open array; None for one that is too long. Raises EOFError when it is cut off."""
     cutter, element, size_bytes = Cutter(), bytearray(), 0
     for chunk in _chunks(stream):
         begin = 0
         for end in cutter.element_ends(chunk):
             element += chunk[begin:end]
-            if size_bytes + end - begin > limit_bytes:
+            if size_bytes + end - begin > LINE_LIMIT_BYTES:
                 yield None
             elif not cutter.closed or element.strip():
                 yield bytes(element)
             element, size_bytes, begin = bytearray(), 0, end + 1
         size_bytes += len(chunk) - begin
-        if size_bytes <= limit_bytes:
+        if size_bytes <= LINE_LIMIT_BYTES:
             element += chunk[begin:]
         if cutter.closed:
             return
