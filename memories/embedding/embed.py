@@ -31,7 +31,7 @@ class Waiting(NamedTuple):
     content: str
 
 
-class Embedding(NamedTuple):
+class MemoryEmbedding(NamedTuple):
     """The vector of a memory. A content of several passages has one for each, and their mean as its own."""
 
     vector: NDArray[numpy.float64]
@@ -39,7 +39,7 @@ class Embedding(NamedTuple):
 
 
 Batch = Sequence[Waiting]
-Embeddings = Mapping[int, Embedding]
+Embeddings = Mapping[int, MemoryEmbedding]
 UNUSABLE = "the model gave no usable vector"
 NEW_MINUTES = 10
 # What a model embeds at once beside searches, whose queries wait for no more than that.
@@ -172,7 +172,7 @@ def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, F
         for passage in its_passages
     ]
     vectors, reasons = vectors_of(embed, texts)
-    found: dict[int, Embedding] = {}
+    found: dict[int, MemoryEmbedding] = {}
     failures: dict[int, str] = {}
     first = 0
     for place, its_passages in enumerate(cut):
@@ -184,10 +184,12 @@ def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, F
             continue
         its_vectors = [vectors[number] for number in numbers]
         if len(its_passages) == 1:
-            found[place] = Embedding(its_vectors[0], [])
+            found[place] = MemoryEmbedding(its_vectors[0], [])
             continue
         mean = numpy.mean([vector / numpy.linalg.norm(vector) for vector in its_vectors], axis=0)
-        found[place] = Embedding(mean / numpy.linalg.norm(mean), list(zip(its_passages, its_vectors, strict=True)))
+        found[place] = MemoryEmbedding(
+            mean / numpy.linalg.norm(mean), list(zip(its_passages, its_vectors, strict=True))
+        )
     return found, failures
 
 
@@ -259,7 +261,7 @@ def write_vectors(connection: Connection, model: str, batch: Batch, found: Embed
     return len(written)
 
 
-def _write_passages(connection: Connection, model: str, found: Mapping[UUID, Embedding]) -> None:
+def _write_passages(connection: Connection, model: str, found: Mapping[UUID, MemoryEmbedding]) -> None:
     connection.execute("delete from dreams.passages where memory_id = any(%s)", (list(found),))
     if not any(embedding.passages for embedding in found.values()):
         return
