@@ -139,7 +139,7 @@ def fit(
         with connect() as connection:
             fitted.keep(connection, found.weights, found.reviews)
     losses = f"log loss {found.loss_before:.4f} before, {found.loss_after:.4f} after, on memories left out of the fit"
-    sentence = "Kept; the next cycle uses them" if found.is_better else "Not kept, for they foretell no better"
+    sentence = "Kept; the next cycle uses them" if found.is_better else "Not kept: they predict no better"
     show(
         {**asdict(found), "kept": found.is_better},
         as_json,

@@ -16,10 +16,10 @@ create index if not exists occurrences_memory_idx on dreams.occurrences (memory_
 
 comment on table dreams.occurrences is
 'The documents that say the same text, where there are several: one row each. The memory has the tags of all of them, and the earliest date.';
-comment on column dreams.occurrences.document_id is 'The id that the document has by its source and native id; find, pin and forget take it.';
-comment on column dreams.occurrences.memory_id is 'The row of public.memories in which the text stands: that of the document with this id.';
-comment on column dreams.occurrences.native_id is 'Its name within the source, where the loader was told it.';
-comment on column dreams.occurrences.source is 'The source that it was read from.';
+comment on column dreams.occurrences.document_id is 'The id of the document, made from its source and native id; find, pin and forget accept it.';
+comment on column dreams.occurrences.memory_id is 'The row of public.memories that holds the text.';
+comment on column dreams.occurrences.native_id is 'Its name within the source; null when the loader did not know it.';
+comment on column dreams.occurrences.source is 'The source it was read from.';
 comment on column dreams.occurrences.context is 'Where or why it was noted, as this document says.';
 comment on column dreams.occurrences.summary is 'A short gist, as this document gives it.';
 comment on column dreams.occurrences.tags is 'The tags that this document gives.';

@@ -19,7 +19,7 @@ begin
 end
 $$;
 comment on function dreams.tag_paths is
-'Tags in lower case, each with the tags it is nested in: {Project/Alpha} gives {project, project/alpha}.';
+'Tags in lower case, each with the tags it is nested in: {Project/Alpha} gives {project, project/alpha}. Some may repeat.';
 create index if not exists memories_tag_paths_idx on public.memories using gin (dreams.tag_paths(tags));
 
 -- A vector covers the content, its title and its aliases.

@@ -15,7 +15,7 @@ import numpy
 
 from biological_memory.vectors import MOST_SIMILAR, in_whole_numbers, ranges, read_vectors
 
-# Of a thousand lists, probing eight finds .998 of the nearest six; sixteen find no more (benchmarks/synthetic.py).
+# Probing eight of a thousand lists finds .998 of the nearest six; sixteen find no more (benchmarks/synthetic.py).
 PROBED_LISTS = 8
 GROUPED_LISTS = 16
 SPARE_CANDIDATES = 8
