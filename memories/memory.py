@@ -46,7 +46,8 @@ from memories.quoting.quotation import Quoter, quotation_key
 from memories.recall import candidates
 from memories.recall.events import EventWriter, Recall
 from memories.recall.fusion import Familiarity
-from memories.recall.search import Request, Sources, VectorOf, search
+from memories.recall.question import Request, Sources, VectorOf
+from memories.recall.search import search
 from memories.recall.second_connection import beside
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings

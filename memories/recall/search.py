@@ -6,20 +6,16 @@ entities, meaning, co-activation. Each term of the relevance is named. docs/biol
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
 from itertools import chain
 from uuid import UUID, uuid4
 
-import numpy
-from numpy.typing import NDArray
-
 from memories.documents.memoir import memoirs
 from memories.embedding.vectors import as_parameter
 from memories.lexical.index import LexicalIndex
-from memories.lexical.near_spellings import respelled
 from memories.postgres.database import Connection
 from memories.recall import candidates, spread
 from memories.recall.candidates import (
@@ -31,17 +27,9 @@ from memories.recall.candidates import (
 )
 from memories.recall.duplicates import folded
 from memories.recall.filters import condition
-from memories.recall.fusion import Familiarity, chance
-from memories.recall.query import (
-    asks_of_the_past,
-    named,
-    people_names,
-    query_terms,
-    without_names,
-)
-from memories.records import Answer, Filters, Recalled, Term
-
-VectorOf = Callable[[str], NDArray[numpy.float32] | None]
+from memories.recall.query import asks_of_the_past, people_names
+from memories.recall.question import Question, Request, Sources, VectorOf, prepared
+from memories.records import Answer, Recalled, Term
 
 # Candidates by words (or as many as the results wanted, if more), by meaning, and those from which activation spreads.
 LEXICAL_ROWS = 80
@@ -83,26 +71,6 @@ TERM_OF_EDGES: Mapping[str, Term] = {
 FRESH = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A query prepared for each kind of search: weighted terms, names, vector, and the scores of unrelated memories."""
-
-    weights: Mapping[str, float]
-    names: frozenset[str]
-    respelled: Mapping[str, str]
-    vector: NDArray[numpy.float32] | None
-    by_chance: tuple[float, float]
-    familiarity: tuple[float, float]
-
-    def lexical(self, bm25: float) -> float:
-        mean, deviation = self.by_chance
-        return (bm25 - mean) / deviation if deviation else 0.0
-
-    def dense(self, cosine_similarity: float) -> float:
-        mean, deviation = self.familiarity
-        return (cosine_similarity - mean) / deviation
-
-
 @dataclass(slots=True)
 class Candidate:
     """A document that may be a result: its best matching row, and the value of each term."""
@@ -121,35 +89,13 @@ class Candidate:
         return own.get("lexical", 0.0) / LEXICAL + own.get("dense", 0.0) + own.get("tags", 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a caller of a search wants. `without` switches terms of relevance off."""
-
-    query: str
-    k: int
-    filters: Filters
-    as_of: datetime | None
-    without: Collection[Term]
-    tag_weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where a search looks. `beside` may be in pipeline mode: it runs queries while `connection` is busy."""
-
-    connection: Connection
-    beside: Connection
-    lexical: LexicalIndex
-    familiarity: Familiarity
-
-
 def search(request: Request, sources: Sources, model: str, vector_of: VectorOf | None) -> Answer:
     """The best memories, each with its reasons. Without `vector_of`, uses only words and what cycles computed."""
     connection, beside, lexical = sources.connection, sources.beside, sources.lexical
     without, tag_weight = request.without, request.tag_weight
     lexical.catch_up(connection)
     instant = request.as_of or datetime.now(UTC)
-    question = _question(request, sources, vector_of)
+    question = prepared(request, sources, vector_of)
     asked = _asked(request, question, model)
     nearest = None if asked.vector is None else candidates.nearest_rows(beside, asked, DENSE_ROWS)
     by_words = _by_words(connection, lexical, question, asked, request.k)
@@ -178,31 +124,6 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
         method="words" if question.vector is None else "full",
         respelled=question.respelled,
     )
-
-
-def _question(request: Request, sources: Sources, vector_of: VectorOf | None) -> Question:
-    query, without, lexical = request.query, request.without, sources.lexical
-    names = named(query, lexical) if "people" not in without else frozenset[str]()
-    vector = None
-    if vector_of is not None and "dense" not in without:
-        vector = vector_of(without_names(query, names))
-    guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
-    weights = query_terms(query, guessed) if "lexical" not in without else {}
-    return Question(
-        weights=weights,
-        names=names,
-        respelled=guessed,
-        vector=vector,
-        by_chance=chance(lexical, weights),
-        familiarity=_familiarity(sources, vector),
-    )
-
-
-def _familiarity(sources: Sources, vector: NDArray[numpy.float32] | None) -> tuple[float, float]:
-    """Mean and deviation of the cosine similarity to unrelated memories."""
-    if vector is None:
-        return 0.0, 1.0
-    return sources.familiarity.of(sources.connection, vector, sources.lexical.row_count)
 
 
 def _scored(

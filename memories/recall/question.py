@@ -1,0 +1,85 @@
+"""What a search answers: the request of its caller, and the question prepared from it for each kind of search."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy
+from numpy.typing import NDArray
+
+from memories.lexical.index import LexicalIndex
+from memories.lexical.near_spellings import respelled
+from memories.postgres.database import Connection
+from memories.recall.fusion import Familiarity, chance
+from memories.recall.query import named, query_terms, without_names
+from memories.records import Filters, Term
+
+VectorOf = Callable[[str], NDArray[numpy.float32] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller of a search wants. `without` switches terms of relevance off."""
+
+    query: str
+    k: int
+    filters: Filters
+    as_of: datetime | None
+    without: Collection[Term]
+    tag_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a search looks. `beside` may be in pipeline mode: it runs queries while `connection` is busy."""
+
+    connection: Connection
+    beside: Connection
+    lexical: LexicalIndex
+    familiarity: Familiarity
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query prepared for each kind of search: weighted terms, names, vector, and the scores of unrelated memories."""
+
+    weights: Mapping[str, float]
+    names: frozenset[str]
+    respelled: Mapping[str, str]
+    vector: NDArray[numpy.float32] | None
+    by_chance: tuple[float, float]
+    familiarity: tuple[float, float]
+
+    def lexical(self, bm25: float) -> float:
+        mean, deviation = self.by_chance
+        return (bm25 - mean) / deviation if deviation else 0.0
+
+    def dense(self, cosine_similarity: float) -> float:
+        mean, deviation = self.familiarity
+        return (cosine_similarity - mean) / deviation
+
+
+def prepared(request: Request, sources: Sources, vector_of: VectorOf | None) -> Question:
+    """The question of a request, without what the request switches off; without `vector_of`, it has no vector."""
+    query, without, lexical = request.query, request.without, sources.lexical
+    names = named(query, lexical) if "people" not in without else frozenset[str]()
+    vector = None
+    if vector_of is not None and "dense" not in without:
+        vector = vector_of(without_names(query, names))
+    guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
+    weights = query_terms(query, guessed) if "lexical" not in without else {}
+    return Question(
+        weights=weights,
+        names=names,
+        respelled=guessed,
+        vector=vector,
+        by_chance=chance(lexical, weights),
+        familiarity=_familiarity(sources, vector),
+    )
+
+
+def _familiarity(sources: Sources, vector: NDArray[numpy.float32] | None) -> tuple[float, float]:
+    """Mean and deviation of the cosine similarity to unrelated memories."""
+    if vector is None:
+        return 0.0, 1.0
+    return sources.familiarity.of(sources.connection, vector, sources.lexical.row_count)
