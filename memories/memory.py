@@ -1,21 +1,15 @@
 """Stores, searches and forgets memories: `Memory` serves Python, the command line, HTTP and MCP alike."""
 
 import logging
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from threading import Lock
 from types import TracebackType
 from typing import Literal, Self
 from uuid import UUID
 
-import numpy
 import psycopg
-from numpy.typing import NDArray
-from psycopg_pool import ConnectionPool
 
 from memories.documents.deletion_preview import Forgettable, forgettable
 from memories.documents.edit import MemoryChanges, edit
@@ -29,26 +23,21 @@ from memories.documents.write import (
     pin,
     put,
 )
-from memories.embedding.embed import unit_vector
 from memories.embedding.embedder import Embedder
-from memories.embedding.just_stored import Newcomers
-from memories.embedding.vectors import Embed, as_query
-from memories.errors import InputError, ModelError, NotListed, StoreError, StoreUnreachable
-from memories.faults import of_postgres
+from memories.embedding.vectors import Embed
+from memories.errors import InputError, NotListed, StoreUnreachable
 from memories.instant import in_utc
 from memories.lexical.changes import store_identity
-from memories.lexical.index import LexicalIndex
 from memories.limits import MOST_RESULTS, check_memory, check_query
-from memories.postgres.database import Connection, url, without_password
+from memories.postgres.database import url
 from memories.postgres.migrate import migrate, pending
+from memories.postgres.pool import StorePool
 from memories.quoting.handed_out import with_citations
 from memories.quoting.quotation import Quoter, quotation_key
 from memories.recall import candidates
 from memories.recall.events import EventWriter, Recall
-from memories.recall.fusion import Familiarity
-from memories.recall.question import Request, Sources, VectorOf
-from memories.recall.search import search
-from memories.recall.second_connection import beside
+from memories.recall.question import Request
+from memories.recall.searcher import Searcher
 from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
 from memories.settings import settings
 from memories.views import overview
@@ -61,15 +50,9 @@ from memories.views.explanation import (
 from memories.worker import Worker
 
 SOURCE = "dreams"
-MOST_CONNECTIONS = 12
-# The SQLSTATE classes of a broken connection and of a server that shuts down; with no SQLSTATE, nothing answered.
-CONNECTION_LOST = ("08", "57P")
 EXPLAINED_RESULTS = 200
-REMEMBERED_QUERIES = 256
-CONNECT_SECONDS = 15.0
 CLOSE_SECONDS = 10.0
 NO_FILTERS = Filters()
-WITHOUT_MODEL = "Answered by words and associations alone"
 logger = logging.getLogger(__name__)
 
 
@@ -87,18 +70,12 @@ class Memory:
         self._url = database_url or url()
         if pending(self._url):
             migrate(self._url)
-        self._model = settings().embedding_model
-        self._embed = Embedder() if embed is None else embed
-        self._query_vectors: OrderedDict[str, NDArray[numpy.float32]] = OrderedDict()
-        self._familiarity = Familiarity(self._model)
-        self._lexical: LexicalIndex | None = None
-        self._opening = Lock()
-        self._pool = _pool(self._url)
-        with self._connection() as connection:
+        self._pool = StorePool(self._url, candidates.prepare)
+        with self._pool.connection() as connection:
             name = sha256(store_identity(connection).encode()).hexdigest()[:12]
-        self._lexical_folder = settings().dreams_home / "lexical" / name
-        self._events = EventWriter(settings().dreams_home / "events" / name)
-        self._newcomers = Newcomers(self._embed, self._model, self._connection, self._has_model)
+        home, model = settings().dreams_home, settings().embedding_model
+        self._searcher = Searcher(self._pool, home / "lexical" / name, model, Embedder() if embed is None else embed)
+        self._events = EventWriter(home / "events" / name)
         self._worker = Worker("dreams-memory", self._work)
         if self._events.has_events:
             self._worker.wake()
@@ -114,18 +91,14 @@ class Memory:
     def close(self) -> None:
         """Writes pending events to Postgres and releases all resources. The next `Memory` writes events left over."""
         self._worker.stop(CLOSE_SECONDS)
-        self._newcomers.stop(CLOSE_SECONDS)
+        self._searcher.close()
         if self._events.has_events:
             try:
-                with self._connection(CLOSE_SECONDS) as connection:
+                with self._pool.connection(CLOSE_SECONDS) as connection:
                     self._events.flush(connection)
             except (psycopg.Error, StoreUnreachable) as error:
                 logger.warning("what was recalled will be recorded when the store is opened again: %s", error)
         self._events.close()
-        if self._lexical is not None:
-            self._lexical.close()
-        if isinstance(self._embed, Embedder):
-            self._embed.close()
         self._pool.close()
 
     def store(
@@ -171,7 +144,7 @@ class Memory:
             metadata=metadata or {},
             created_at=created_at,
         )
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             stored = put(connection, document)
         self._changed(stored.id)
         return stored
@@ -184,7 +157,7 @@ class Memory:
         Raises NotFound when there is none, InputError when the reference is not an id or matches several, and NotListed
         when that search did not list it.
         """
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             memory_id = find(connection, reference)
             found = memoir(connection, memory_id)
         if record:
@@ -193,7 +166,7 @@ class Memory:
 
     def opened(self, reference: str | UUID, query_id: UUID | None = None) -> None:
         """Records that a memory was read. Raises NotFound and InputError as `get` does."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             memory_id = find(connection, reference)
         self._used("opened", memory_id, query_id)
 
@@ -213,7 +186,7 @@ class Memory:
         what cannot be kept.
         """
         check_memory(content, context, summary, tags, metadata)
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             memory_id = find(connection, reference)
             edited = edit(connection, memory_id, MemoryChanges(content, context, summary, tags, metadata))
         self._changed(edited.id)
@@ -221,7 +194,7 @@ class Memory:
 
     def forgettable(self, reference: str | UUID) -> Forgettable:
         """Counts what `forget` would remove. Raises NotFound as `get` does."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return forgettable(connection, find(connection, reference))
 
     def forget(self, reference: str | UUID) -> Receipt:
@@ -229,7 +202,7 @@ class Memory:
 
         Raises NotFound as `get` does.
         """
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return forget_with_receipt(connection, find(connection, reference))
 
     def pin(self, reference: str | UUID, *, pinned: bool = True) -> UUID:
@@ -237,7 +210,7 @@ class Memory:
 
         Raises NotFound as `get` does.
         """
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             memory_id = find(connection, reference)
             pin(connection, memory_id, pinned=pinned)
         return memory_id
@@ -266,20 +239,12 @@ class Memory:
         filters = _in_zone(filters)
         _check_search(query, k, filters, without, tag_weight)
         is_present = as_of is None or as_of >= asked_at
-        notes = [] if words_only else self._missing_model()
-        asks_model = not words_only and not notes
-
-        def vector_of(text: str) -> NDArray[numpy.float32] | None:
-            vector, note = self._vector(text)
-            notes.extend([note] if note else [])
-            return vector
-
         request = Request(query, k, filters, as_of, without, tag_weight)
-        answer = self._answered(request, vector_of if asks_model else None, waits=asks_model and is_present)
+        answer = self._searcher.answer(request, words_only=words_only, is_present=is_present)
         if record and is_present:
             self.listed(answer, asked_at)
         self._worker.wake()
-        return replace(answer, note=notes[0]) if notes else answer
+        return answer
 
     def listed(self, answer: Answer, when: datetime | None = None) -> None:
         """Records that the results of a search were shown; `search` does this unless `record` is False."""
@@ -294,7 +259,7 @@ class Memory:
 
         Raises NotFound as `get` does, and InputError as `search` does.
         """
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             explanation = explain(connection, find(connection, reference))
         if query is None:
             return explanation
@@ -302,93 +267,48 @@ class Memory:
 
     def quoter(self) -> Quoter:
         """Returns a `Quoter`, which quotes memories in one answer to an assistant."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return Quoter(quotation_key(connection))
 
     def with_citations(self, text: str) -> str:
         """Returns an assistant's text with this store's own quotations replaced by citations."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return with_citations(connection, text)[0]
 
     def cited(self, reference: str | UUID, query_id: UUID | None = None) -> None:
         """Records that an answer relied on a memory. Raises NotFound and InputError as `get` does."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             memory_id = find(connection, reference)
         self._used("cited", memory_id, query_id)
 
     def fates(self, memory_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """Returns the fate of each memory; omits those that no cycle has covered yet."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return fates(connection, memory_ids)
 
     def places(self, row_ids: Collection[UUID]) -> Mapping[UUID, RowPlace]:
         """Returns each row's place in its document and its cluster; omits missing rows."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return places(connection, row_ids)
 
     def statistics(self) -> Mapping[str, object]:
         """Returns counts of memories and of the last cycle's results."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return overview.statistics(connection)
 
     def context(self, agent: str | None = None) -> overview.Context:
         """Returns working memory and the latest episodes, of one agent ("" for memories that name none) or of all."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             return overview.context(connection, agent)
 
-    def _missing_model(self) -> list[str]:
-        """Finds or starts the model without holding a connection meanwhile; returns what went wrong, if anything."""
-        try:
-            if isinstance(self._embed, Embedder):
-                self._embed.find()
-        except ModelError as error:
-            return [f"{WITHOUT_MODEL}: {error}."]
-        return []
-
-    def _vector(self, query: str) -> tuple[NDArray[numpy.float32] | None, str | None]:
-        """Returns the query's vector and None, or None and why there is none."""
-        known = self._query_vectors.get(query)
-        if known is not None:
-            return known, None
-        try:
-            vector = unit_vector(self._embed, as_query(self._model, query))
-        except ModelError as error:
-            return None, f"{WITHOUT_MODEL}: {error}."
-        with self._opening:
-            self._query_vectors[query] = vector
-            if len(self._query_vectors) > REMEMBERED_QUERIES:
-                self._query_vectors.popitem(last=False)
-        return vector, None
-
-    def _opened_lexical(self) -> LexicalIndex:
-        with self._opening:
-            if self._lexical is None:
-                self._lexical = LexicalIndex(self._lexical_folder)
-            return self._lexical
-
-    def _answered(self, request: Request, vector_of: VectorOf | None, *, waits: bool) -> Answer:
-        """Searches; if it `waits`, the newest memories get their vectors first."""
-        with self._connection() as connection:
-            if not (waits and self._newcomers.are_waiting(connection)):
-                return self._searched(connection, request, vector_of)
-        # The thread that computes the vectors needs a connection: this one is given back meanwhile.
-        self._newcomers.wait()
-        with self._connection() as connection:
-            return self._searched(connection, request, vector_of)
-
-    def _searched(self, connection: Connection, request: Request, vector_of: VectorOf | None) -> Answer:
-        with beside(self._pool, connection) as second:
-            sources = Sources(connection, second, self._opened_lexical(), self._familiarity)
-            return search(request, sources, self._model, vector_of)
-
     def _changed(self, memory_id: UUID) -> None:
-        self._newcomers.note(memory_id)
+        self._searcher.note(memory_id)
         self._worker.wake()
 
     def _used(self, kind: Literal["opened", "cited"], memory_id: UUID, query_id: UUID | None) -> None:
         """Records a use of a memory. Raises NotListed when the search `query_id` did not list it."""
         if query_id is not None:
-            with self._connection() as connection:
+            with self._pool.connection() as connection:
                 if not self._events.was_listed(connection, document_rows(connection, memory_id), query_id):
                     raise NotListed(f"no search {query_id} listed this memory: give that of one that did, or none")
         self._record([Recall(memory_id, kind, datetime.now(UTC), query_id)])
@@ -399,42 +319,11 @@ class Memory:
 
     def _work(self) -> None:
         """Writes events to Postgres and settles the lexical index, in the background."""
-        with self._connection() as connection:
+        with self._pool.connection() as connection:
             self._events.flush(connection)
             if self._events.has_events:
                 self._worker.wake()
-            if self._lexical is not None:
-                self._lexical.settle(connection)
-
-    def _has_model(self) -> bool:
-        return not isinstance(self._embed, Embedder) or self._embed.is_ready()
-
-    @contextmanager
-    def _connection(self, timeout_seconds: float = CONNECT_SECONDS) -> Iterator[Connection]:
-        try:
-            with self._pool.connection(timeout_seconds) as connection:
-                yield connection
-        except psycopg.OperationalError as error:
-            if error.sqlstate is not None and not error.sqlstate.startswith(CONNECTION_LOST):
-                raise StoreError(of_postgres(error)) from error
-            raise StoreUnreachable(
-                f"Postgres does not answer at {without_password(self._url)}, or not now: see that it runs, and ask "
-                f"again ({str(error).strip().splitlines()[0]})"
-            ) from error
-
-
-def _pool(database_url: str) -> "ConnectionPool[Connection]":
-    """A pool of autocommit connections, each checked before use, since Postgres may have been restarted."""
-    return ConnectionPool(
-        database_url,
-        kwargs={"autocommit": True, "connect_timeout": 10, "application_name": "dreams"},
-        min_size=2,
-        max_size=MOST_CONNECTIONS,
-        check=ConnectionPool.check_connection,
-        configure=candidates.prepare,
-        name="dreams",
-        open=True,
-    )
+            self._searcher.settle(connection)
 
 
 def _in_zone(filters: Filters) -> Filters:
