@@ -10,13 +10,13 @@ program exits. For another store, open a `Memory` yourself. Heavy imports wait u
 """
 
 import atexit
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
-from memories.records import Answer, Filters, Memoir, Term
+from memories.records import Answer, Filters, Memoir, MemoryParts, Term
 
 if TYPE_CHECKING:
     from memories.documents.receipt import Receipt
@@ -27,19 +27,12 @@ __all__ = ["Answer", "Filters", "Memoir", "Term", "forget", "get", "search", "st
 NO_FILTERS = Filters()
 
 
-def store(
-    content: str,
-    *,
-    context: str = "",
-    summary: str = "",
-    tags: Sequence[str] = (),
-    metadata: Mapping[str, object] | None = None,
-    created_at: datetime | None = None,
-) -> UUID:
-    """Stores one memory and returns its id: `Memory.store`."""
-    return _opened().store(
-        content, context=context, summary=summary, tags=tags, metadata=metadata, created_at=created_at
-    )
+def store(content: str, **parts: Unpack[MemoryParts]) -> UUID:
+    """Stores one memory and returns its id; takes `context`, `summary`, `tags`, `metadata` and `created_at` by name.
+
+    `Memory.put` says what each is, and what it raises.
+    """
+    return _opened().store(content, **parts)
 
 
 def search(

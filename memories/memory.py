@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, Unpack
 from uuid import UUID
 
 import psycopg
@@ -38,7 +38,7 @@ from memories.recall import candidates
 from memories.recall.events import EventWriter, Recall
 from memories.recall.question import Request
 from memories.recall.searcher import Searcher
-from memories.records import TERMS, Answer, Document, Filters, Memoir, Term
+from memories.records import TERMS, Answer, Document, Filters, Memoir, MemoryParts, Term
 from memories.settings import settings
 from memories.views import overview
 from memories.views.explanation import (
@@ -101,20 +101,9 @@ class Memory:
         self._events.close()
         self._pool.close()
 
-    def store(
-        self,
-        content: str,
-        *,
-        context: str = "",
-        summary: str = "",
-        tags: Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        created_at: datetime | None = None,
-    ) -> UUID:
+    def store(self, content: str, **parts: Unpack[MemoryParts]) -> UUID:
         """Stores one memory as `put` does, and returns its id."""
-        return self.put(
-            content, context=context, summary=summary, tags=tags, metadata=metadata, created_at=created_at
-        ).id
+        return self.put(content, **parts).id
 
     def put(
         self,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f1f3c1e-5d0c-5c43-9b3a-0d6a5a6f4d52")
@@ -43,6 +43,16 @@ class Document:
     @property
     def id(self) -> UUID:
         return identity(self.source, self.native_id)
+
+
+class MemoryParts(TypedDict, total=False):
+    """What a memory may have besides its content. `created_at` defaults to now."""
+
+    context: str
+    summary: str
+    tags: Sequence[str]
+    metadata: Mapping[str, object] | None
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

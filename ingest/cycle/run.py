@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, Unpack, cast
 from uuid import uuid4
 
 import psycopg
@@ -60,30 +60,29 @@ class OpenCycle:
         return ingest_settings().duckdb_file if self.publishes else store_settings().dreams_home / "unpublished.duckdb"
 
 
-def run_cycle(
-    stage: str = "long_term",
-    *,
-    as_of: datetime | None = None,
-    full_refresh: bool = False,
-    dry_run: bool = False,
-    overrides: Mapping[str, object] | None = None,
-    wait: bool = False,
-    on_step: OnStep = lambda _: None,
-) -> Cycle:
+class CycleOptions(TypedDict, total=False):
+    """How a cycle runs, besides its stage; all are optional.
+
+    `as_of` computes for another instant, and `dry_run` only counts what would change: both publish nothing.
+    `full_refresh` computes everything from scratch, and `overrides` replaces parameters of the models. `wait` waits
+    while another cycle runs. `on_step` is called with the name of each step.
+    """
+
+    as_of: datetime | None
+    full_refresh: bool
+    dry_run: bool
+    overrides: Mapping[str, object] | None
+    wait: bool
+    on_step: OnStep
+
+
+def run_cycle(stage: str = "long_term", **options: Unpack[CycleOptions]) -> Cycle:
     """Runs one dream cycle up to a stage, and publishes it unless it is a dry run or `as_of` is given.
 
     Raises CycleInProgress when another cycle runs (with `wait`, waits for it instead), and CycleFailed when a stage
     fails; the last complete cycle stays visible. If a model does not answer it dreams without, and `problem` says so.
     """
-    with open_cycle(
-        stage,
-        as_of=as_of,
-        full_refresh=full_refresh,
-        dry_run=dry_run,
-        overrides=overrides,
-        wait=wait,
-        on_step=on_step,
-    ) as opened:
+    with open_cycle(stage, **options) as opened:
         try:
             enrich(opened)
         except ModelUnreachable as error:
