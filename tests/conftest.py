@@ -255,3 +255,9 @@ def dreams() -> Dreams:
         )  # fmt: skip
 
     return run
+
+
+def sentence(result: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence on standard error, unwrapped."""
+    assert "Traceback" not in result.stderr
+    return " ".join(result.stderr.split())

@@ -19,7 +19,7 @@ from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import MIGRATIONS, migrate
 from memories.records import identity
 from memories.settings import settings
-from tests.integration.store.test_forget_everywhere import embed
+from tests.embedders import embed
 
 VERSIONS = [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
 # Unique words of the memories that the earlier version deletes, and of those that this version deletes.

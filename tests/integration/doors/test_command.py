@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from dreams import app
 from memories.postgres.database import connect
-from tests.conftest import ROOT, Dreams
+from tests.conftest import ROOT, Dreams, sentence
 
 NOTES = [
     {"id": str(n), "content": f"Note {n} about the tide gauge.", "created_at": "2026-03-01T09:00:00Z"} for n in range(5)
@@ -37,12 +37,6 @@ def eventually(counted: str) -> None:
         while connection.execute(counted).fetchone() == (0,):
             assert time.monotonic() < deadline, "it never came"
             time.sleep(0.1)
-
-
-def sentence(result: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence on standard error, unwrapped."""
-    assert "Traceback" not in result.stderr
-    return " ".join(result.stderr.split())
 
 
 def lines_file(folder: Path, *lines: bytes) -> str:

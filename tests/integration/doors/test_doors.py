@@ -19,8 +19,7 @@ from memories.postgres.database import connect
 from sidecar.api.app import create_app
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
-from tests.conftest import Dreams, forget_settings
-from tests.integration.doors.test_command import sentence
+from tests.conftest import Dreams, forget_settings, sentence
 
 ODD = 'it\'s 100% "odd" \\ 水, $(home)\n`x`'
 

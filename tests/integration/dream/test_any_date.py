@@ -22,7 +22,7 @@ from memories.views.overview import context, findings, statistics
 from memories.views.queries import queries, run_query
 from memories.views.reasons import explanation_lines
 from tests.conftest import OWN, carried_to, forget_settings, new_database, use
-from tests.integration.store.test_memory import WordEmbedder
+from tests.embedders import WordEmbedder
 
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 DATES = [

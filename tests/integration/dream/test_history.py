@@ -1,7 +1,6 @@
 """Cycles are listed with their parameters; going back to one restores its results and loses nothing."""
 
 import json
-from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
@@ -14,15 +13,7 @@ from memories.errors import InputError, NotFound
 from memories.postgres.database import connect
 from memories.records import Document
 from tests.conftest import Dreams
-
-
-def marts() -> Mapping[str, object]:
-    """Every row of the marts, as JSON."""
-    with connect() as connection:
-        return {
-            name: connection.execute(f"select to_jsonb(t)::text from dreams.{name} as t order by 1").fetchall()
-            for name in MARTS
-        }
+from tests.marts import marts
 
 
 def dreamt_of() -> list[UUID]:

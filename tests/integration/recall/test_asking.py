@@ -11,7 +11,7 @@ from benchmarks.load import CODEX_3_UPSERT
 from memories.documents.write import content_hash, store
 from memories.postgres.database import connect
 from memories.records import Document
-from tests.integration.store.test_write import values
+from tests.codex import values
 
 PARTS_THAT_ASK = [
     ("How are you?", 1),

@@ -10,7 +10,7 @@ from memories.errors import InputError, NotFound
 from memories.memory import Memory
 from memories.postgres.database import connect
 from tests.conftest import Dreams
-from tests.integration.store.test_memory import WordEmbedder
+from tests.embedders import WordEmbedder
 
 
 @pytest.fixture

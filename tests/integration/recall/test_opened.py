@@ -18,7 +18,7 @@ from memories.memory import Memory
 from memories.postgres.database import connect
 from tests.assistant import done, said, talk
 from tests.conftest import Dreams
-from tests.integration.sidecar.test_memories_routes import found, serving
+from tests.served import found, serving
 
 DOORS = ("python", "command", "http", "assistant")
 WEIGHT = "select forward_weight from dreams.edge_states where edge_type = 'hebbian' and (memory_a, memory_b) = (%s, %s)"

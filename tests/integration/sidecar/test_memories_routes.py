@@ -4,84 +4,28 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import fields
-from hashlib import sha256
 from pathlib import Path
-from threading import Thread
 from uuid import UUID
 
 import httpx
-import numpy as np
 import psycopg
 import pytest
-import uvicorn
 from pydantic import BaseModel
 
 from memories.postgres.database import connect
 from memories.records import Answer, Memoir, Recalled
 from memories.views.explanation import Explanation, Place
-from sidecar.api.app import create_app
 from sidecar.api.routes import bodies
-from sidecar.embedders.protocol import Vectors
-from sidecar.embedders.queue import ServedModel
-from sidecar.registry import Registry
-from sidecar.settings import SidecarSettings
-from sidecar.store import ServedStore
 from tests.conftest import forget_settings, new_database, use
+from tests.served import found, serving
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class WordCounts:
-    """Embeds texts by the words that they contain; one without words points nowhere in particular."""
-
-    name = "all-minilm"
-    family = "counts"
-    dimensions = 384
-    context_tokens = 256
-    parameter_count = 0
-    size_bytes = 0
-    digest = "0" * 64
-
-    def text_of(self, token_ids: Sequence[int]) -> str | None:
-        return None
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
-        for vector, text in zip(vectors, texts, strict=True):
-            for word in text.lower().split():
-                vector[int(sha256(word.encode()).hexdigest(), 16) % self.dimensions] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-@contextmanager
-def serving(**settings: object) -> Iterator[httpx.Client]:
-    """A client of a sidecar that serves the current settings' store."""
-    registry = Registry([ServedModel(WordCounts(), (), 64)])
-    store = ServedStore(registry)
-    app = create_app(registry, SidecarSettings(_env_file=None, **settings), store)  # type: ignore[call-arg, arg-type]
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            thread.join()
-            store.close()
-            registry.close()
 
 
 @pytest.fixture
@@ -112,12 +56,6 @@ def stored(client: httpx.Client, content: str, **more: object) -> str:
     answer = client.post("/v1/memories", json={"content": content, **more})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-def found(client: httpx.Client, query: str, **more: object) -> list[str]:
-    answer = client.post("/v1/memories/search", json={"query": query, **more})
-    assert answer.status_code == 200, answer.text
-    return [result["memory"]["id"] for result in answer.json()["results"]]
 
 
 def problem(answer: httpx.Response, status: int, param: str | None = None) -> str:

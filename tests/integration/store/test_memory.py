@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Barrier, Event
 from uuid import UUID, uuid4
 
-import numpy
 import pytest
 
 from ingest.loading.load import load
@@ -19,7 +18,6 @@ from memories.embedding.vectors import Vectors
 from memories.errors import (
     ContentTaken,
     InputError,
-    ModelError,
     ModelUnreachable,
     NotFound,
     StoreError,
@@ -30,30 +28,10 @@ from memories.postgres.database import connect
 from memories.records import Document, Filters
 from memories.settings import settings
 from tests.conftest import ROOT, eventually
+from tests.embedders import POISON, WordEmbedder
 
-POISON = "poison"
 CHAPTERS = [f"Chapter {number} tells of the harbour wall, stone {number}. " * 80 for number in range(12)]
 BOOK = "\n\n".join(CHAPTERS)
-
-
-class WordEmbedder:
-    """Gives texts with common words similar vectors. Records its requests; fails on one word."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[str]] = []
-
-    def __call__(self, texts: Sequence[str]) -> Vectors:
-        self.asked.append(list(texts))
-        if any(POISON in text for text in texts):
-            raise ModelError("400: it holds poison")
-        return numpy.array([self.vector(text) for text in texts], dtype=numpy.float32)
-
-    @staticmethod
-    def vector(text: str) -> Vectors:
-        vector = numpy.full(64, 0.01, dtype=numpy.float32)
-        for word in text.lower().split():
-            vector[sum(word.encode()) % 64] += 1
-        return vector / numpy.linalg.norm(vector)
 
 
 class SlowReader(WordEmbedder):

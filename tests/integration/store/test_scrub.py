@@ -20,7 +20,8 @@ from memories.postgres.database import connect
 from memories.postgres.migrate import migrate
 from memories.settings import StoreSettings, settings
 from tests.conftest import Dreams, forget_settings
-from tests.integration.store.test_forget_everywhere import embed, places, remember
+from tests.copies import places, remember
+from tests.embedders import embed
 
 WORD = "zyxquorv"
 

@@ -12,17 +12,12 @@ from ingest.cycle.run import run_cycle
 from memories.memory import Memory
 from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import migrate
+from tests.codex import CODEX_2_TABLE, CODEX_2_UPSERT, values
 from tests.conftest import OWN, carried_to, forget_settings, new_database, use
+from tests.copies import KEPT_IDS, STATISTICS, files_with, places
 from tests.earlier import GONE, LATER, VERSIONS, can_delete, columns_of, fill, forget, id_of, ids_with, live
-from tests.integration.dream.test_history import marts
-from tests.integration.store.test_forget_everywhere import (
-    KEPT_IDS,
-    STATISTICS,
-    embed,
-    files_with,
-    places,
-)
-from tests.integration.store.test_write import CODEX_2_TABLE, CODEX_2_UPSERT, values
+from tests.embedders import embed
+from tests.marts import marts
 
 EARLIER = VERSIONS[:-1]
 # The first version with cycles, one in between, and the last.
