@@ -61,16 +61,16 @@ create index if not exists memories_without_embedding_idx on public.memories (id
 create index if not exists memories_tags_idx on public.memories using gin (tags);
 
 comment on table public.memories is
-'Every memory, verbatim. Codex''s own table: its columns first, those Codex Dreams adds after them.';
+'Every memory, verbatim. This is Codex''s own table; the columns that Codex Dreams adds come last.';
 comment on column public.memories.content is 'The memory itself, exactly as given; no dream cycle changes it.';
 comment on column public.memories.content_hash is 'SHA-256 of the content in hexadecimal; one row per content.';
 comment on column public.memories.context is 'Where or why it was noted.';
 comment on column public.memories.summary is 'A short gist given by whoever stored it; may be empty.';
-comment on column public.memories.metadata is 'Anything a source knows besides: project, file, channel, place, people, agent. Codex never writes it.';
+comment on column public.memories.metadata is 'Anything else that the source knows: project, file, channel, place, people, agent. Codex never writes it.';
 comment on column public.memories.chunk_index is 'Number of this chunk in its document, from 1; NULL when the memory is whole.';
-comment on column public.memories.parent_id is 'The document whose chunks belong together; NULL when the memory is whole.';
+comment on column public.memories.parent_id is 'The document that this chunk belongs to; NULL when the memory is whole.';
 comment on column public.memories.embedding_vector is 'Unit vector of the content, zero-padded to 768; NULL until it has been embedded.';
 comment on column public.memories.embedding_reduced is 'The same in 256 dimensions: a Matryoshka cut where the model allows it, else a versioned projection.';
 comment on column public.memories.vector_magnitude is 'Length of the vector as the model gave it; 1 within 1e-4.';
-comment on column public.memories.semantic_cluster is 'Cluster of the last night''s communities (dreams.communities), NULL for a memory that has none yet.';
+comment on column public.memories.semantic_cluster is 'Its cluster in the last night''s communities (dreams.communities); NULL until it has one.';
 comment on column public.memories.embedding_model is 'The model that made the vector; vectors of different models are never compared.';

@@ -1,7 +1,7 @@
 -- Creates append-only events, earlier versions and tombstones of memories, and the triggers that maintain them, also for
 -- statements of Codex.
 create schema if not exists dreams;
-comment on schema dreams is 'What was dreamt of public.memories, and the events it was dreamt from.';
+comment on schema dreams is 'What dream cycles computed from public.memories, and the events they computed it from.';
 
 create table if not exists dreams.recall_events (
     event_id uuid primary key default gen_random_uuid(),
@@ -23,15 +23,15 @@ create index if not exists recall_events_memory_idx on dreams.recall_events (mem
 create index if not exists recall_events_occurred_idx on dreams.recall_events (occurred_at);
 create index if not exists recall_events_query_idx on dreams.recall_events (query_id) where query_id is not null;
 
-comment on table dreams.recall_events is 'Everything that happened to a memory, append-only; the dream cycle is a fold over it.';
+comment on table dreams.recall_events is 'Everything that happened to memories. Append-only; a dream cycle is a fold over it.';
 comment on column dreams.recall_events.kind is
 'created, upserted (stored again), edited, opened or cited (recalled: grade 3), listed (shown in a result only), reviewed (with a grade), rehearsed (replayed at night), pinned, unpinned.';
-comment on column dreams.recall_events.grade is 'Of a review: 1 again, 2 hard, 3 good, 4 easy; NULL for every other kind.';
-comment on column dreams.recall_events.query_id is 'The search this was a result of; memories of one search are co-activated.';
-comment on column dreams.recall_events.rank is 'Place in that search''s result, from 1.';
+comment on column dreams.recall_events.grade is 'Grade of a review: 1 again, 2 hard, 3 good, 4 easy; NULL for other events.';
+comment on column dreams.recall_events.query_id is 'The search that found the memory; memories recalled from one search are co-activated.';
+comment on column dreams.recall_events.rank is 'Its rank in that search, from 1.';
 comment on column dreams.recall_events.occurred_at is 'When it happened.';
-comment on column dreams.recall_events.recorded_at is 'When the store learnt of it; a run as of the past needs both instants to lie before.';
-comment on column dreams.recall_events.details is 'Of an upsert: the context, summary and tags that it replaced, or those it was given by a source. Of a recall: the query. Of a rehearsal: gain and need.';
+comment on column dreams.recall_events.recorded_at is 'When the store recorded it; a cycle as of a past instant uses events that both happened and were recorded by then.';
+comment on column dreams.recall_events.details is 'For an upsert, the context, summary and tags that it replaced, or that its source gave; for a recall, the query; for a rehearsal, gain and need.';
 
 create table if not exists dreams.memory_versions (
     memory_id uuid not null,
@@ -46,8 +46,8 @@ create table if not exists dreams.memory_versions (
     recorded_at timestamptz not null default clock_timestamp(),
     primary key (memory_id, version)
 );
-comment on table dreams.memory_versions is 'What an edited memory said before, one row per version, verbatim.';
-comment on column dreams.memory_versions.valid_until is 'When the next version took its place.';
+comment on table dreams.memory_versions is 'Earlier versions of edited memories, verbatim; one row per version.';
+comment on column dreams.memory_versions.valid_until is 'When the next version replaced it.';
 
 create table if not exists dreams.tombstones (
     content_hash varchar(64) primary key,
@@ -169,10 +169,10 @@ referencing old table as deleted for each statement execute function dreams.on_m
 create or replace trigger events_kept before update or delete on dreams.recall_events
 for each row execute function dreams.keep_events();
 
-comment on function dreams.on_memory_inserted is 'Records that a memory was created, and lifts its tombstone.';
+comment on function dreams.on_memory_inserted is 'Records that a memory was created, and removes its tombstone.';
 comment on function dreams.on_memory_updated is 'Records an edit, with the version before it, or a re-activation.';
-comment on function dreams.before_content_changed is 'Drops the vector of a content that changes.';
-comment on function dreams.before_tags_changed is 'Drops the vector of tags that change.';
+comment on function dreams.before_content_changed is 'Clears the vector when the content changes.';
+comment on function dreams.before_tags_changed is 'Clears the vector of the tags when they change.';
 comment on function dreams.on_memory_deleted is 'Deletes every copy of a memory, and leaves a tombstone.';
 comment on function dreams.keep_events is 'Refuses to change or delete an event whose memory is still there.';
 

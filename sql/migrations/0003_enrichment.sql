@@ -17,7 +17,7 @@ comment on column dreams.annotations.annotator is '`rules`, or the name of the c
 comment on column dreams.annotations.entities is 'List of {text, kind}.';
 comment on column dreams.annotations.topics is 'Keyphrases, the most typical first.';
 comment on column dreams.annotations.sentiment is 'From -1, unpleasant, to 1, pleasant.';
-comment on column dreams.annotations.revises is 'The text says that something changed from what held before.';
+comment on column dreams.annotations.revises is 'Whether the text says that something has changed.';
 
 create table if not exists dreams.annotation_quarantine (
     content_hash varchar(64) not null,
@@ -28,7 +28,7 @@ create table if not exists dreams.annotation_quarantine (
     quarantined_at timestamptz not null default clock_timestamp(),
     primary key (content_hash, annotator, annotator_version)
 );
-comment on table dreams.annotation_quarantine is 'Answers of a model that were empty or did not fit the schema; the rule annotation stands.';
+comment on table dreams.annotation_quarantine is 'Answers of a model that were empty or did not fit the schema; the annotation by rules stays in use.';
 
 create table if not exists dreams.embedding_failures (
     memory_id uuid not null,
@@ -50,5 +50,5 @@ create table if not exists dreams.learned_vectors (
     primary key (name, version, position)
 );
 comment on table dreams.learned_vectors is
-'Parameters learnt from the corpus, versioned: centroids of the coarse quantiser, the mean and axes of the projection to 256 dimensions.';
-comment on column dreams.learned_vectors.trained_on is 'How many memories it was learnt from; a corpus four times as large learns a new version.';
+'Versioned parameters learnt from the corpus: centroids of the coarse quantiser, the mean and axes of the projection to 256 dimensions.';
+comment on column dreams.learned_vectors.trained_on is 'How many memories it was learnt from; once there are four times as many, a new version is learnt.';

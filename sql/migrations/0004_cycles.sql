@@ -29,8 +29,8 @@ create table if not exists dreams.cycle_changes (
 create index if not exists cycle_changes_memories_idx on dreams.cycle_changes using gin (memory_ids)
 where before is not null;
 create index if not exists cycle_changes_cycle_idx on dreams.cycle_changes (cycle_id, relation);
-comment on table dreams.cycle_changes is 'Which rows a cycle changed, and what stood there before.';
-comment on column dreams.cycle_changes.memory_ids is 'Memories that the earlier row tells of; deleting one deletes the difference too.';
+comment on table dreams.cycle_changes is 'The rows that a cycle changed, as they were before.';
+comment on column dreams.cycle_changes.memory_ids is 'Memories that the earlier row is about; deleting one of them deletes this row too.';
 
 create table if not exists dreams.nights (
     agent text not null,

@@ -41,7 +41,7 @@ create table if not exists dreams.episodes (
 );
 create index if not exists episodes_started_idx on dreams.episodes (started_at desc);
 comment on table dreams.episodes is
-'One row per episode: a stretch of a session in which the context held. It names memories; dreams.recent_episodes has their words.';
+'One row per episode: a stretch of a session in which the context stayed the same. It has the ids of memories; dreams.recent_episodes shows their texts.';
 
 create table if not exists dreams.episode_members (
     memory_id uuid primary key,
@@ -61,7 +61,7 @@ create table if not exists dreams.episode_members (
     co_activation_count integer not null
 );
 create index if not exists episode_members_episode_idx on dreams.episode_members (episode_id, position);
-comment on table dreams.episode_members is 'Where each memory stands in its episode, one row per memory.';
+comment on table dreams.episode_members is 'The place of each memory in its episode, one row per memory.';
 comment on column dreams.episode_members.context_similarity is
 'Cosine similarity to the running context when it arrived (Howard & Kahana 2002); NULL without an embedding.';
 
@@ -100,7 +100,7 @@ comment on table dreams.memory_states is 'The stored state of each memory; dream
 comment on column dreams.memory_states.stability_days is 'Days until the probability of recall has fallen to 0.9 (FSRS-6).';
 comment on column dreams.memory_states.difficulty is 'FSRS-6 difficulty, 1 to 10.';
 comment on column dreams.memory_states.presentation_count is 'Times it was attended to or replayed; activation follows from these.';
-comment on column dreams.memory_states.encoding is 'How well it was attended to when it came, 0 to 1.';
+comment on column dreams.memory_states.encoding is 'How well it was encoded when it was stored, 0 to 1.';
 comment on column dreams.memory_states.association_sum is 'Sum of its Hebbian weights as of association_night.';
 comment on column dreams.memory_states.provenance is 'The memories that this state rests on.';
 
@@ -120,7 +120,7 @@ create table if not exists dreams.edge_states (
 create index if not exists edge_states_b_idx on dreams.edge_states (memory_b);
 comment on table dreams.edge_states is 'Edges between memories, each pair once per type, the smaller id first.';
 comment on column dreams.edge_states.forward_weight is 'Weight from memory_a to memory_b, 0 to 1, as of scaled_through.';
-comment on column dreams.edge_states.scaled_through is 'The night up to which down-scaling is in the weights; NULL for types that are never scaled.';
+comment on column dreams.edge_states.scaled_through is 'The night up to which the weights are scaled down; NULL for types that are never scaled.';
 
 create table if not exists dreams.semantic_network (
     concept_a text not null,
@@ -137,9 +137,9 @@ create table if not exists dreams.semantic_network (
     check (concept_a < concept_b)
 );
 create index if not exists semantic_network_b_idx on dreams.semantic_network (concept_b);
-comment on table dreams.semantic_network is 'Associations between concepts: met together, or joined by a strongest path over a third.';
+comment on table dreams.semantic_network is 'Associations between concepts: they occur together, or the strongest path between them leads over a third.';
 comment on column dreams.semantic_network.association_strength is
-'Normalised pointwise mutual information, 0 to 1; for a path the product along it.';
+'Normalised pointwise mutual information, 0 to 1; for a path, the product of its two steps.';
 
 create table if not exists dreams.communities (
     community_id text primary key,
@@ -151,7 +151,7 @@ create table if not exists dreams.communities (
     concepts text[] not null,
     memory_count integer not null
 );
-comment on table dreams.communities is 'Areas and clusters that the memories of the nights so far fall into (Leiden), named by their most typical concepts.';
+comment on table dreams.communities is 'Areas and clusters of the memories up to the last night (Leiden), named by their most typical concepts.';
 
 create table if not exists dreams.memory_insights (
     insight_id text primary key,
@@ -170,6 +170,6 @@ create table if not exists dreams.memory_insights (
     discovery_method text not null
 );
 create index if not exists memory_insights_related_idx on dreams.memory_insights using gin (related_memories);
-comment on table dreams.memory_insights is 'What the night noticed; every insight names the memories it rests on.';
-comment on column dreams.memory_insights.validated is 'Of a prediction that is due: whether it came true.';
+comment on table dreams.memory_insights is 'Insights of the nights; each names the memories it rests on.';
+comment on column dreams.memory_insights.validated is 'Whether a prediction came true; NULL until it is due.';
 comment on column dreams.memory_insights.validation_score is 'Brier score of a prediction that is due: 0 is best.';

@@ -42,7 +42,7 @@ create or replace function dreams.strength(
     )
 $$;
 comment on function dreams.strength is
-'Strength of a memory, 0 to 1: what can be recalled of the evidence for it (encoding, association, stability; noisy or).';
+'Strength of a memory, 0 to 1: its retrievability times a noisy OR of encoding, association and stability.';
 
 create or replace view dreams.long_term_memories as
 with timed as (
@@ -136,7 +136,7 @@ select
 from weighed
 where exists (select 1 from public.memories where memories.id = weighed.memory_id);
 comment on view dreams.long_term_memories is
-'Every memory as it stands at the visible cycle''s as_of: how strong, how likely to be recalled, what becomes of it.';
+'Every memory at the visible cycle''s as_of: its strength, its retrievability, its fate.';
 
 create or replace view dreams.memory_edges as
 select
@@ -338,7 +338,7 @@ begin
 end
 $$;
 comment on function dreams.cleanup_old_snapshots is
-'Removes checkpoints that no other rests on, and the recorded differences of cycles, older than so many days; never a memory.';
+'Removes checkpoints that no other continues, and the recorded changes of cycles, once they are older than the given days; never removes a memory.';
 
 create or replace view dreams.tag_embedding_stats as
 select
@@ -347,7 +347,7 @@ select
     count(tag_embedding) as tag_embedded,
     max(tag_embedding_updated) as last_updated
 from public.memories;
-comment on view dreams.tag_embedding_stats is 'How many memories carry tags, and how many of those an embedding of them.';
+comment on view dreams.tag_embedding_stats is 'How many memories have tags, and how many of those have a vector of their tags.';
 
 create or replace function dreams.check_tag_embedding_health() returns table (problem text, memories bigint)
 language sql stable as $$
@@ -359,4 +359,4 @@ language sql stable as $$
     where coalesce(cardinality(tags), 0) = 0 and tag_embedding is not null
     having count(*) > 0
 $$;
-comment on function dreams.check_tag_embedding_health is 'What is wrong with the embeddings of tags: no row when nothing is.';
+comment on function dreams.check_tag_embedding_health is 'Problems with the vectors of tags; no row when there are none.';

@@ -6,8 +6,8 @@ create table if not exists dreams.content_changes (
 );
 create index if not exists content_changes_changed_idx on dreams.content_changes (changed_in);
 comment on table dreams.content_changes is
-'The transaction that last changed what a search by words finds of a memory: one row for each that is or was there.';
-comment on column dreams.content_changes.memory_id is 'The memory; when it is no longer in public.memories, it was deleted.';
+'The last transaction that changed what a search by words finds of a memory; one row per memory, deleted ones included.';
+comment on column dreams.content_changes.memory_id is 'The memory; it was deleted if public.memories no longer has it.';
 comment on column dreams.content_changes.changed_in is
 'The transaction that last inserted it, changed its content, context, summary, tags, metadata or date, or deleted it.';
 
@@ -82,10 +82,10 @@ for each statement execute function dreams.before_memories_truncated();
 
 comment on function dreams.on_memories_changed is 'Notes which memories were inserted or deleted, for the lexical index.';
 comment on function dreams.on_words_updated is 'Notes that the words of a memory changed, for the lexical index.';
-comment on function dreams.before_memories_truncated is 'Notes that every memory goes, for the lexical index.';
-comment on function dreams.mark_all_changed is 'Notes every memory as changed: where triggers were off, as in a restore.';
+comment on function dreams.before_memories_truncated is 'Notes that all memories are deleted, for the lexical index.';
+comment on function dreams.mark_all_changed is 'Notes every memory as changed, for use after triggers were off, as in a restore.';
 comment on function dreams.mend_content_changes is
-'Notes memories that were never noted, and again those whose transaction is of another server (a dump keeps its numbers).';
+'Notes memories that were never noted, and again those whose transaction number comes from another server, as in a restored dump.';
 
 -- Notes the memories that exist already.
 select dreams.mend_content_changes();

@@ -11,4 +11,4 @@ add column if not exists asking real not null generated always as (
         0
     )
 ) stored;
-comment on column public.memories.asking is 'The part of its sentences that are questions, 0 to 1; 0 for a text without the end of a sentence.';
+comment on column public.memories.asking is 'Share of its sentences that are questions, 0 to 1; 0 for a text in which no sentence ends.';

@@ -14,12 +14,12 @@ create index if not exists recall_events_recalled_idx on dreams.recall_events (m
 where kind in ('listed', 'opened', 'cited');
 
 comment on table dreams.recalled_texts is
-'Hashes of the texts that were recalled, filled in by ingestion, which leaves a citation where a transcript repeats one. As with tombstones, those of a forgotten memory stay, so that a transcript does not bring it back.';
-comment on column dreams.recalled_texts.text_hash is 'SHA-256 of the text, its white space, bullets and surrounding quotes aside.';
-comment on column dreams.recalled_texts.document_id is 'The document that the memory is part of, or the memory itself: it does not quote itself.';
+'Hashes of recalled texts. Ingestion writes them, and replaces such a text in a transcript with a citation. The hashes of a forgotten memory stay, as tombstones do, so that no transcript brings it back.';
+comment on column dreams.recalled_texts.text_hash is 'SHA-256 of the text, ignoring white space, bullets and surrounding quotes.';
+comment on column dreams.recalled_texts.document_id is 'The document that the memory is part of, or the memory itself; a document does not quote itself.';
 comment on column dreams.recalled_texts.opening is 'CRC-32 of its first 40 characters, by which it is looked up.';
 comment on column dreams.recalled_texts.characters is 'Its length.';
-comment on column dreams.recalled_texts.recalled_at is 'When it was recalled first: only what is dated later can quote it.';
+comment on column dreams.recalled_texts.recalled_at is 'When it was first recalled; only later texts can quote it.';
 
 -- When a memory is edited, ingestion hashes its texts again, including earlier versions.
 create or replace function dreams.on_recalled_text_edited() returns trigger language plpgsql as $$
@@ -28,7 +28,7 @@ begin
     return null;
 end
 $$;
-comment on function dreams.on_recalled_text_edited is 'Has the texts of an edited memory taken anew.';
+comment on function dreams.on_recalled_text_edited is 'Makes ingestion read the recalled texts of an edited memory again.';
 
 create or replace trigger memory_text_edited after update of content on public.memories
 for each row when (old.content is distinct from new.content) execute function dreams.on_recalled_text_edited();

@@ -11,13 +11,13 @@ create index if not exists memory_versions_document_idx on dreams.memory_version
 where document_id is not null;
 create index if not exists memory_versions_hash_idx on dreams.memory_versions (content_hash);
 comment on column dreams.memory_versions.document_id is
-'Of a chunk that its document lost when it became shorter: the first chunk of that document, with which the version goes.';
+'For a chunk that its document lost when it became shorter: the first chunk of that document, with which this version is deleted.';
 
 create or replace function dreams.fingerprints(texts text[]) returns integer[]
 language sql immutable strict parallel safe as $$
     select array(select ('x' || left(md5(t), 8))::bit(32)::integer from unnest(texts) as t)
 $$;
-comment on function dreams.fingerprints is 'A number for each text: an index of texts cannot hold long ones.';
+comment on function dreams.fingerprints is 'A number for each text, since an index cannot hold long texts.';
 
 create index if not exists memory_states_concepts_idx on dreams.memory_states using gin (dreams.fingerprints(concepts));
 
@@ -26,20 +26,20 @@ create table if not exists dreams.forgotten (
     forgotten_at timestamptz not null default clock_timestamp()
 );
 comment on table dreams.forgotten is
-'Memories deleted since the last whole cycle, which takes them out of the history of cycles and out of the caches.';
+'Memories deleted since the last whole cycle; the next one removes them from the history of cycles and from the caches.';
 
 create or replace function dreams.hold_what_was_dreamt() returns void language sql as $$
     select pg_advisory_xact_lock(hashtextextended('codex-dreams what was dreamt', 0))
 $$;
 comment on function dreams.hold_what_was_dreamt is
-'Has deletions, and the publishing of a cycle, wait for each other: else a cycle could publish what was just deleted.';
+'Makes deletions and the publishing of a cycle wait for each other; otherwise a cycle could publish what was just deleted.';
 
 create or replace function dreams.without(ids uuid[], gone uuid[]) returns uuid[]
 language sql immutable parallel safe as $$
     select coalesce(array_agg(i.id order by i.place), '{}') from unnest(ids) with ordinality as i (id, place)
     where i.id not in (select unnest(gone))
 $$;
-comment on function dreams.without is 'Some ids without others, in their order.';
+comment on function dreams.without is 'The ids of one list that are not in another, in their order.';
 
 create or replace function dreams.forget_in_episodes(gone uuid[]) returns void language plpgsql as $$
 declare
@@ -90,7 +90,7 @@ begin
     update dreams.episodes set goal_memory_id = null where goal_memory_id = any(gone);
 end
 $$;
-comment on function dreams.forget_in_episodes is 'Takes memories out of their episodes, and episodes that had no others.';
+comment on function dreams.forget_in_episodes is 'Removes memories from their episodes, and the episodes that had no others.';
 
 create or replace function dreams.forget_among_neighbours(gone uuid[], documents uuid[]) returns void
 language plpgsql as $$
@@ -119,7 +119,7 @@ begin
 end
 $$;
 comment on function dreams.forget_among_neighbours is
-'Takes memories out of what is known of those they were joined to, and of the other chunks of their documents.';
+'Removes memories from the states of their neighbours and of the other chunks of their documents.';
 
 -- Must run before the states of these memories are deleted, because it reads their concepts from there.
 create or replace function dreams.forget_concepts(gone uuid[]) returns void language plpgsql as $$
@@ -151,7 +151,7 @@ begin
     where o.community_id = c.community_id and o.concepts && vanished;
 end
 $$;
-comment on function dreams.forget_concepts is 'Takes concepts that no other memory has out of the network and of the communities.';
+comment on function dreams.forget_concepts is 'Removes concepts that no other memory has from the network and from the communities.';
 
 create or replace function dreams.forget_versions(gone uuid[], hashes text[]) returns void language plpgsql as $$
 declare
@@ -178,7 +178,7 @@ begin
 end
 $$;
 comment on function dreams.forget_versions is
-'Deletes what memories said before, and what was said about it and about them, unless another memory says the same.';
+'Deletes the earlier versions of memories, and the annotations of all their contents, unless another memory has the same content.';
 
 create or replace function dreams.forget_copies(gone uuid[], documents uuid[]) returns void language plpgsql as $$
 begin
@@ -192,7 +192,7 @@ begin
     perform dreams.forget_in_episodes(gone);
 end
 $$;
-comment on function dreams.forget_copies is 'Deletes what happened to memories and what was dreamt of them.';
+comment on function dreams.forget_copies is 'Deletes the events of memories and what cycles computed from them.';
 
 create or replace function dreams.on_memory_deleted() returns trigger language plpgsql as $$
 declare
@@ -279,7 +279,7 @@ begin
 end
 $$;
 comment on function dreams.forget_leftovers is
-'Removes what is left of deleted memories: recorded differences that name them or what only they said, and what was written of them meanwhile.';
+'Removes what is left of deleted memories: recorded changes that name them or concepts that only they had, and rows written about them meanwhile.';
 
 -- The planner's statistics quote values of a table long after their deletion; it needs none for texts.
 do $$

@@ -1,7 +1,7 @@
 -- Marks cycles whose differences were removed: a rollback cannot go back past them.
 alter table dreams.cycles add column if not exists differences_pruned_at timestamptz;
 comment on column dreams.cycles.differences_pruned_at is
-'When what the cycle changed was removed for its age: no rollback goes to a cycle before it since then.';
+'When the recorded changes of this cycle were removed because of their age; no rollback reaches an earlier cycle since then.';
 
 create or replace function dreams.cleanup_old_snapshots(keep_days integer default 30) returns bigint
 language plpgsql as $$

@@ -23,4 +23,4 @@ begin
 end
 $$;
 
-comment on column dreams.recall_events.details is 'Of an upsert or edit: the context, summary, tags and metadata that it replaced, or those it was given by a source. Of a recall: the query. Of a rehearsal: gain and need.';
+comment on column dreams.recall_events.details is 'For an upsert or edit, the context, summary, tags and metadata that it replaced, or that its source gave; for a recall, the query; for a rehearsal, gain and need.';

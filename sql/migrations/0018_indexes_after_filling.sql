@@ -10,7 +10,7 @@ begin
     end if;
 end
 $$;
-comment on function dreams.index_marts is 'Builds those indexes of the marts that wait for the first cycle.';
+comment on function dreams.index_marts is 'Builds the indexes of the marts that are missing until the first cycle has filled them.';
 
 do $$
 begin

@@ -4,8 +4,8 @@ create table if not exists dreams.quotation_key (
     key text not null
 );
 comment on table dreams.quotation_key is
-'The secret that seals what an assistant is given. One row: whoever has it can write quotations that ingestion takes for this store''s own.';
-comment on column dreams.quotation_key.is_only is 'True: there is one row.';
+'The secret with which the store seals what it gives an assistant. Whoever has it can write quotations that ingestion takes for this store''s own.';
+comment on column dreams.quotation_key.is_only is 'Always true, so that there is only one row.';
 comment on column dreams.quotation_key.key is 'Random hexadecimal digits, made once for each store.';
 
 insert into dreams.quotation_key (key)

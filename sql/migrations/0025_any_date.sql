@@ -1,7 +1,7 @@
 -- Makes every date from year 1 to 9999 work in every view: power() raises an error when a weight has almost vanished.
 alter table dreams.cycles add column if not exists timezone text;
 comment on column dreams.cycles.timezone is
-'The zone of the cycle''s clock; UTC where its parameters name one that this Postgres does not know.';
+'The time zone of the cycle; UTC if this Postgres does not know the one in its parameters.';
 
 create or replace function dreams.known_zone(zone text) returns text language plpgsql stable as $$
 begin
@@ -10,7 +10,7 @@ exception when invalid_parameter_value then
     return 'UTC';
 end
 $$;
-comment on function dreams.known_zone is 'The zone, or UTC where Postgres knows no such zone.';
+comment on function dreams.known_zone is 'The zone, or UTC if Postgres does not know it.';
 
 create or replace function dreams.on_cycle_written() returns trigger language plpgsql as $$
 begin
@@ -54,7 +54,7 @@ create or replace function dreams.waned(
     end
 $$;
 comment on function dreams.waned is
-'What so many nights leave of a weight, each taking the same share: nothing once it falls below the least weight.';
+'A weight after a number of nights, each of which removes the same share; 0 once it falls below the least weight.';
 
 create or replace function dreams.days_until(
     retrievability double precision, stability_days double precision, decay double precision
@@ -62,7 +62,7 @@ create or replace function dreams.days_until(
     select stability_days * (power(retrievability, -1 / decay) - 1) / (power(0.9, -1 / decay) - 1)
 $$;
 comment on function dreams.days_until is
-'After how many days the probability of recall has fallen this far: dreams.retrievability, solved for the days.';
+'Days until the probability of recall has fallen to a value: dreams.retrievability solved for the days.';
 
 create or replace view dreams.long_term_memories as
 with timed as (

@@ -2,7 +2,7 @@
 create or replace function dreams.agent_of(metadata jsonb) returns text language sql immutable parallel safe as $$
     select coalesce(nullif(metadata ->> 'agent', ''), 'default')
 $$;
-comment on function dreams.agent_of is 'Whose a memory with this metadata is: the agent it names, or `default`.';
+comment on function dreams.agent_of is 'The agent of a memory with this metadata: the one it names, or `default`.';
 
 -- An index on the expression, because a column would rewrite a million rows and all their indexes.
 create index if not exists memories_agent_idx on public.memories (dreams.agent_of(metadata));
@@ -108,7 +108,7 @@ create or replace function dreams.forget_concepts(gone uuid[]) returns void lang
         and kept.concepts <> o.concepts
 $$;
 comment on function dreams.forget_concepts is
-'Takes concepts that no other memory of their agent has out of its network and of its communities.';
+'Removes concepts that no other memory of their agent has from its network and its communities.';
 
 -- Differences may name deleted memories, and concepts that their agent no longer has. A process that annotated,
 -- embedded or recalled a memory during its deletion may also have left traces.

@@ -52,4 +52,4 @@ begin
 end
 $$;
 comment on function dreams.drop_duplicate_indexes is
-'Drops those indexes of public.memories that the store had made and Codex made again; each migration ends with it.';
+'Drops the store''s indexes of public.memories that duplicate another; called after the migrations.';

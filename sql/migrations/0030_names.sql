@@ -36,7 +36,7 @@ do $$
 begin
     if to_regclass('public.tag_embedding_stats') is null then
         create view public.tag_embedding_stats as select * from dreams.tag_embedding_stats;
-        comment on view public.tag_embedding_stats is 'As dreams.tag_embedding_stats.';
+        comment on view public.tag_embedding_stats is 'The same as dreams.tag_embedding_stats.';
     end if;
 end
 $$;

@@ -15,7 +15,7 @@ create table if not exists dreams.occurrences (
 create index if not exists occurrences_memory_idx on dreams.occurrences (memory_id);
 
 comment on table dreams.occurrences is
-'The documents that say the same text, where there are several: one row each. The memory has the tags of all of them, and the earliest date.';
+'The documents that say the same text, one row each, if there are several. Their memory has the tags of all of them and the earliest date.';
 comment on column dreams.occurrences.document_id is 'The id of the document, made from its source and native id; find, pin and forget accept it.';
 comment on column dreams.occurrences.memory_id is 'The row of public.memories that holds the text.';
 comment on column dreams.occurrences.native_id is 'Its name within the source; null when the loader did not know it.';
@@ -26,17 +26,17 @@ comment on column dreams.occurrences.tags is 'The tags that this document gives.
 comment on column dreams.occurrences.metadata is 'The metadata that this document gives.';
 comment on column dreams.occurrences.created_at is 'When this document was made.';
 comment on column dreams.occurrences.updated_at is 'When this document was changed last.';
-comment on column dreams.occurrences.source_hash is 'As public.memories.source_hash.';
+comment on column dreams.occurrences.source_hash is 'The same as public.memories.source_hash, for this document.';
 
 alter table public.memories add column if not exists source_hash bytea;
 comment on column public.memories.source_hash is
-'Hash of what its source last said of it: as long as the source says the same, the loader leaves the memory alone.';
+'Hash of what its source last said; the loader leaves the memory alone until the source says something else.';
 
 alter table dreams.recall_events add column if not exists document_id uuid;
 create index if not exists recall_events_document_idx on dreams.recall_events (document_id)
 where document_id is not null;
 comment on column dreams.recall_events.document_id is
-'The document it happened to, where that shares its memory with the document that the memory is named after.';
+'The document it happened to, if that shares the memory of another document.';
 
 create or replace view dreams.memory_names as
 select
@@ -58,7 +58,7 @@ language sql immutable parallel safe as $$
     select coalesce(array_agg(t.text order by t.place), '{}')
     from (select text, min(place) as place from unnest(texts) with ordinality as u (text, place) group by text) as t
 $$;
-comment on function dreams.united is 'Texts, each once, in the order in which they come first.';
+comment on function dreams.united is 'The texts without repetitions, in the order in which they first appear.';
 
 create or replace function dreams.shared(given uuid) returns table (tags text[], created_at timestamptz)
 language sql stable parallel safe as $$
@@ -73,7 +73,7 @@ language sql stable parallel safe as $$
     having count(*) > 0
 $$;
 comment on function dreams.shared is
-'What the documents that say a memory give it together: their tags, those of its own document first, and the earliest date. No row where there is one document only.';
+'The tags of all documents that say a memory, those of its own document first, and the earliest of their dates. No row if there is only one document.';
 
 -- Forgetting a memory forgets the records of all its documents; loading one of them again does not restore it.
 create or replace function dreams.on_shared_memory_deleted() returns trigger language plpgsql as $$
@@ -97,7 +97,7 @@ end
 $$;
 comment on function dreams.on_shared_memory_deleted is 'Forgets the other documents that said what a deleted memory says.';
 comment on column dreams.tombstones.content_hash is
-'Hash of the forgotten text; of a document that shared its memory with another, the document''s id.';
+'Hash of the forgotten text; for a document that shared its memory with another, the document''s id.';
 
 create or replace trigger memory_shared_deleted after delete on public.memories
 referencing old table as deleted for each statement

@@ -34,7 +34,7 @@ begin
 end
 $$;
 comment on function dreams.keep_events is
-'Refuses to change or delete an event whose memory is still there, except to take out the words of a search.';
+'Refuses to change or delete an event whose memory is still there, except to remove the words of a search.';
 
 create or replace function dreams.forget_queries(gone uuid[]) returns void language sql as $$
     with listing as (
@@ -53,7 +53,7 @@ create or replace function dreams.forget_queries(gone uuid[]) returns void langu
     where asked.event_id = e.event_id and e.details ? 'query' and e.memory_id <> all(gone)
 $$;
 comment on function dreams.forget_queries is
-'Takes the words of every search that listed one of these memories, whenever they were asked, out of all events.';
+'Removes from all events the words of every search that listed one of these memories, whenever it was made.';
 
 create or replace function dreams.on_memory_deleted() returns trigger language plpgsql as $$
 declare
