@@ -22,12 +22,13 @@ class PunctualProtocol(H11Protocol):
     """
 
     header_seconds = 10.0
-    """From the moment the connection stands, or the first byte of a further request."""
+    """Time for the headers, from the opening of the connection or the first byte of a later request."""
     body_seconds = 20.0
-    """And a second more for each `least_bytes_a_second`."""
+    """Time for the body, plus one second for each `least_bytes_a_second` received."""
     least_bytes_a_second = 20_000
+    """The slowest rate at which a body may arrive."""
     unread_seconds = 60.0
-    """So long may an answer wait for a client that does not read."""
+    """Time for which a response waits for a client that does not read."""
 
     _deadline: TimerHandle | None = None
     _unread: TimerHandle | None = None

@@ -43,14 +43,14 @@ KINDS: Mapping[int, Kind] = {
     409: "conflict_error",
 }
 MEANINGS: Mapping[int, str] = {
-    400: "The request is wrong; `param` names the part that is.",
+    400: "The request is wrong; `param` names the wrong part.",
     401: "The API key is missing or wrong.",
-    403: "A web page of another site asked.",
-    404: "There is no such thing.",
-    409: "Another memory has this content, or the search did not list this memory.",
+    403: "The request comes from a web page of another site.",
+    404: "There is no such memory, model or path.",
+    409: "Another memory has this content, or the given search did not list this memory.",
     413: "The body is larger than SIDECAR_REQUEST_MEGABYTES.",
-    421: "The Host header names another machine than this one.",
-    503: "Postgres or the model does not answer now.",
+    421: "The Host header does not name this machine.",
+    503: "Postgres or the model does not answer at the moment.",
 }
 EVERYWHERE = (400, 401, 403, 413, 421)
 RETRY_SECONDS = 5
@@ -67,13 +67,13 @@ class Problem(BaseModel):
 
 
 class Failure(BaseModel):
-    """An error in OpenAI's form."""
+    """An error in OpenAI's format."""
 
     error: Problem
 
 
 class Sentence(BaseModel):
-    """An error in Ollama's form."""
+    """An error in Ollama's format."""
 
     error: str = Field(description="One sentence that says what to do.")
 

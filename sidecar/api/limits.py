@@ -31,7 +31,7 @@ class KeyDemanded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not is_given(scope["headers"], self.key):
-            message = "Send the header Authorization: Bearer with the sidecar's API key."
+            message = "Send the sidecar's API key in the header Authorization, as Bearer KEY."
             answer = failure(Request(scope), 401, message, headers={"WWW-Authenticate": "Bearer"})
             await answer(scope, receive, send)
         else:
@@ -50,10 +50,10 @@ class ThisMachineOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _names_this_machine(scope):
-            message = "Ask for localhost or 127.0.0.1, or set SIDECAR_API_KEY to serve other names."
+            message = "Send requests to localhost or 127.0.0.1, or set SIDECAR_API_KEY to serve other names."
             await failure(Request(scope), 421, message)(scope, receive, send)
         elif scope["type"] == "http" and _is_of_another_page(scope):
-            message = "Ask from a program, or from a page of this server: no other page is answered without a key."
+            message = "Send it from a program or a page of this server, or set SIDECAR_API_KEY to allow other pages."
             await failure(Request(scope), 403, message)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -112,7 +112,7 @@ class BodyLimit:
             received_bytes += len(message.get("body", b""))
             if max(received_bytes, _announced_bytes(scope)) > self.limit_bytes:
                 allowed = self.limit_bytes // BYTES_PER_MEGABYTE
-                raise HTTPException(413, f"Send less at once: a request may have {allowed} MB.")
+                raise HTTPException(413, f"Send a smaller body: a request may have at most {allowed} MB.")
             return message
 
         await self.app(scope, receive_within_limit, send)

@@ -25,7 +25,7 @@ def _well_formed(text: str) -> str:
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("it holds the character NUL, which Postgres cannot keep")
+        raise ValueError("it contains the character NUL, which Postgres cannot store")
     return text
 
 
@@ -38,14 +38,14 @@ def _with_a_word(text: str) -> str:
 def _number(value: object) -> object:
     """Accepts numbers only: pydantic by itself would also accept strings and booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("it is no number")
+        raise ValueError("it is not a number")
     return value
 
 
 def _date_time(value: object) -> object:
     """Accepts RFC 3339 only: pydantic by itself would also accept dates, numbers and times without an offset."""
     if not isinstance(value, str) or DATE_TIME.fullmatch(value) is None:
-        raise ValueError("an instant is written like 2026-01-31T09:00:00+01:00")
+        raise ValueError("write an instant like 2026-01-31T09:00:00+01:00")
     return value
 
 
@@ -53,7 +53,7 @@ def _in_utc(instant: datetime) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("an instant lies in the years 1 to 9999") from error
+        raise ValueError("an instant must be in the years 1 to 9999") from error
 
 
 def _not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -62,7 +62,7 @@ def _not_too_deep(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     for _ in range(DEEPEST_METADATA_LEVELS):
         level = [inner for outer in level for inner in inside(outer)]
     if level:
-        raise ValueError(f"it nests deeper than {DEEPEST_METADATA_LEVELS} levels")
+        raise ValueError(f"it is nested deeper than {DEEPEST_METADATA_LEVELS} levels")
     return value
 
 

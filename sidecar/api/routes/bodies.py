@@ -25,10 +25,10 @@ from sidecar.api.text import Instant, InUtc, JsonObject, Kept, Whole, Words
 
 TagText = Annotated[Kept, Field(min_length=1, max_length=LONGEST_TAG_CHARACTERS)]
 Tags = Annotated[list[TagText], Field(max_length=MOST_TAGS)]
-Content = Annotated[Words, Field(description="What to remember, kept verbatim; a long one is stored in chunks.")]
+Content = Annotated[Words, Field(description="The text to remember, kept verbatim; a long one is chunked.")]
 Context = Annotated[Kept, Field(max_length=LONGEST_NOTE_CHARACTERS, description="Where or why it was noted.")]
-Summary = Annotated[Kept, Field(max_length=LONGEST_NOTE_CHARACTERS, description="A gist.")]
-Metadata = Annotated[JsonObject, Field(description="Anything else that is known of it: agent, project, people, place.")]
+Summary = Annotated[Kept, Field(max_length=LONGEST_NOTE_CHARACTERS, description="A short summary.")]
+Metadata = Annotated[JsonObject, Field(description="Anything else known about it: agent, project, people, place.")]
 
 
 class Given(BaseModel):
@@ -43,43 +43,43 @@ class NewMemory(Given):
     summary: Summary = ""
     tags: Tags = Field(default=[], description="Words to find it by.")
     metadata: Metadata = {}
-    created_at: Instant | None = Field(default=None, description="When it happened, if not now.")
+    created_at: Instant | None = Field(default=None, description="When it happened; defaults to now.")
 
 
 class ChangesBody(Given):
-    """ChangesBody to a memory; a field that is left out or null stays as it is."""
+    """Changes to a memory; fields that are missing or null stay as they are."""
 
     content: Content | None = None
     context: Context | None = None
     summary: Summary | None = None
-    tags: Tags | None = Field(default=None, description="In place of those it had.")
-    metadata: JsonObject | None = Field(default=None, description="In place of what it had.")
+    tags: Tags | None = Field(default=None, description="Replaces the present tags.")
+    metadata: JsonObject | None = Field(default=None, description="Replaces the present metadata.")
 
 
 class Narrowing(Given):
     """Filters of a search: each given field narrows the results."""
 
-    tags: Tags = Field(default=[], description="The memory has all of these.")
+    tags: Tags = Field(default=[], description="Only memories that have all these tags.")
     agent: Kept | None = Field(
         default=None,
         max_length=LONGEST_AGENT_CHARACTERS,
-        description='Whose memory it is; "default" for those that name none.',
+        description='Only memories of this agent; "default" means memories that name none.',
     )
-    created_from: Instant | None = Field(default=None, description="Made at this instant or later.")
-    created_until: Instant | None = Field(default=None, description="Made before this instant.")
-    metadata: JsonObject = Field(default={}, description="The memory's metadata contains this.")
+    created_from: Instant | None = Field(default=None, description="Only memories created at this instant or later.")
+    created_until: Instant | None = Field(default=None, description="Only memories created before this instant.")
+    metadata: JsonObject = Field(default={}, description="Only memories whose metadata contains this.")
 
     def filters(self) -> Filters:
         return Filters(self.tags, self.agent, self.created_from, self.created_until, self.metadata)
 
 
 class Search(Given):
-    query: Annotated[Words, Field(max_length=LONGEST_QUERY_CHARACTERS, description="What to look for.")]
-    k: Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many results at most."), Whole] = 10
+    query: Annotated[Words, Field(max_length=LONGEST_QUERY_CHARACTERS, description="Words, or a question.")]
+    k: Annotated[int, Field(ge=1, le=MOST_RESULTS, description="The largest number of results."), Whole] = 10
     filters: Narrowing = Narrowing()
-    as_of: Instant | None = Field(default=None, description="Search as at this instant: nothing later counts.")
-    without: list[Term] = Field(default=[], description="Terms of relevance to leave out.", max_length=50)
-    words_only: StrictBool = Field(default=False, description="Search by words and what was dreamt, without a model.")
+    as_of: Instant | None = Field(default=None, description="Searches the store as it was at this instant.")
+    without: list[Term] = Field(default=[], description="Terms of relevance to switch off.", max_length=50)
+    words_only: StrictBool = Field(default=False, description="Searches by words and associations, without a model.")
 
 
 class RemainingBody(BaseModel):
@@ -91,90 +91,92 @@ class Forgotten(BaseModel):
     """The receipt of a deletion."""
 
     id: UUID
-    rows: int = Field(description="Rows of the memory that are gone; a long one has a row for each chunk.")
-    removed: dict[str, int] = Field(description="Rows that are gone, by table.")
-    changed: dict[str, int] = Field(description="Rows that no longer tell of it, by table.")
-    remains: list[RemainingBody] = Field(description="Where something of it still is, and until when.")
+    rows: int = Field(description="How many rows the memory had; a long one has a row for each chunk.")
+    removed: dict[str, int] = Field(description="Number of deleted rows, by table.")
+    changed: dict[str, int] = Field(description="Number of rows from which it was removed, by table.")
+    remains: list[RemainingBody] = Field(description="Which traces of it remain, and until when.")
 
 
 class Pinned(BaseModel):
     id: UUID
-    pinned: bool = Field(description="Whether the memory is kept from fading.")
+    pinned: bool = Field(description="Whether the memory is pinned, and so never fades.")
 
 
 class ResponseBody(BaseModel):
-    """Base of the response bodies that are read from the store's objects."""
+    """Base of the response bodies that are built from the store's objects."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
 class StoredBody(ResponseBody):
     id: UUID
-    is_new: bool = Field(description="False when this content was stored before: then it was re-activated.")
+    is_new: bool = Field(description="False if this content was already stored; that memory was then re-activated.")
 
 
 class MemoirBody(ResponseBody):
     """A memory as it is now; a long one is reassembled from its chunks."""
 
     id: UUID
-    content: str = Field(description="What was stored, verbatim.")
+    content: str = Field(description="The stored text, verbatim.")
     context: str = Field(description="Where or why it was noted.")
-    summary: str = Field(description="A gist given by whoever stored it.")
+    summary: str = Field(description="A short summary, given when it was stored; may be empty.")
     tags: list[str]
     metadata: dict[str, Any]
     created_at: InUtc
     updated_at: InUtc
-    total_chunks: int = Field(description="How many rows it lies in.")
+    total_chunks: int = Field(description="How many chunks it is stored in.")
 
 
 class RecalledBody(ResponseBody):
     """One result, and why it was found."""
 
     memory: MemoirBody
-    rank: int = Field(description="From 1.")
+    rank: int = Field(description="Its place among the results, from 1.")
     relevance: float = Field(description="The sum of the terms.")
-    terms: dict[Term, float] = Field(description="What each term added; one that was left out is not there.")
-    cosine_similarity: float | None = Field(description="Of the query's vector and the passage's.")
-    tag_similarity: float | None = Field(description="Of the query's vector and the tags'.")
-    passage: str = Field(description="The chunk that matched best; the whole content when it has one only.")
-    passage_id: UUID = Field(description="The row the passage stands in.")
+    terms: dict[Term, float] = Field(description="The share of each term; terms that were switched off are missing.")
+    cosine_similarity: float | None = Field(description="Similarity of the query's vector and the excerpt's.")
+    tag_similarity: float | None = Field(description="Similarity of the query's vector and that of the tags.")
+    passage: str = Field(description="The chunk that matched best; the whole content if there is only one.")
+    passage_id: UUID = Field(description="The row that holds the passage.")
     excerpt: str = Field(description="The part of the passage nearest to the query.")
-    duplicates: list[UUID] = Field(description="Memories that say nearly the same, folded into this one.")
-    superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
+    duplicates: list[UUID] = Field(description="Nearly identical memories, folded into this one.")
+    superseded_by: UUID | None = Field(description="The memory that replaced this one.")
 
 
 class AnswerBody(ResponseBody):
     """The results of a search, most relevant first."""
 
-    query_id: UUID = Field(description="The search, as recall events name it.")
+    query_id: UUID = Field(description="Identifies this search; give it when you open a result.")
     query: str
     results: list[RecalledBody]
-    method: Literal["full", "words"] = Field(description="words: no vector of the query took part.")
-    note: str | None = Field(description="What a person should know of how it was answered.")
-    respelled: dict[str, str] = Field(description="Words that no memory has, each with the word searched for as well.")
+    method: Literal["full", "words"] = Field(description="`words` if the search used no query vector, else `full`.")
+    note: str | None = Field(description="Limitations of this answer, such as that no model was running.")
+    respelled: dict[str, str] = Field(
+        description="Query words that no memory contains, and the similar words also searched for."
+    )
 
 
 class PlaceBody(ResponseBody):
     """The memory's rank in a search."""
 
     query: str
-    of: int = Field(description="How many results were looked at.")
-    rank: int | None = Field(description="From 1; null when it was not among them.")
-    folded_into: UUID | None = Field(description="The memory that stood for it, where that says nearly the same.")
+    of: int = Field(description="How many results were examined.")
+    rank: int | None = Field(description="Its place among them, from 1; null if it was not found.")
+    folded_into: UUID | None = Field(description="The nearly identical memory into which it was folded.")
     relevance: float | None = Field(description="The sum of the terms.")
-    terms: dict[Term, float] = Field(description="What each term added.")
-    cosine_similarity: float | None = Field(description="Of the query's vector and the passage's.")
+    terms: dict[Term, float] = Field(description="The share of each term.")
+    cosine_similarity: float | None = Field(description="Similarity of the query's vector and the excerpt's.")
 
 
 class ExplanationBody(ResponseBody):
-    """All that is known about a memory."""
+    """Everything known about a memory."""
 
     memory: MemoirBody
-    state: State | None = Field(description="What the last cycle made of it; null until one has dreamt of it.")
-    events: list[Happening] = Field(description="What happened to it, the latest first.")
-    edges: list[Edge] = Field(description="What it is joined to, the strongest first.")
-    episode: Episode | None = Field(description="The stretch of time it belongs to; null until a cycle has found it.")
-    insights: list[Insight] = Field(description="What the night noticed that rests on it.")
-    event_count: int = Field(description="Of all events; `events` are the latest.")
-    edge_count: int = Field(description="Of all edges; `edges` are the strongest.")
-    place: PlaceBody | None = Field(description="Where it came in the search for the query that was given.")
+    state: State | None = Field(description="Its state as of the last cycle; null until a cycle has covered it.")
+    events: list[Happening] = Field(description="Its latest events, the latest first.")
+    edges: list[Edge] = Field(description="Its strongest edges to other memories, the strongest first.")
+    episode: Episode | None = Field(description="The episode it belongs to; null until a cycle has covered it.")
+    insights: list[Insight] = Field(description="The insights that rest on it.")
+    event_count: int = Field(description="How many events it has in all.")
+    edge_count: int = Field(description="How many edges it has in all.")
+    place: PlaceBody | None = Field(description="Its place in a search for the given query; null without a query.")

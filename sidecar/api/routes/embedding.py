@@ -12,7 +12,7 @@ from sidecar.embedders.queue import Embedded
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
 
-Texts = Annotated[list[Text], Field(description="At most SIDECAR_REQUEST_TEXTS texts.")]
+Texts = Annotated[list[Text], Field(description="The texts, at most SIDECAR_REQUEST_TEXTS.")]
 
 
 def registry(request: Request) -> Registry:
@@ -29,7 +29,9 @@ async def embed(
     if len(texts) > settings.request_texts:
         raise InputError(f"Send at most {settings.request_texts} texts at once: this request has {len(texts)}.")
     if dimensions not in (None, model.embedder.dimensions):
-        raise InputError(f"Ask for {model.embedder.dimensions} dimensions or none: {model_name} may not be cut.")
+        raise InputError(
+            f"Leave dimensions out, or set it to {model.embedder.dimensions}: {model_name} gives no others."
+        )
     embedded = await model.embed(texts, truncate)
     metrics.texts.labels(model.embedder.name).inc(len(texts))
     metrics.tokens.labels(model.embedder.name).inc(embedded.token_count)

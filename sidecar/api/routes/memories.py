@@ -26,10 +26,10 @@ from sidecar.api.text import Words
 from sidecar.store import ServedStore
 
 router = APIRouter(prefix="/v1/memories", tags=["Memories"])
-MemoryId = Annotated[UUID, Path(alias="id", description="Of the memory, or of any chunk of it.")]
+MemoryId = Annotated[UUID, Path(alias="id", description="The id of the memory, or of any of its chunks.")]
 SearchedFor = Annotated[
     Words | None,
-    Query(max_length=LONGEST_QUERY_CHARACTERS, description="A search to find the memory's place in."),
+    Query(max_length=LONGEST_QUERY_CHARACTERS, description="A query: adds the memory's rank in the search for it."),
 ]
 
 Listing = Annotated[UUID | None, Query(description="The `query_id` of the search that listed the memory.")]
@@ -55,7 +55,7 @@ def store(store: Opened, body: NewMemory, response: Response) -> Stored:
 
 @router.post("/search", response_model=bodies.AnswerBody, responses=documented(503))
 def search(store: Opened, body: Search) -> Answer:
-    """The memories most relevant to a query, each with the terms of its relevance. Records the search as an event."""
+    """Returns the memories most relevant to a query, each with the terms of its relevance; records them as listed."""
     return store.memory().search(
         body.query,
         body.k,
@@ -68,36 +68,36 @@ def search(store: Opened, body: Search) -> Answer:
 
 @router.get("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 409, 503))
 def get(store: Opened, memory_id: MemoryId, query_id: Listing = None) -> Memoir:
-    """A memory. Records the reading as an event; memories read with the same `query_id` become associated."""
+    """Returns a memory and records that it was opened; memories opened with the same `query_id` become associated."""
     return store.memory().get(memory_id, query_id=query_id)
 
 
 @router.get("/{id:uuid}/why", response_model=bodies.ExplanationBody, responses=documented(404, 503))
 def why(store: Opened, memory_id: MemoryId, query: SearchedFor = None) -> Explanation:
-    """Explains a memory: strength, fate, events, edges; with a query, its rank there and what each term added."""
+    """Explains a memory: its strength, fate, events and edges; with a query, its rank and the share of each term."""
     return store.memory().why(memory_id, query)
 
 
 @router.patch("/{id:uuid}", response_model=bodies.MemoirBody, responses=documented(404, 409, 503))
 def edit(store: Opened, memory_id: MemoryId, body: ChangesBody) -> Memoir:
-    """Edits a memory; what it said before is kept as a version."""
+    """Edits a memory, and keeps the earlier state as a version."""
     return store.memory().edit(memory_id, **body.model_dump(exclude_none=True))
 
 
 @router.put("/{id:uuid}/pin", response_model=bodies.Pinned, responses=documented(404, 503))
 def pin(store: Opened, memory_id: MemoryId) -> bodies.Pinned:
-    """Keeps a memory from fading, from the next cycle on."""
+    """Pins a memory: it no longer fades, from the next cycle on."""
     return bodies.Pinned(id=store.memory().pin(memory_id), pinned=True)
 
 
 @router.delete("/{id:uuid}/pin", response_model=bodies.Pinned, responses=documented(404, 503))
 def unpin(store: Opened, memory_id: MemoryId) -> bodies.Pinned:
-    """Lets a memory fade again, from the next cycle on."""
+    """Unpins a memory: it can fade again, from the next cycle on."""
     return bodies.Pinned(id=store.memory().pin(memory_id, pinned=False), pinned=False)
 
 
 @router.delete("/{id:uuid}", responses=documented(404, 503))
 def forget(store: Opened, memory_id: MemoryId) -> Forgotten:
-    """Deletes a memory and every copy of it, for good; the receipt says what was removed and what remains."""
+    """Deletes a memory and every copy of it permanently; the receipt lists what was removed and what remains."""
     receipt = store.memory().forget(memory_id)
     return Forgotten.model_validate({"id": memory_id, "rows": receipt.rows, **asdict(receipt)})

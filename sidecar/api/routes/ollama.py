@@ -25,10 +25,10 @@ class ModelRequest(BaseModel):
 
 class EmbedRequest(ModelRequest):
     input: Text | Texts
-    truncate: bool = Field(True, description="Cut texts to the model's context; otherwise a longer text is an error.")
-    dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
-    keep_alive: float | str | None = Field(None, description="Accepted; a model stays loaded while the sidecar runs.")
-    options: dict[str, Any] | None = Field(None, description="Accepted; no option changes an embedding.")
+    truncate: bool = Field(True, description="Cuts longer texts to the model's context; else they are an error.")
+    dimensions: int | None = Field(None, description="Only the model's own number: vectors cannot be shortened.")
+    keep_alive: float | str | None = Field(None, description="Ignored: models stay loaded while the sidecar runs.")
+    options: dict[str, Any] | None = Field(None, description="Ignored: no option changes an embedding.")
 
 
 class LegacyEmbedRequest(ModelRequest):
@@ -38,9 +38,9 @@ class LegacyEmbedRequest(ModelRequest):
 class EmbedResponse(BaseModel):
     model: str
     embeddings: list[list[float]]
-    total_duration: int = Field(description="Nanoseconds.")
+    total_duration: int = Field(description="In nanoseconds.")
     load_duration: int = Field(description="Always 0: models are loaded before the sidecar answers.")
-    prompt_eval_count: int = Field(description="Tokens that the model read.")
+    prompt_eval_count: int = Field(description="How many tokens the model read.")
 
 
 class LegacyEmbedResponse(BaseModel):
@@ -54,13 +54,13 @@ async def version() -> dict[str, str]:
 
 @router.get("/tags")
 async def tags(request: Request) -> dict[str, list[dict[str, object]]]:
-    """The served models."""
+    """Lists the served models."""
     return {"models": [_described(model) for model in registry(request).models]}
 
 
 @router.get("/ps")
 async def running(request: Request) -> dict[str, list[dict[str, object]]]:
-    """The loaded models: all served ones, for as long as the sidecar runs."""
+    """Lists the loaded models: every served model stays loaded while the sidecar runs."""
     return {
         "models": [
             {**_described(model), "expires_at": NEVER, "size_vram": 0, "context_length": model.embedder.context_tokens}
@@ -71,7 +71,7 @@ async def running(request: Request) -> dict[str, list[dict[str, object]]]:
 
 @router.post("/show")
 async def show(request: Request, body: ModelRequest) -> dict[str, object]:
-    """A model's details and capabilities."""
+    """Returns a model's details and capabilities."""
     embedder = registry(request).find(body.model).embedder
     family = embedder.family
     return {
@@ -88,7 +88,7 @@ async def show(request: Request, body: ModelRequest) -> dict[str, object]:
 
 @router.post("/embed", response_model=EmbedResponse)
 async def embed_texts(request: Request, body: EmbedRequest) -> Response:
-    """One unit vector for each text, or an error for all of them."""
+    """Returns a unit vector for each text, or an error if any of them cannot be embedded."""
     started = perf_counter_ns()
     texts = [body.input] if isinstance(body.input, str) else body.input
     embedded = await embed(request, body.model, texts, body.dimensions, body.truncate)
@@ -105,7 +105,7 @@ async def embed_texts(request: Request, body: EmbedRequest) -> Response:
 
 @router.post("/embeddings", response_model=LegacyEmbedResponse)
 async def embed_prompt(request: Request, body: LegacyEmbedRequest) -> Response:
-    """Ollama's older form: one text."""
+    """Returns the vector of one text: Ollama's older protocol."""
     embedded = await embed(request, body.model, [body.prompt])
     return _json({"embedding": embedded.vectors[0]})
 

@@ -24,16 +24,16 @@ class EmbeddingRequest(BaseModel):
     model: Text
     input: (
         Text | Annotated[Texts, Field(json_schema_extra={"minItems": 1})] | Tokens | Annotated[list[Tokens], Given]
-    ) = Field(description="Texts, or tokens of the model's own tokenizer with those that it puts at both ends.")
+    ) = Field(description="Texts, or token ids of the model's tokenizer, including the special tokens at both ends.")
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, description="Only the model's own number: these vectors may not be cut.")
-    user: str | None = Field(None, description="Accepted; nothing is kept of it.")
+    dimensions: int | None = Field(None, description="Only the model's own number: vectors cannot be shortened.")
+    user: str | None = Field(None, description="Ignored, and not stored.")
 
 
 class Embedding(BaseModel):
     object: Literal["embedding"]
     index: int
-    embedding: list[float] | str = Field(description="In base64, float32 little-endian.")
+    embedding: list[float] | str = Field(description="A list of numbers or, in base64, little-endian float32.")
 
 
 class Usage(BaseModel):
@@ -50,19 +50,19 @@ class EmbeddingResponse(BaseModel):
 
 @router.get("/models")
 async def models(request: Request) -> dict[str, object]:
-    """The served models."""
+    """Lists the served models."""
     return {"object": "list", "data": [_described(model.embedder.name) for model in registry(request).models]}
 
 
 @router.get("/models/{name}")
 async def model(request: Request, name: str) -> dict[str, object]:
-    """One served model."""
+    """Describes a served model."""
     return _described(registry(request).find(name).embedder.name)
 
 
 @router.post("/embeddings", response_model=EmbeddingResponse)
 async def embeddings(request: Request, body: EmbeddingRequest) -> Response:
-    """One unit vector for each text, or an error for all of them."""
+    """Returns a unit vector for each text, or an error if any of them cannot be embedded."""
     texts = await run_in_threadpool(_texts_of, body, registry(request).find(body.model))
     if not texts:
         raise InputError("Give at least one text as input.")
@@ -96,7 +96,7 @@ def _text_of(tokens: list[int], model: ServedModel) -> str:
     if text is None:
         name = model.embedder.name
         raise InputError(
-            f"Send texts: these numbers are not what the tokenizer of {name} makes of one (with LangChain, set "
+            f"Send texts: these numbers are not token ids of {name} for a text (with LangChain, set "
             "check_embedding_ctx_length=False)."
         )
     return text

@@ -33,14 +33,14 @@ class Metrics:
         self.texts = Counter("sidecar_embedded_texts", "Texts embedded", ["model"], registry=self.collected)
         self.tokens = Counter("sidecar_embedded_tokens", "Tokens read by embedders", ["model"], registry=self.collected)
 
-        waiting = Gauge("sidecar_unanswered_texts", "Texts in work or waiting", ["model"], registry=self.collected)
+        waiting = Gauge("sidecar_unanswered_texts", "Texts not yet embedded", ["model"], registry=self.collected)
         for model in registry.models:
             waiting.labels(model.embedder.name).set_function(partial(getattr, model, "unanswered_texts"))
 
-        about = "A figure of what was dreamt (docs/biology.md)"
+        about = "A figure of the visible dream cycle (docs/biology.md)"
         self.biology = Gauge("dreams_biology", about, ["figure"], registry=self.collected)
-        self.lowest = Gauge("dreams_biology_low", "The least it should be", ["figure"], registry=self.collected)
-        self.highest = Gauge("dreams_biology_high", "The most it should be", ["figure"], registry=self.collected)
+        self.lowest = Gauge("dreams_biology_low", "The smallest value expected", ["figure"], registry=self.collected)
+        self.highest = Gauge("dreams_biology_high", "The largest value expected", ["figure"], registry=self.collected)
 
     def tell(self, readings: Iterable[Reading]) -> None:
         """Sets the dream cycle's figures to these readings, and removes all others."""
@@ -67,7 +67,7 @@ async def measure(request: Request, call_next: RequestResponseEndpoint) -> Respo
 
 @health.get("/healthz", responses=documented(form=Sentence))
 async def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Says that the process answers."""
     return {"status": "ok"}
 
 
@@ -80,7 +80,7 @@ def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{6
 
 @health.get("/readyz", responses=documented(503, form=Sentence))
 async def readyz(request: Request) -> dict[str, object]:
-    """The models that can be used now, or 503 when a Postgres is configured or in use and does not answer.
+    """Lists the models that are ready, or fails with 503 if Postgres is configured or in use and does not answer.
 
     Models are loaded before the port answers.
     """
@@ -96,7 +96,7 @@ async def readyz(request: Request) -> dict[str, object]:
 
 @router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
 async def metrics(request: Request) -> Response:
-    """Prometheus text: this sidecar's metrics, and the dream cycle's figures if a Postgres is configured or in use."""
+    """Returns Prometheus metrics of the sidecar and, if Postgres is configured or in use, of the dream cycle."""
     store: ServedStore | None = request.app.state.store
     try:
         request.app.state.metrics.tell(await run_in_threadpool(store.readings) if store is not None else [])
