@@ -2,9 +2,10 @@
 
 from fastapi import Depends, FastAPI
 
-from sidecar.api import docs, errors
-from sidecar.api.limits import BYTES_PER_MEGABYTE, BodyLimit, JsonAssumed, KeyDemanded, ThisMachineOnly, bearer
+from sidecar.api import docs
+from sidecar.api.middleware import BYTES_PER_MEGABYTE, BodyLimit, JsonAssumed, KeyDemanded, ThisMachineOnly, bearer
 from sidecar.api.routes import (
+    failures,
     memories,
     ollama,
     openai,
@@ -39,5 +40,5 @@ def create_app(registry: Registry, settings: SidecarSettings, store: ServedStore
     keyed = [] if settings.api_key is None else [Depends(bearer)]
     for router in (operation.router, ollama.router, openai.router, *([] if store is None else [memories.router])):
         app.include_router(router, dependencies=keyed)
-    errors.register(app)
+    failures.register(app)
     return app

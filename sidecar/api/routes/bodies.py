@@ -21,7 +21,7 @@ from memories.views.explanation import (
     Insight,
     State,
 )
-from sidecar.api.text import Instant, InUtc, JsonObject, Kept, Whole, Words
+from sidecar.api.routes.text import Instant, InUtc, JsonObject, Kept, Whole, Words
 
 TagText = Annotated[Kept, Field(min_length=1, max_length=LONGEST_TAG_CHARACTERS)]
 Tags = Annotated[list[TagText], Field(max_length=MOST_TAGS)]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from memories.errors import InputError
 from sidecar.api.routes.operation import Metrics
-from sidecar.api.text import Text
+from sidecar.api.routes.text import Text
 from sidecar.embedders.queue import Embedded
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings

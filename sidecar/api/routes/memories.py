@@ -14,7 +14,6 @@ from memories.documents.write import Stored
 from memories.limits import LONGEST_QUERY_CHARACTERS
 from memories.records import Answer, Memoir
 from memories.views.explanation import Explanation
-from sidecar.api.errors import documented
 from sidecar.api.routes import bodies
 from sidecar.api.routes.bodies import (
     ChangesBody,
@@ -22,7 +21,8 @@ from sidecar.api.routes.bodies import (
     NewMemory,
     Search,
 )
-from sidecar.api.text import Words
+from sidecar.api.routes.failures import documented
+from sidecar.api.routes.text import Words
 from sidecar.store import ServedStore
 
 router = APIRouter(prefix="/v1/memories", tags=["Memories"])

@@ -7,9 +7,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from sidecar.api.errors import Sentence, documented
 from sidecar.api.routes.embedding import Texts, embed, registry
-from sidecar.api.text import Text
+from sidecar.api.routes.failures import Sentence, documented
+from sidecar.api.routes.text import Text
 from sidecar.embedders.queue import ServedModel
 
 # The release of Ollama whose protocol this implements; clients derive the available features from it.

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, Strict
 from starlette.concurrency import run_in_threadpool
 
 from memories.errors import InputError
-from sidecar.api.errors import documented
 from sidecar.api.routes.embedding import Texts, embed, registry
-from sidecar.api.text import Text
+from sidecar.api.routes.failures import documented
+from sidecar.api.routes.text import Text
 from sidecar.embedders.protocol import Vectors
 from sidecar.embedders.queue import ServedModel
 

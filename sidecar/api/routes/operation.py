@@ -14,7 +14,7 @@ from memories.errors import StoreUnreachable
 from memories.serving import recognition
 from memories.settings import settings
 from memories.views.monitor import Reading
-from sidecar.api.errors import Sentence, documented
+from sidecar.api.routes.failures import Sentence, documented
 from sidecar.registry import Registry
 from sidecar.store import ServedStore
 

@@ -10,7 +10,7 @@ from memories.serving import recognition
 from memories.serving.bearer import is_given
 from memories.settings import is_loopback
 from sidecar.api import docs
-from sidecar.api.errors import failure
+from sidecar.api.routes.failures import failure
 
 BYTES_PER_MEGABYTE = 1024 * 1024
 HOST_HEADER = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -31,7 +31,7 @@ class KeyDemanded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not is_given(scope["headers"], self.key):
-            message = "Send the sidecar's API key in the header Authorization, as Bearer KEY."
+            message = "Send the header Authorization: Bearer KEY, with the sidecar's API key."
             answer = failure(Request(scope), 401, message, headers={"WWW-Authenticate": "Bearer"})
             await answer(scope, receive, send)
         else:
