@@ -16,7 +16,7 @@ from dreams.cycles
 where state = 'published'
 order by published_at desc
 limit 1;
-comment on view dreams.visible_cycle is 'The last published cycle and the parameters that the views compute with.';
+comment on view dreams.visible_cycle is 'The last published cycle, in one row, with the parameters that the views compute with.';
 
 create or replace function dreams.night_of(instant timestamptz, timezone text, night_hour integer) returns date
 language sql stable parallel safe as $$

@@ -301,7 +301,7 @@ begin
             ('dreams.episode_members', '{project,file,channel,place,people}'),
             ('dreams.memory_insights', '{insight_description,supporting_evidence}')
         ) as t (relation, names)
-        cross join unnest(t.names) as c (name)
+        cross join lateral unnest(t.names) as c (name)
     loop
         execute format('alter table %s alter column %I set statistics 0', texts.relation, texts.name);
         -- PostgreSQL 18 and later can clear statistics collected already.

@@ -48,6 +48,7 @@ borders as (
         substr(content, 1, bytes) as beginning,
         substr(content, length(content) - bytes + 1) as ending
     from texts
+    -- Four rows for each text.
     cross join generate_series(200, 203) as shared (bytes)
     where length(content) > bytes
 ),

@@ -147,7 +147,8 @@ fields as (
         dreams.waned(v.new_number, c.forgetting_rate, n.night - n.new_night, c.least_weight) as new_number
     from changes as d
     inner join cycle as c on true
-    cross join jsonb_object_keys(d.before) as f (field)
+    -- The fields of this one change.
+    cross join lateral jsonb_object_keys(d.before) as f (field)
     inner join lateral (
         select
             case when f.field in ('association_sum', 'forward_weight') then c.night end as night,

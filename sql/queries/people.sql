@@ -8,7 +8,7 @@ with mentions as (
         p.project,
         person
     from dreams.episode_members as p
-    cross join unnest(p.people) as person
+    cross join lateral unnest(p.people) as person
 ),
 
 people as (
