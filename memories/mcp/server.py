@@ -175,7 +175,7 @@ def answer(store: AssistantStore, tool: Tool, arguments: Mapping[str, object], s
         reply: Reply = tool.call(Desk(store.memory(), store.file_roots, shown), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
-    except Exception as error:  # noqa: BLE001 - any error becomes one sentence
+    except Exception as error:  # noqa: BLE001 - else the package answers with a protocol error, which says nothing
         return _refused(tell(error).sentence)
     return CallToolResult(content=[TextContent(type="text", text=reply.text)], structured_content=reply.data)
 
