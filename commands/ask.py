@@ -27,7 +27,7 @@ def search(
     where: Annotated[
         list[str] | None, typer.Option(help="Only memories with this metadata: key=value; may be repeated.")
     ] = None,
-    as_of: Annotated[str | None, typer.Option(help="Search as of this instant; nothing later counts.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Search the store as it was at this instant.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave a term of relevance out; may be repeated.")] = None,
     by_words: Annotated[bool, typer.Option("--words", help="Use words and associations, without a model.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the model if it has to start.")] = False,

@@ -53,4 +53,6 @@ def rollback(
     from ingest.cycle.history import roll_back
 
     changed = roll_back(cycle)
-    show(dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams; the next cycle dreams anew.")
+    show(
+        dict(changed), as_json, f"{sum(changed.values())} rows changed in schema dreams; the next cycle replaces them."
+    )

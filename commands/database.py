@@ -53,13 +53,13 @@ def db_backup(file: Path, as_json: AsJson = False) -> None:
 
     with status("backing up"):
         rows = backup(file)
-    show(rows, as_json, f"{rows['public.memories']} memories and {sum(rows.values())} rows in all are in {file}.")
+    show(rows, as_json, f"{rows['public.memories']} memories, {sum(rows.values())} rows in all, written to {file}.")
 
 
 @app.command("restore", help="Fill an empty store from a backup." + EXAMPLE + "dreams db restore memories.zip")
 def db_restore(
     file: Path,
-    replace: Annotated[bool, typer.Option(help="Discard what the store holds now.")] = False,
+    replace: Annotated[bool, typer.Option(help="Discard what the store holds at present.")] = False,
     as_json: AsJson = False,
 ) -> None:
     from memories.postgres.backup import restore
@@ -71,7 +71,7 @@ def db_restore(
 
 @app.command(
     "scrub",
-    help="Remove what the disk still holds of forgotten memories. Each table is locked while it is rewritten, and the"
+    help="Erase what remains of forgotten memories on the disk. Each table is locked while it is rewritten, and the"
     " disk needs as much free space as the largest table takes." + EXAMPLE + "dreams db scrub",
 )
 def db_scrub(
@@ -88,7 +88,7 @@ def db_scrub(
         complain(f"rewriting {size_bytes() / 1e6:.0f} MB of Postgres; searches wait while their table is rewritten")
     with status("scrubbing") as on_step:
         found = scrub(wait=wait, on_step=on_step)
-    show(asdict(found), as_json, f"{found.tables} tables, their statistics and the write-ahead log are written anew.")
+    show(asdict(found), as_json, f"{found.tables} tables, their statistics and the write-ahead log rewritten.")
     if not as_json and found.remains:
         show_table(["what remains", "until"], [[each.what, each.until] for each in found.remains])
     if found.again:

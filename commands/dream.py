@@ -105,7 +105,7 @@ def run(
         rows = [[name, count, cycle.rows_changed.get(name, 0)] for name, count in cycle.row_counts.items()]
         show_table(["table", "rows", "would_change"], rows)
     if cycle.problem:
-        complain(f"{cycle.problem}; this cycle dreamt without")
+        complain(f"{cycle.problem}; this cycle used no model")
         raise typer.Exit(1)
     if cycle.embedding_failures:
         complain(f"{cycle.embedding_failures} memories could not be embedded; the next run tries them again.")
@@ -131,7 +131,7 @@ def fit(
     if reset:
         with connect() as connection:
             fitted.reset(connection)
-        show({"kept": False}, as_json, "The next cycle uses the parameters the project comes with.")
+        show({"kept": False}, as_json, "The next cycle uses the project's own parameters.")
         return
     with status("fitting"):
         found = fitting.fit()

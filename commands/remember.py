@@ -95,8 +95,8 @@ def open_memory(
 
 
 @app.command(
-    help="Permanently delete a memory and every copy of it, after showing what would go and asking; --now also removes"
-    " what the disk still holds of it, as `dreams db scrub` does." + EXAMPLE + "dreams forget 3f2a91c0 --now"
+    help="Permanently delete a memory and every copy of it, after showing what it holds and asking; --now also erases"
+    " what remains of it on the disk, as `dreams db scrub` does." + EXAMPLE + "dreams forget 3f2a91c0 --now"
 )
 def forget(
     memory: Reference,
@@ -117,7 +117,7 @@ def forget(
             say(f"{going.memory.id}  {day(going.memory.created_at)}  {gist(going.memory)}")
             show_table(["what goes with it", "rows"], [[part, count] for part, count in going.rows.items()])
         outcome = {"id": going.memory.id, "forgotten": False, "rows": going.rows}
-        if not (yes or typer.confirm("Delete all of this, for good?", err=as_json)):
+        if not (yes or typer.confirm("Delete all of this permanently?", err=as_json)):
             show(outcome, as_json, "Kept.")
             return
         receipt = opened.forget(going.memory.id)

@@ -78,7 +78,7 @@ def instant(text: str) -> datetime:
     try:
         return in_utc(datetime.fromisoformat(text))
     except ValueError as error:
-        raise InputError(f"{text!r} is no date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
+        raise InputError(f"{text!r} is not a date: write it like 2026-01-31 or 2026-01-31T09:00:00+01:00") from error
 
 
 def words(text: str) -> list[str]:

@@ -30,6 +30,6 @@ def end_with_starter() -> None:
 
 def _terminate_after_parent() -> None:
     parent = multiprocessing.parent_process()
-    assert parent is not None, "this is no process that multiprocessing started"  # noqa: S101
+    assert parent is not None, "multiprocessing did not start this process"  # noqa: S101
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)

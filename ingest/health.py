@@ -1,4 +1,4 @@
-"""Checks every part of the installation, and says what would stop the next command and how to mend it."""
+"""Checks every part of the installation, and says what would stop the next command and how to fix it."""
 
 import os
 import platform
@@ -123,7 +123,7 @@ def _port() -> str:
             if running(store) is not None:
                 return f"the sidecar serves at port {port}"
             raise InputError(
-                f"port {port} of {store.sidecar_host} cannot be listened on ({error.strerror}): end what listens there,"
+                f"port {port} of {store.sidecar_host} cannot be used ({error.strerror}): end the program that uses it,"
                 " or set SIDECAR_PORT to another"
             ) from error
     return f"port {port} is free for `dreams serve`"
@@ -152,7 +152,7 @@ def _last_cycle(connection: Connection) -> Check:
         "select state, as_of, error from dreams.cycles order by started_at desc limit 1"
     ).fetchone()
     if row is None:
-        return Check("cycle", True, "none yet: `dreams run` dreams the first")
+        return Check("cycle", True, "none yet: `dreams run` starts the first")
     state, as_of, error = row
     return Check(
         "cycle",

@@ -98,15 +98,15 @@ def of_postgres(error: psycopg.Error) -> str:
         case psycopg.errors.InsufficientPrivilege():
             return f"the database user may not do this ({said}): grant it, or name another user in POSTGRES_DB_URL"
         case psycopg.errors.ReadOnlySqlTransaction():
-            return f"this Postgres takes no changes ({said}): name one that does in POSTGRES_DB_URL"
+            return f"this Postgres accepts no changes ({said}): name one that does in POSTGRES_DB_URL"
         case _ if isinstance(error, MISFIT):
             return f"this database is not as this version left it ({said}): `dreams health` says what to do"
         case psycopg.errors.QueryCanceled() | psycopg.errors.LockNotAvailable():
-            return f"another program holds up Postgres ({said}): wait for it, then run this again"
+            return f"another program blocks Postgres ({said}): wait for it, then run this again"
         case psycopg.OperationalError():
             return f"Postgres went away ({said}): start it and run this again"
         case _:
-            return f"Postgres refused this ({said}): `dreams health` says whether something is to be mended"
+            return f"Postgres refused this ({said}): `dreams health` says whether something needs fixing"
 
 
 def _of_system(error: OSError) -> Complaint | None:

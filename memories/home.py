@@ -42,7 +42,7 @@ def home(store: StoreSettings | None = None) -> Path:
     try:
         make_folder(folder)
     except OSError as error:
-        raise HomeUnsuitable(f"DREAMS_HOME {folder} cannot be made ({error.strerror}): name another folder") from error
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} cannot be created ({error.strerror}): name another one") from error
     return folder
 
 
@@ -64,7 +64,7 @@ def check(folder: Path) -> None:
     except OSError as error:
         raise HomeUnsuitable(f"DREAMS_HOME {folder} cannot be used ({error.strerror}): name a folder") from error
     if not stat.S_ISDIR(status.st_mode):
-        raise HomeUnsuitable(f"DREAMS_HOME {folder} is no folder: name one")
+        raise HomeUnsuitable(f"DREAMS_HOME {folder} is not a folder: name one")
     if status.st_uid != os.geteuid() or link.st_uid not in (os.geteuid(), 0):
         raise HomeUnsuitable(f"DREAMS_HOME {folder} belongs to another user: name a folder of your own")
     if status.st_mode & stat.S_IWOTH:
@@ -87,7 +87,7 @@ def close_to_others(folder: Path) -> None:
     if not ours and any(folder.iterdir()):
         if folder.stat().st_mode & OWNER_ONLY:
             raise HomeUnsuitable(
-                f"DREAMS_HOME {folder} holds other things and is open to others: name a folder of its own"
+                f"DREAMS_HOME {folder} holds other files and is open to others: name a folder of its own"
             )
         return
     for path in (folder, *ours):
@@ -117,7 +117,7 @@ def close(path: Path) -> None:
     except FileNotFoundError:
         return
     except PermissionError as error:
-        raise HomeUnsuitable(f"{path} is open to others and not yours to close: remove it") from error
+        raise HomeUnsuitable(f"{path} is open to others, and you may not close it: remove it") from error
 
 
 def _check_owner(path: Path) -> None:

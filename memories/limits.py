@@ -68,7 +68,7 @@ def check_metadata_size(metadata: Mapping[str, object]) -> None:
             raise InputError(f"the metadata has more than {MOST_METADATA_KEYS} names: give fewer")
         level = [inner for outer in level for inner in inside(outer)]
     if level:
-        raise InputError(f"the metadata nests deeper than {DEEPEST_METADATA_LEVELS} levels: make it flatter")
+        raise InputError(f"the metadata is nested deeper than {DEEPEST_METADATA_LEVELS} levels: make it flatter")
     if len(dumps(metadata, default=str, ensure_ascii=False).encode("utf-8", "replace")) > LARGEST_METADATA_BYTES:
         raise InputError(f"the metadata has more than {LARGEST_METADATA_BYTES} bytes as JSON: put it in the content")
 

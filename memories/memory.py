@@ -97,7 +97,7 @@ class Memory:
                 with self._pool.connection(CLOSE_SECONDS) as connection:
                     self._events.flush(connection)
             except (psycopg.Error, StoreUnreachable) as error:
-                logger.warning("what was recalled will be recorded when the store is opened again: %s", error)
+                logger.warning("events of recalls will be recorded when the store is opened again: %s", error)
         self._events.close()
         self._pool.close()
 
@@ -169,7 +169,7 @@ class Memory:
         tags: Sequence[str] | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> Memoir:
-        """MemoryChanges the given fields of a memory and returns the result; keeps the earlier state as a version.
+        """Changes the given fields of a memory and returns the result; keeps the earlier state as a version.
 
         Raises NotFound as `get` does, ContentTaken when another memory has exactly this content, and InputError for
         what cannot be kept.
@@ -299,7 +299,7 @@ class Memory:
         if query_id is not None:
             with self._pool.connection() as connection:
                 if not self._events.was_listed(connection, document_rows(connection, memory_id), query_id):
-                    raise NotListed(f"no search {query_id} listed this memory: give that of one that did, or none")
+                    raise NotListed(f"search {query_id} did not list this memory: give one that did, or none")
         self._record([Recall(memory_id, kind, datetime.now(UTC), query_id)])
 
     def _record(self, events: Iterable[Recall]) -> None:

@@ -91,7 +91,7 @@ def from_environment(kind: type[Settings]) -> Settings:
         problem = first["msg"].removeprefix("Value error, ")
         raise InputError(f"correct {name.upper()} in the environment or in .env: {problem}") from error
     except (OSError, UnicodeDecodeError, SettingsError) as error:
-        raise InputError(f"{PROJECT_ROOT / '.env'} cannot be read ({error}): mend it, or remove it") from error
+        raise InputError(f"{PROJECT_ROOT / '.env'} cannot be read ({error}): correct it, or remove it") from error
     except RuntimeError as error:
         raise InputError(f"set DREAMS_HOME to a folder ({str(error).rstrip('.')})") from error
 

@@ -54,6 +54,6 @@ class Worker:
             try:
                 self._work()
             except (psycopg.Error, DreamsError, OSError) as error:
-                logger.warning("what was to be done in the background will be tried again: %s", error)
+                logger.warning("work in the background failed and will be tried again: %s", error)
                 self._stopping.wait(RETRY_SECONDS)
                 self._woken.set()

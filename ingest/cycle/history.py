@@ -96,9 +96,9 @@ def past_cycles(connection: Connection, limit: int) -> Sequence[PastCycle]:
 def roll_back(reference: str) -> Mapping[str, int]:
     """Publishes again, as a new cycle, what an earlier cycle published; returns the rows changed in each mart.
 
-    Memories and events stay as they are, and what was deleted since stays deleted; the next cycle dreams of all of them
-    as ever. Raises NotFound when the reference matches no published cycle, InputError when it is too short, matches
-    several, or the differences since then are no longer kept, and CycleInProgress when a cycle runs.
+    Memories and events stay as they are, and what was deleted since stays deleted; the next cycle computes all of
+    them as usual. Raises NotFound when the reference matches no published cycle, InputError when it is too short,
+    matches several, or the differences since then are no longer kept, and CycleInProgress when a cycle runs.
     """
     with cycle_lock(url(), wait=False) as connection, connection.transaction():
         target = _find(connection, reference)

@@ -32,7 +32,7 @@ select count(*) from (
 
 
 def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None) -> Mapping[str, int]:
-    """Computes the last published cycle again, over the DuckDB file and from nothing, and compares their rows.
+    """Computes the last published cycle again, over the DuckDB file and from scratch, and compares their rows.
 
     Returns 0 differing rows for each mart, or an empty mapping for a store without a cycle. Raises RebuildDiffers when
     rows differ, and CycleInProgress when a cycle runs (with `wait`, waits for it instead). Works on copies and

@@ -80,7 +80,7 @@ def run_cycle(stage: str = "long_term", **options: Unpack[CycleOptions]) -> Cycl
     """Runs one dream cycle up to a stage, and publishes it unless it is a dry run or `as_of` is given.
 
     Raises CycleInProgress when another cycle runs (with `wait`, waits for it instead), and CycleFailed when a stage
-    fails; the last complete cycle stays visible. If a model does not answer it dreams without, and `problem` says so.
+    fails; the last complete cycle stays visible. If no model answers it does without, and `problem` says so.
     """
     with open_cycle(stage, **options) as opened:
         try:
@@ -205,7 +205,7 @@ def write_back(opened: OpenCycle) -> None:
 def publish_computed() -> Mapping[str, int]:
     """Publishes what a bare `dbt run` left in the DuckDB file; returns the rows changed in each mart.
 
-    Raises InputError when the file holds no finished run, when the run is not later than the visible cycle or is of the
+    Raises InputError when the file holds no finished run, when the run is not later than the visible cycle or is in the
     future, or when a parameter is out of its range, and CycleInProgress when a cycle runs.
     """
     cache = ingest_settings().duckdb_file
@@ -217,8 +217,8 @@ def publish_computed() -> Mapping[str, int]:
         now = _now(connection)
         if as_of > now or (visible is not None and as_of <= cast(datetime, visible[0])):
             raise InputError(
-                f"the DuckDB file holds a run as of {as_of:%Y-%m-%d %H:%M:%S}: only one later than what is visible, "
-                "and not of the future, is published; run dbt again"
+                f"the DuckDB file holds a run as of {as_of:%Y-%m-%d %H:%M:%S}: to be published, it must "
+                "be later than the visible cycle and not in the future; run dbt again"
             )
         cycle = Cycle(uuid4(), "long_term", as_of, published=True, row_counts=row_counts(cache, STAGES["long_term"]))
         with connection.transaction():

@@ -100,5 +100,5 @@ def _compact_runs(database: Path) -> Sequence[Remaining]:
                 connection.execute(statement)
     except sqlite3.OperationalError as error:
         what = f"reports of earlier cycles in {database} ({error})"
-        return [Remaining(what, f"the scheduler lets go of it, and {AGAIN}")]
+        return [Remaining(what, f"the scheduler releases it, and {AGAIN}")]
     return ()

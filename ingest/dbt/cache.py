@@ -1,4 +1,4 @@
-"""Manages the DuckDB file that dbt computes in: a cache, of one version of the models, that each cycle continues."""
+"""Manages the DuckDB file that dbt computes in: a cache of one version of the models, which each cycle continues."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ def check_free(cache: Path) -> None:
                 f"another program has {cache} open: close it and run again (Postgres has the same tables, in schema"
                 " dreams)"
             ) from error
-        raise CacheUnwritable(f"DuckDB cannot use {cache}: remove it, the next run computes it anew") from error
+        raise CacheUnwritable(f"DuckDB cannot use {cache}: remove it, and the next run computes it again") from error
 
 
 def copy_cache(cache: Path, target: Path) -> None:

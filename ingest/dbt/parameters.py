@@ -31,7 +31,7 @@ def _within_bounds(weights: list[float]) -> list[float]:
         raise ValueError(f"there are {len(FSRS_LEAST) - 1} weights")
     for place, (weight, least, most) in enumerate(zip(weights, FSRS_LEAST, FSRS_MOST, strict=False)):
         if not least - ROUNDING <= weight <= most + ROUNDING:
-            raise ValueError(f"w{place} lies from {least} to {most}")
+            raise ValueError(f"w{place} must be from {least} to {most}")
     return weights
 
 
@@ -93,7 +93,7 @@ def run_parameters(overrides: Mapping[str, object]) -> Mapping[str, object]:
     """
     unknown = sorted(set(overrides) - Parameters.model_fields.keys())
     if unknown:
-        raise InputError(f"there is no parameter {unknown[0]!r}: the names stand in biological_memory/dbt_project.yml")
+        raise InputError(f"there is no parameter {unknown[0]!r}: biological_memory/dbt_project.yml lists them")
     found = {**project_vars(), "timezone": settings().timezone, **overrides}
     check_parameters(found)
     return found

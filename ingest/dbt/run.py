@@ -155,7 +155,7 @@ def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mappin
 def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
     """The folder of the project as parsed for one DuckDB file and set of parameters.
 
-    It starts with a copy of the one parsed for any store; dbt finds out by itself whether that will do.
+    It starts with a copy of the one parsed for any store; dbt decides whether it can use that.
     """
     named = sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
     return store_settings().dreams_home.absolute() / "dbt_target" / named

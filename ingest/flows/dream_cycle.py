@@ -35,8 +35,8 @@ STEPS = {
     "ask": "Asking the chat model about what it has not annotated yet",
     "dbt": "Computing the stage's models with dbt",
     "write_back": "Publishing what differs from what was published before",
-    "carry on": "Computing the last cycle again, over what is carried on",
-    "rebuild": "Computing the last cycle again, from nothing",
+    "carry on": "Computing the last cycle again, incrementally",
+    "rebuild": "Computing the last cycle again, from scratch",
     "compare": "Comparing the two, row for row",
 }
 
@@ -153,7 +153,7 @@ def dream(
         except ModelUnreachable as error:
             # After its retries: dreaming needs no model, and what has no vector yet gets one next time.
             opened.cycle.problem = str(error)
-            get_run_logger().warning("%s; this cycle dreams without", error)
+            get_run_logger().warning("%s; this cycle uses no model", error)
         run_dbt(opened)
         write_back(opened)
         # A failed report does not fail the cycle: only its task shows the failure.

@@ -31,7 +31,7 @@ def refuse_foreign_settings() -> None:
     if foreign:
         raise ScheduleError(
             f"this was not written by `dreams schedule`: {', '.join(foreign)}. "
-            "End it and start it again, which writes the deployments anew"
+            "End it and start it again, which writes the deployments again"
         )
 
 

@@ -31,7 +31,7 @@ def wait_until_ready(
     patience: Patience = Patience(),
 ) -> None:
     """Returns when the server is ready. Raises ScheduleError, with its log's last line, when it ends or hangs."""
-    on_step("Prefect's server is starting; the first start makes its database, which takes a slow machine minutes")
+    on_step("Prefect's server is starting; the first start creates its database, which takes minutes on a slow machine")
     started = progressed = told = time.monotonic()
     used = 0.0
     while process.poll() is None:
@@ -43,7 +43,7 @@ def wait_until_ready(
         if now - progressed > patience.idle_seconds or now - started > patience.seconds:
             raise ScheduleError(
                 f"Prefect's server does not answer after {now - started:.0f} s; {_last_words(log)}. "
-                f"See to what it waits for ({log} has all it said), and run this again"
+                f"See in its log what it waits for ({log}), and run this again"
             )
         if now - told > patience.telling_seconds:
             told = now
@@ -51,7 +51,7 @@ def wait_until_ready(
         time.sleep(POLL_SECONDS)
     raise ScheduleError(
         f"Prefect's server ended with code {process.returncode} before it answered; {_last_words(log)}. "
-        f"Mend that, and run this again ({log} has all it said)"
+        f"Fix that, and run this again (its log is {log})"
     )
 
 
@@ -65,4 +65,4 @@ def _processor_seconds(process: subprocess.Popen[bytes], before: float) -> float
 
 def _last_words(log: Path) -> str:
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"its last words: {said[-1]}" if said else "it has said nothing"
+    return f"its last line: {said[-1]}" if said else "it printed nothing"

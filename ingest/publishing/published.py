@@ -148,7 +148,7 @@ def keep(
             source.execute("update published_marts set cycle_id = ? where cycle_id = ?", [cycle_id, before])
             source.commit()
     except duckdb.IOException as error:
-        logger.warning("the next cycle will compare whole marts, for what was published could not be kept: %s", error)
+        logger.warning("what was published could not be recorded, so the next cycle compares whole marts: %s", error)
 
 
 def _is_view(source: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -26,7 +26,7 @@ from memories.records import Document, Event
 
 
 class Rule(NamedTuple):
-    """A pattern; `masked` returns the replacement of a match, or the match itself if it is no secret after all."""
+    """A pattern; `masked` returns the replacement of a match, or the match itself if it is not a secret after all."""
 
     pattern: re.Pattern[str]
     masked: Callable[[re.Match[str]], str]

@@ -51,7 +51,7 @@ def read(
     if source_name == markdown.SOURCE:
         return markdown.read(path, exclude=exclude, on_bytes=on_bytes)
     if exclude:
-        raise SourceError(f"--exclude leaves out notes, and {source_name} has none: leave the option away")
+        raise SourceError(f"--exclude leaves out notes, and {source_name} has none: omit the option")
     if source_name == sample.SOURCE:
         return sample.read(path, until=until, on_bytes=on_bytes)
     return source_named(source_name).read(path, on_bytes=on_bytes)

@@ -177,7 +177,7 @@ def _exported(entry: Fields, source: str, content: str) -> Document:
 
 def _version(entry: Fields, source: str, replaced: Counter[str]) -> Iterator[Version]:
     if not _is_exported(entry, "memory"):
-        raise ValueError('"memory" is no id of an export: write an earlier version as a line of the memory before it')
+        raise ValueError('"memory" is not an exported id: write an earlier version as a line of the memory before it')
     number = entry.get("version")
     if isinstance(number, bool) or not isinstance(number, int):
         raise ValueError('"version" is not a whole number: write 1 for the first')

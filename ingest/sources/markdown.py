@@ -79,7 +79,7 @@ def _contents(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > LINE_LIMIT_BYTES:
-            raise ValueError("it is no ordinary file of at most 256 MiB")
+            raise ValueError("it is not an ordinary file of at most 256 MiB")
         return path.read_bytes(), status
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror})") from error

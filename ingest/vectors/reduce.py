@@ -40,7 +40,7 @@ def reduce(connection: Connection, model: str) -> int:
 
 
 def _learn(connection: Connection, model: str, count: int) -> None:
-    """Learns mean and principal axes of a sample of vectors, chosen by nothing but the memories' ids."""
+    """Learns mean and principal axes of a sample of vectors, chosen by the memories' ids alone."""
     vectors = numpy.array(
         [
             row[0]

@@ -118,7 +118,7 @@ def cut_again(connection: Connection, memory_id: UUID, taken: Set[str]) -> None:
 
 def _check(changes: MemoryChanges) -> None:
     if changes.content is not None and not changes.content.strip():
-        raise InputError("there is nothing left of the memory: give a content that is not empty, or forget it")
+        raise InputError("the memory would be empty: give some content, or forget it")
     check_text(changes.content or "", changes.context or "", changes.summary or "", *(changes.tags or ()))
     check_metadata(changes.metadata or {})
 

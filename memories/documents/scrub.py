@@ -124,7 +124,7 @@ def _check_room(store: StoreSettings, tables: Sequence[tuple[str, int]]) -> None
     free = shutil.disk_usage(store.postgres_folder).free
     if free < largest:
         raise StoreError(
-            f"the largest table is written anew beside itself, which takes {largest / 1e6:.0f} MB where only "
+            f"rewriting the largest table takes {largest / 1e6:.0f} MB, but only "
             f"{free / 1e6:.0f} MB are free: make room on the disk of {store.postgres_folder}"
         )
 
@@ -161,13 +161,13 @@ def _clear_statistics(connection: Connection, name: str, found: Scrubbed) -> Non
 def _rewrite(connection: Connection, name: str, found: Scrubbed) -> None:
     before = _file_of(connection, name)
     if not _vacuum(connection, name):
-        found.again.append(Remaining(f"old pages of {name}, which others are using", f"they let go of it, and {AGAIN}"))
+        found.again.append(Remaining(f"old pages of {name}, which others are using", f"they release it, and {AGAIN}"))
     elif _file_of(connection, name) == before:
         found.beyond.append(Remaining(f"old pages of {name}", "its owner, or a superuser, runs `dreams db scrub`"))
 
 
 def _vacuum(connection: Connection, name: str) -> bool:
-    """Writes a table and its indexes to new files; False when others hold it. Without the right Postgres warns."""
+    """Writes a table and its indexes to new files; False when others hold it. Without the right, Postgres warns."""
     for _ in range(ATTEMPTS):
         with suppress(psycopg.errors.LockNotAvailable):
             connection.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.SQL(name)))
@@ -198,7 +198,7 @@ def _renew_log(connection: Connection, found: Scrubbed) -> None:
         found.beyond.append(
             Remaining(
                 f"{kept} files of the write-ahead log, kept for a replica or an archive",
-                "the server lets go of them (wal_keep_size, replication slots, archive_command)",
+                "the server releases them (wal_keep_size, replication slots, archive_command)",
             )
         )
     if _only(connection, "select current_setting('wal_recycle')") == "on":

@@ -20,7 +20,7 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
     try:
         json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"the metadata is no JSON object ({error}): give names with JSON values") from error
+        raise InputError(f"the metadata is not a JSON object ({error}): give names with JSON values") from error
     check_text(*_texts_in(metadata))
 
 

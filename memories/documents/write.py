@@ -23,7 +23,7 @@ HEXADECIMAL = frozenset("0123456789abcdef")
 UUID_DIGITS = 32
 # How often to try when another writer is faster with the same content.
 ATTEMPTS = 20
-BUSY = "other writers keep changing this very content: store it again"
+BUSY = "other writers keep changing the same content: store it again"
 
 # Codex's upsert in one statement. Returns no row when another writer was faster, or when the id is taken.
 # Storing again adds to what is known: tags and metadata are merged, and empty values overwrite nothing.
@@ -174,7 +174,7 @@ def put(connection: Connection, document: Document) -> Stored:
     changing the same content.
     """
     if not document.content.strip():
-        raise InputError("there is nothing to store: give a content that is not empty")
+        raise InputError("there is nothing to store: give some content")
     check_text(document.content, document.context, document.summary, *document.tags)
     check_metadata(document.metadata)
     if len(document.content.encode()) <= LIMIT_BYTES:
@@ -183,7 +183,7 @@ def put(connection: Connection, document: Document) -> Stored:
 
 
 def find(connection: Connection, reference: str | UUID) -> UUID:
-    """Finds the memory that an id, or at least six first characters of one, names: its own id or one of its documents'.
+    """Finds the memory that an id, or at least its first six characters, names: its own id or one of its documents'.
 
     Raises NotFound when there is none, and InputError when the reference is not an id or matches several memories.
     """

@@ -167,7 +167,7 @@ class LexicalIndex:
                 return found
             self._write(connection, wait=True)
             self._follow()
-        raise CacheUnwritable(f"{self._folder} does not keep what is written there: see whether its disk is sound")
+        raise CacheUnwritable(f"{self._folder} loses what is written there: check its disk")
 
     def _changes(self, connection: Connection) -> WordChanges:
         """Returns the changes since the last snapshot; all memories if the store is another, or was set back since."""

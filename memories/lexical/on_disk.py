@@ -125,7 +125,7 @@ def writing(folder: Path, *, wait: bool) -> Iterator[bool]:
         lock.acquire(timeout=LONGEST_WAIT_SECONDS if wait else 0)
     except Timeout as error:
         if wait:
-            raise CacheLocked(f"another process has been writing {folder} for long: end it, then try again") from error
+            raise CacheLocked(f"another process keeps writing {folder}: end it, then try again") from error
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:

@@ -251,7 +251,7 @@ class KeyRequired:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_given(scope["headers"], self._key):
-            sentence = "Give the key: Authorization: Bearer, then MCP_API_KEY or what `dreams mcp --http` printed."
+            sentence = "Send Authorization: Bearer, then MCP_API_KEY or the key that `dreams mcp --http` printed."
             refusal = JSONResponse({"error": sentence}, status_code=401, headers={"WWW-Authenticate": "Bearer"})
             await refusal(scope, receive, send)
         else:
@@ -321,7 +321,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise InputError(f"port {port} on {host!r} cannot be listened on ({error.strerror}): give another") from error
+        raise InputError(f"port {port} of {host!r} cannot be used ({error.strerror}): give another") from error
 
 
 def _url(listener: socket.socket) -> str:

@@ -69,7 +69,7 @@ def _root_of(given: str, path: Path, roots: Sequence[Path]) -> Path:
     if not roots:
         raise InputError(f"{given!r} cannot be stored (no folder may be read): the user can set MCP_FILE_ROOTS")
     if any(path.is_relative_to(folder) for folder in KERNEL_FOLDERS):
-        raise _unsuitable(given, "it is no ordinary file")
+        raise _unsuitable(given, "it is not an ordinary file")
     for root in (folder.resolve() for folder in roots):
         if path.is_relative_to(root):
             return root
@@ -100,7 +100,7 @@ def _read(given: str, root: Path, path: Path) -> bytes:
 
 def _check_ordinary(given: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _unsuitable(given, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
+        raise _unsuitable(given, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not an ordinary file")
 
 
 def _unsuitable(path: str, reason: str) -> InputError:

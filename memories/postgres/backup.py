@@ -37,7 +37,7 @@ def backup(file: Path) -> Mapping[str, int]:
     if file.exists():
         raise InputError(f"{file} exists: name a file that does not, so that no backup is lost")
     if not file.parent.is_dir():
-        raise InputError(f"the folder {file.parent} does not exist: make it, or name another")
+        raise InputError(f"the folder {file.parent} does not exist: create it, or name another")
     with connect() as connection, _written(file) as archive:
         connection.execute("set transaction isolation level repeatable read read only")
         applied = _applied(connection)
@@ -133,19 +133,19 @@ def _check_tables(file: Path, manifest: Manifest) -> None:
     expected, found = set(_tables(manifest.migrations)), set(manifest.tables)
     if expected != found:
         raise InputError(
-            f"{file} is no backup of this store's tables (it differs in {', '.join(sorted(expected ^ found))}); "
+            f"{file} is not a backup of this store's tables (it differs in {', '.join(sorted(expected ^ found))}); "
             "nothing was restored: use another backup"
         )
 
 
 def _check_target(connection: Connection, manifest: Manifest, replace: bool) -> None:
     if connection.execute("select 1 from public.memories limit 1").fetchone() and not replace:
-        raise InputError("this store holds memories: restore into an empty one, or give --replace to lose these")
+        raise InputError("this store holds memories: restore into an empty one, or give --replace to discard these")
     for name, table in manifest.tables.items():
         missing = sorted(set(table.columns) - set(_columns(connection, name)))
         if missing:
             raise StoreUnsuitable(
-                f"the backup has {name} with {', '.join(missing)}, which this store has not: add it, then restore again"
+                f"the backup has {name} with {', '.join(missing)}, which this store lacks: add it, then restore again"
             )
 
 

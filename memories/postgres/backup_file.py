@@ -76,14 +76,14 @@ class BackupFile:
     def _check_sizes(self) -> None:
         parts = self._archive.infolist()
         if any(part.flag_bits & ENCRYPTED or part.compress_type not in METHODS for part in parts):
-            raise InputError(f"{self._file} is packed as no backup is: {REMEDY}")
+            raise InputError(f"{self._file} is packed unlike any backup: {REMEDY}")
         if sum(part.file_size for part in parts) > MOST_PACKED * self._file.stat().st_size:
             raise InputError(f"{self._file} declares more than a file of its size can hold: {REMEDY}")
 
     def _read_manifest(self) -> Manifest:
         try:
             if self._archive.getinfo(MANIFEST).file_size > LONGEST_MANIFEST_BYTES:
-                raise InputError(f"{self._file} has a manifest as long as none is: {REMEDY}")
+                raise InputError(f"{self._file} has a manifest longer than that of any backup: {REMEDY}")
             return Manifest.model_validate_json(self._archive.read(MANIFEST))
         except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise InputError(f"{self._file} has no manifest: {REMEDY}") from error

@@ -49,6 +49,6 @@ class StorePool(ConnectionPool[Connection]):
             if error.sqlstate is not None and not error.sqlstate.startswith(CONNECTION_LOST):
                 raise StoreError(of_postgres(error)) from error
             raise StoreUnreachable(
-                f"Postgres does not answer at {without_password(self._database_url)}, or not now: see that it runs, "
-                f"and ask again ({str(error).strip().splitlines()[0]})"
+                f"Postgres does not answer at {without_password(self._database_url)}, or not now: check that it runs, "
+                f"and try again ({str(error).strip().splitlines()[0]})"
             ) from error

@@ -156,7 +156,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known about a memory. `state` and `episode` are None until a cycle has covered it.
+    """Everything known about a memory. `state` and `episode` are None until a cycle has covered it.
 
     `events` are the latest of `event_count`, `edges` the heaviest of `edge_count`. `place` is set when a query was
     given.

@@ -70,7 +70,7 @@ def answer_lines(answer: Answer, fates: Mapping[UUID, str]) -> Iterator[str]:
     for result in answer.results:
         yield from result_lines(result, fates.get(result.memory.id))
     if answer.results:
-        yield f"\nTo read one and have that learnt: dreams open ID --query-id {answer.query_id}"
+        yield f"\nTo read one, and let the store learn from that: dreams open ID --query-id {answer.query_id}"
     else:
         yield "Nothing was found: try other words or fewer filters, or look at what there is with `dreams stats`."
 
@@ -127,7 +127,7 @@ def _state_lines(explanation: Explanation) -> Iterator[str]:
     state, episode = explanation.state, explanation.episode
     if state is None:
         if explanation.memory.created_at > datetime.now(UTC):
-            yield "Its date lies in the future: cycles dream of it from then on."
+            yield "Its date is in the future: cycles include it from then on."
         else:
             yield "No cycle has dreamt of it yet: `dreams run`."
         return

@@ -75,7 +75,7 @@ def _part_text(part: object) -> str:
 
 
 def _canvas_text(text: str) -> str:
-    """The document, changes and comments in a canvas call; the call itself when it holds none or is no JSON."""
+    """The document, changes and comments in a canvas call; the call itself when it holds none or is not JSON."""
     try:
         call = as_fields(json.loads(text))
     except (ValueError, RecursionError):

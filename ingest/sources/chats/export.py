@@ -22,7 +22,7 @@ DIRECTORY_LIMIT_BYTES = 16 * 1024 * 1024
 END_BYTES = 66_000
 # What zipfile and its decompressors raise on damaged archives.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
-REMEDY = "ask for a new export and give its zip as it came"
+REMEDY = "request a new export and give its zip as you received it"
 
 
 class ArchivePart(NamedTuple):
@@ -120,9 +120,9 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise SourceError(f"{display(path)} is packed in an unusual way: unpack it and give the folder")
         if entry.file_size > BOMB_SIZE_BYTES and entry.file_size > swelling * entry.compress_size:
-            raise SourceError(f"{display(path)} swells more than {swelling} times, as no export does: {REMEDY}")
+            raise SourceError(f"{display(path)} expands more than {swelling} times, as no export does: {REMEDY}")
     if (total := sum(each.file_size for each in entries)) > BOMB_SIZE_BYTES and total > swelling * size_bytes:
-        raise SourceError(f"{display(path)} swells more than {swelling} times, as no export does: {REMEDY}")
+        raise SourceError(f"{display(path)} expands more than {swelling} times, as no export does: {REMEDY}")
 
 
 def is_read(part: ArchivePart) -> bool:

@@ -36,13 +36,13 @@ def excalidraw_text(body: str) -> str:
 
 
 def drawing(text: str) -> Drawing:
-    """The text and links of a .canvas or .excalidraw file. Raises ValueError when it is no JSON object."""
+    """The text and links of a .canvas or .excalidraw file. Raises ValueError when it is not a JSON object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no drawing in JSON ({error})") from error
+        raise ValueError(f"it is not a drawing in JSON ({error})") from error
     if not isinstance(value, dict):
-        raise ValueError("it is no drawing: a JSON object is expected")
+        raise ValueError("it is not a drawing: a JSON object is expected")
     elements = [as_fields(each) for key in ("nodes", "edges", "elements") for each in as_items(value.get(key))]
     said = [line for each in elements if not each.get("isDeleted") and (line := _element_text(each).strip())]
     links = (as_text(each.get("file")) or as_text(each.get("url")) for each in elements)

@@ -86,7 +86,7 @@ def _check_events(text: str) -> None:
 def _check_keys(node: yaml.Node | None) -> None:
     keys = [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     if len(keys) > len(set(keys)):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key occurs twice")
 
 
 def _names(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:

@@ -81,7 +81,7 @@ class Calendar:
         moment = self.in_utc(first_choice or other)
         if moment is None or not EARLIEST <= moment <= self.latest:
             when = "in the future" if moment and moment > self.latest else "before 1900"
-            doubts.append(f"{name} is {when} and was not believed: correct it, or leave it as it is")
+            doubts.append(f"{name} is {when} and was ignored: correct it, or leave it as it is")
             return None
         if date.is_ambiguous and self.day_first is None:
             doubts.append(

@@ -35,7 +35,7 @@ class Vault:
         check_readable(path)
         self.start = Path(os.path.realpath(path))
         if self.start.is_file() and not _is_note(self.start.name.lstrip(".")):
-            raise SourceError(f"{display(path)} is no note: name a folder, or a file that ends in .md or .canvas")
+            raise SourceError(f"{display(path)} is not a note: name a folder, or a file that ends in .md or .canvas")
         folder = self.start if self.start.is_dir() else self.start.parent
         self.root = next((each for each in (folder, *folder.parents) if (each / SETTINGS).is_dir()), folder)
         self.excluded = _patterns(exclude)
@@ -69,7 +69,7 @@ class Vault:
                 yield from self.sifted(Path(parent, name))
             others = sum(not _is_note(name) and not name.startswith(".") for name in file_names)
             if others:
-                yield LeftOut("files that are no notes", others)
+                yield LeftOut("files that are not notes", others)
         for error in unreadable:
             yield Rejected(display(Path(error.filename)), f"the folder cannot be read ({error.strerror})")
 

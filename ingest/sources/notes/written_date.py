@@ -108,11 +108,11 @@ def _on_day(moment: time, day: tuple[int, int, int]) -> datetime | None:
 
 
 def _time_of(clock: re.Match[str]) -> time:
-    """The time in a match of CLOCK. Raises ValueError when it is no time of day."""
+    """The time in a match of CLOCK. Raises ValueError when it is not a time of day."""
     hour, minute, second, half, half_alone, dotted, offset_hours, offset_minutes, zone_name = clock.groups()
     half = (half or half_alone or "").lower()
     if half and not 1 <= int(hour) <= 12:
-        raise ValueError("a half of the day has twelve hours")
+        raise ValueError("am and pm have twelve hours each")
     hours = int(hour) % 12 + (12 if half == "p" else 0) if half else int(hour)
     zone = _zone_named(zone_name) if zone_name else None
     if offset_hours:
@@ -128,7 +128,7 @@ def _zone_named(name: str) -> tzinfo:
 
     zone = UTC if name in ("Z", "UTC", "GMT") else pop_tz_offset_from_string(f"0 {name}")[1]
     if zone is None:
-        raise ValueError(f"{name} is no time zone")
+        raise ValueError(f"{name} is not a time zone")
     return cast(tzinfo, zone)
 
 

@@ -25,7 +25,7 @@ def identifier(fields: Fields, key: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f'"{key}" is missing or no identifier: write a text or a whole number')
+        raise ValueError(f'"{key}" is missing or not an identifier: write a text or a whole number')
     return value
 
 

@@ -11,7 +11,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(value: object) -> datetime:
-    """The instant in UTC; one without an offset is in TIMEZONE. Raises ValueError when the value is no date."""
+    """The instant in UTC; one without an offset is in TIMEZONE. Raises ValueError when the value is not a date."""
     try:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return EPOCH + timedelta(seconds=float(value))

@@ -61,7 +61,7 @@ def check_readable(path: Path) -> None:
     if not path.exists():
         raise SourceError(f"{display(path)} does not exist: check the path")
     if not os.access(path, os.R_OK):
-        raise SourceError(f"{display(path)} may not be read by this user: change its permissions or run as its owner")
+        raise SourceError(f"{display(path)} cannot be read by this user: change its permissions or run as its owner")
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_a_content_of_ten_megabytes_and_strange_dates(store_url: str, dreams: Dr
         (["ingest", "jsonl", "/nowhere/notes.jsonl"], "/nowhere/notes.jsonl"),
         (["ingest", "notion", "x"], "no source 'notion'"),
         (["ingest", "jsonl"], "say where"),
-        (["ingest", "jsonl", "README.md", "--since", "yesterday"], "'yesterday' is no date"),
+        (["ingest", "jsonl", "README.md", "--since", "yesterday"], "'yesterday' is not a date"),
         (["store", "  "], "nothing to store"),
         (["forget", "zzzzzz"], "not an id"),
         (["forget", "00000000"], "names no memory"),

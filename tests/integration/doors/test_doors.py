@@ -74,7 +74,7 @@ def test_what_was_left_open_is_closed_by_the_next_command(home: Path, dreams: Dr
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"DREAMS_HOME": "README.md"}, "is no folder"),
+        ({"DREAMS_HOME": "README.md"}, "is not a folder"),
         ({"DREAMS_HOME": "/tmp"}, "chmod 700"),
         ({"DUCKDB_MEMORY_LIMIT": "lots"}, "DUCKDB_MEMORY_LIMIT"),
         ({"PGTZ": "Mars/Olympus"}, "PGTZ"),

@@ -159,7 +159,7 @@ WRONG: list[tuple[str, dict[str, object], str]] = [
     ("store_file", {"file_path": "notes.txt"}, "not an absolute path"),
     ("store_file", {"file_path": "/nowhere/notes.txt"}, "no such file"),
     ("store_file", {"file_path": "/tmp"}, "it is a folder"),
-    ("store_file", {"file_path": "/dev/zero"}, "no ordinary file"),
+    ("store_file", {"file_path": "/dev/zero"}, "not an ordinary file"),
     ("explain_memory", {"id": str(uuid4()), "query": "x"}, "names no memory"),
     ("recall_context", {"agent": 7}, "whose memories"),
     ("forget_everything", {}, "there is no tool 'forget_everything': use one of"),
@@ -187,7 +187,7 @@ def test_only_a_text_file_is_stored(url: str, tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         for name, reason in {
             "binary": "it is binary", "latin.txt": "byte 1 is not UTF-8", "empty.txt": "it is empty",
-            "large.txt": "it is larger", "pipe": "no ordinary file", "circle": "circle|too many levels",
+            "large.txt": "it is larger", "pipe": "not an ordinary file", "circle": "circle|too many levels",
             "real.txt\0": "not an absolute path",
         }.items():  # fmt: skip
             sentence = await refused(client, "store_file", file_path=str(tmp_path / name))

@@ -73,7 +73,7 @@ def test_nothing_found_says_what_to_try(store_url: str, dreams: Dreams) -> None:
         ([" "], "nothing to search for"),
         (["key", "-k", "0"], "1 to 1000"),
         (["key", "--without", "magic"], "no term 'magic'"),
-        (["key", "--from", "yesterday"], "'yesterday' is no date"),
+        (["key", "--from", "yesterday"], "'yesterday' is not a date"),
         (["key", "--where", "floor"], "sets nothing"),
     ],
 )

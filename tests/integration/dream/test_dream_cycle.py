@@ -351,7 +351,7 @@ def test_a_stopped_postgres_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_dbt_computed_by_itself_is_published(dreamt_url: str) -> None:
     with connect() as connection:
         store(connection, Document("test", "new", "A thought between two cycles."))
-    with pytest.raises(InputError, match="only one later"):
+    with pytest.raises(InputError, match="later than the visible cycle"):
         publish_computed()
     environment = {
         **os.environ, "POSTGRES_DB_URL": dreamt_url, "DUCKDB_PATH": str(cache_file()),

@@ -93,10 +93,10 @@ def test_only_a_search_that_listed_a_memory_can_have_led_to_it(memory: Memory) -
     key, boat = memory.store("The key hangs behind the clock"), memory.store("The boat lies on the slip")
     query_id = memory.search("key", words_only=True).query_id
     for wrong in (uuid4(), memory.search("slip", words_only=True, record=False).query_id):
-        with pytest.raises(InputError, match="listed this memory"):
+        with pytest.raises(InputError, match="did not list this memory"):
             memory.get(key, query_id=wrong)
     for use in (memory.get, memory.opened, memory.cited):
-        with pytest.raises(InputError, match="listed this memory"):
+        with pytest.raises(InputError, match="did not list this memory"):
             use(boat, query_id=query_id)
     memory.get(key, query_id=query_id)
     memory.close()
@@ -117,9 +117,9 @@ def test_the_doors_refuse_a_search_that_did_not_list_it_in_a_sentence(store_url:
         client.post("/v1/memories", json={"content": "The key hangs behind the clock"})
         (memory_id,) = found(client, "key")
         refused = client.get(f"/v1/memories/{memory_id}", params={"query_id": str(uuid4())})
-        assert refused.status_code == httpx.codes.CONFLICT and "listed this memory" in refused.text
+        assert refused.status_code == httpx.codes.CONFLICT and "did not list this memory" in refused.text
     told = dreams("open", memory_id, "--query-id", str(uuid4()))
-    assert (told.returncode, told.stdout) == (2, "") and "listed this memory" in told.stderr
+    assert (told.returncode, told.stdout) == (2, "") and "did not list this memory" in told.stderr
 
 
 def test_a_memory_is_pinned_through_every_door(memory: Memory) -> None:

@@ -140,7 +140,7 @@ def test_requests_at_once_each_get_their_own_vectors(url: str, reference: Vector
     [
         ({"model": "x", "input": "tea"}, 404, 'model "x" not found'),
         ({"model": "all-minilm", "input": TEXTS[-1], "truncate": False}, 400, "Shorten the input to 256 tokens"),
-        ({"model": "all-minilm", "input": "tea", "dimensions": 64}, 400, "Ask for 384 dimensions"),
+        ({"model": "all-minilm", "input": "tea", "dimensions": 64}, 400, "Leave dimensions out, or set it to 384"),
         ({"model": "all-minilm", "input": ["tea"] * 2049}, 400, "at most 2048 texts"),
         ({"model": "all-minilm", "input": ["tea", None]}, 400, "Correct body.input"),
         ({"model": "all-minilm", "input": ["tea", "\ud800"]}, 400, "Correct body.input"),
@@ -168,7 +168,7 @@ def test_a_body_over_the_limit_is_refused(announced: bool) -> None:
     parts = (body[start : start + 65536] for start in range(0, len(body), 65536))
     with sidecar("--child", SIDECAR_REQUEST_MEGABYTES="1") as (_, address):
         answer = httpx.post(f"{address}/api/embed", content=body if announced else parts)
-        assert (answer.status_code, answer.json()) == (413, {"error": "Send less at once: a request may have 1 MB."})
+        assert (answer.status_code, answer.json()) == (413, {"error": "Send a smaller body: a request may have at most 1 MB."})
         assert httpx.get(f"{address}/healthz").status_code == 200
 
 

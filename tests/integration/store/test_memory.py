@@ -290,7 +290,7 @@ def test_an_edit_that_another_memory_says_already_is_refused(memory: Memory) -> 
     first, second = memory.store("The key hangs behind the clock"), memory.store("The key lies under the mat")
     with pytest.raises(ContentTaken, match=str(first)):
         memory.edit(second, content="The key hangs behind the clock")
-    with pytest.raises(InputError, match="nothing left"):
+    with pytest.raises(InputError, match="would be empty"):
         memory.edit(second, content=" ")
     with pytest.raises(NotFound):
         memory.edit(uuid4(), content="anything")
@@ -383,6 +383,6 @@ def test_a_server_that_is_held_up_is_not_taken_for_one_that_is_gone(store_url: s
     with Memory(hurried, embed=unreachable) as memory, connect() as connection:
         stored = memory.store("The key of the house")
         connection.execute("lock table memories in access exclusive mode")
-        with pytest.raises(StoreError, match="another program holds up Postgres") as failed:
+        with pytest.raises(StoreError, match="another program blocks Postgres") as failed:
             memory.get(stored)
         assert not isinstance(failed.value, StoreUnreachable)

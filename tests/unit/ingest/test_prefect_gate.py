@@ -161,7 +161,7 @@ def test_a_server_that_works_is_waited_for_and_one_that_hangs_is_not(tmp_path: P
         process.kill()
     assert any("migrating" in line for line in told)
     process = started("import time; time.sleep(600)", log)
-    with pytest.raises(ScheduleError, match="said nothing"):
+    with pytest.raises(ScheduleError, match="printed nothing"):
         wait_until_ready(process, lambda: False, log, told.append, patience)
     process.kill()
     process.wait()

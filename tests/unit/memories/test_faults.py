@@ -47,7 +47,7 @@ def failed() -> Exception:
         (psycopg.errors.DiskFull("could not extend file"), "no room left on its disk", 1),
         (psycopg.errors.UndefinedTable('relation "x" does not exist'), "dreams health", 1),
         (psycopg.errors.InsufficientPrivilege("permission denied"), "grant it", 1),
-        (psycopg.errors.ReadOnlySqlTransaction("read-only"), "takes no changes", 1),
+        (psycopg.errors.ReadOnlySqlTransaction("read-only"), "accepts no changes", 1),
         (psycopg.errors.NumericValueOutOfRange("value out of range"), "Postgres refused this", 1),
         (psycopg.OperationalError("server closed the connection\nand more"), "went away", 1),
         (psycopg.InterfaceError("closed"), "Postgres refused this", 1),

@@ -53,7 +53,7 @@ def test_what_lies_elsewhere_is_not_read_and_not_even_known_to_be_there(root: Pa
     (root / "twice.txt").symlink_to("out.txt")
     (root / "gone.txt").symlink_to(tmp_path / "notes-private" / "none.txt")
     (root / "self").symlink_to("/proc/self")
-    with pytest.raises(InputError, match=r"not below a folder of MCP_FILE_ROOTS|no ordinary file"):
+    with pytest.raises(InputError, match=r"not below a folder of MCP_FILE_ROOTS|not an ordinary file"):
         read_text_file(f"{root}/{path}", [root])
 
 
@@ -61,7 +61,7 @@ def test_what_lies_elsewhere_is_not_read_and_not_even_known_to_be_there(root: Pa
     "path", ["/proc/self/environ", "/proc/self/maps", "/dev/stdin", "/dev/zero", "/dev/tty", "/sys/kernel/notes"]
 )
 def test_what_the_kernel_shows_is_no_file_even_where_everything_is_named(path: str) -> None:
-    with pytest.raises(InputError, match="it is no ordinary file"):
+    with pytest.raises(InputError, match="it is not an ordinary file"):
         read_text_file(path, [Path("/")])
 
 
@@ -72,7 +72,7 @@ def test_pipes_sockets_and_folders_are_not_opened(root: Path, monkeypatch: pytes
         monkeypatch.chdir(root)
         listener.bind("socket")
         for name in ("pipe", "socket"):
-            with pytest.raises(InputError, match="it is no ordinary file"):
+            with pytest.raises(InputError, match="it is not an ordinary file"):
                 read_text_file(str(root / name), [root])
     for folder in (root, root / "deep"):
         with pytest.raises(InputError, match="it is a folder"):

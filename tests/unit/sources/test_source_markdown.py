@@ -259,7 +259,7 @@ def test_of_drawings_the_words_are_read(tmp_path: Path) -> None:
     assert plain.content == "x"
     assert [each for each in records if isinstance(each, LeftOut)] == [LeftOut("drawings without text")]
     (rejected,) = (each for each in records if isinstance(each, Rejected))
-    assert Path(rejected.where).name == "d.canvas" and "no drawing" in rejected.reason
+    assert Path(rejected.where).name == "d.canvas" and "not a drawing" in rejected.reason
 
 
 def test_templates_excluded_notes_and_other_files_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_templates_excluded_notes_and_other_files_are_left_out_and_counted(tmp_p
         },
     )
     assert names(root) == ["Brain/draft one.md", "Brain/Archive/old.md", "Brain/meta/kept.md"]
-    assert left_out(root) == {"templates": 3, "files that are no notes": 1}
+    assert left_out(root) == {"templates": 3, "files that are not notes": 1}
     assert names(root, exclude=["Archive/", "draft*"]) == ["Brain/meta/kept.md"]
     assert left_out(root, exclude=["Archive/", "draft*"])["excluded notes"] == 2
     for broken in (b"[", b"{" * 100_000, b"\xff", b'{"folder": 7}'):
