@@ -19,7 +19,7 @@ from ingest.cycle.record import (
     fail,
     finish,
 )
-from ingest.dbt.events import OnModel
+from ingest.dbt.model_events import OnModel
 from ingest.dbt.parameters import check_parameters, run_parameters
 from ingest.dbt.process import get_ready
 from ingest.dbt.run import run_dbt

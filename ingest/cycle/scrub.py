@@ -10,9 +10,9 @@ from ingest.cycle.run import cycle_lock
 from ingest.dbt.cache import check_free
 from ingest.publishing import forgetting
 from ingest.settings import settings as ingest_settings
-from memories.documents import scrub as postgres
+from memories.documents import dead_rows
+from memories.documents.dead_rows import AGAIN, Scrubbed
 from memories.documents.receipt import Remaining
-from memories.documents.scrub import AGAIN, Scrubbed
 from memories.lexical.index import folder_of
 from memories.postgres.database import Connection, connect, url
 from memories.recall.events import EventWriter
@@ -39,7 +39,7 @@ def is_due() -> bool:
 def size_bytes() -> int:
     """The bytes that a scrub of Postgres rewrites, which is also the most extra room it takes meanwhile."""
     with connect() as connection:
-        return postgres.size_bytes(connection)
+        return dead_rows.size_bytes(connection)
 
 
 def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None) -> Scrubbed:
@@ -47,7 +47,7 @@ def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None
 
     Deletes the DuckDB file if memories were deleted since the last whole cycle; the next cycle computes it again.
     Raises CycleInProgress when a cycle runs (with `wait`, waits for it instead), CacheLocked when another program has
-    the DuckDB file open, StoreError as `memories.documents.scrub` does.
+    the DuckDB file open, StoreError as `dead_rows.scrub` does.
     """
     with cycle_lock(url(), wait, on_step) as connection:
         deletions = _deletions(connection)
@@ -58,7 +58,7 @@ def scrub(*, wait: bool = False, on_step: Callable[[str], None] = lambda _: None
             _remove_cache(ingest_settings().duckdb_file)
         forgetting.forget(connection, gone)
         _remove_left_behind(settings().dreams_home)
-        found = postgres.scrub(connection, settings(), on_step)
+        found = dead_rows.scrub(connection, settings(), on_step)
         found.again += _compact_runs(settings().dreams_home / "prefect" / "prefect.db")
         if not found.again:
             connection.execute("delete from dreams.unscrubbed where deletion_id = any(%s)", (list(deletions),))

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ingest.child import end_with_starter
-from ingest.dbt.events import OnModel, receive, sender
+from ingest.dbt.model_events import OnModel, receive, sender
 from memories.home import keep_to_owner
 from memories.postgres.sockets import temporary_parent
 

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from ingest.dbt import parsed_projects, process
 from ingest.dbt.cache import check_free, discard_outdated, install_extension, record_version
-from ingest.dbt.events import OnModel
+from ingest.dbt.model_events import OnModel
 from ingest.dbt.parameters import run_parameters
 from ingest.dbt.project import PROFILES, PROJECT
 from ingest.settings import IngestSettings

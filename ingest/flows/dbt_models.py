@@ -12,7 +12,7 @@ from prefect.logging.loggers import task_run_logger
 from prefect.states import Completed, Failed, Pending, Running
 from prefect.utilities.engine import emit_task_run_state_change_event
 
-from ingest.dbt.events import ModelEvent, OnModel
+from ingest.dbt.model_events import ModelEvent, OnModel
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 

@@ -12,8 +12,8 @@ from sqlalchemy.schema import CreateTable
 
 from ingest.cycle import scrub as scrubbing
 from ingest.cycle.run import dream, open_cycle, write_back
+from memories.documents.dead_rows import scrub
 from memories.documents.receipt import MEMORIES
-from memories.documents.scrub import scrub
 from memories.memory import Memory
 from memories.postgres import database
 from memories.postgres.database import connect
