@@ -1,0 +1,1 @@
+"""Moves data: sources into the store, and what dream cycles compute back into it."""

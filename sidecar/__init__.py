@@ -1,0 +1,1 @@
+"""Serves memories and models over HTTP."""

@@ -1,0 +1,1 @@
+"""The tests; what several of them share lies in the modules beside this one."""

@@ -1,1 +1,1 @@
-"""Writes, chunks, reassembles, edits, exports and deletes memories as rows of public.memories."""
+"""Writes, chunks, reassembles, edits, exports and deletes memories, which are rows of public.memories."""

@@ -1,1 +1,1 @@
-"""Postgres: the server, its schema, and backups of the store."""
+"""Postgres: the server, connections to it, its schema, and backups of the store."""
