@@ -168,7 +168,10 @@ def test_a_body_over_the_limit_is_refused(announced: bool) -> None:
     parts = (body[start : start + 65536] for start in range(0, len(body), 65536))
     with sidecar("--child", SIDECAR_REQUEST_MEGABYTES="1") as (_, address):
         answer = httpx.post(f"{address}/api/embed", content=body if announced else parts)
-        assert (answer.status_code, answer.json()) == (413, {"error": "Send a smaller body: a request may have at most 1 MB."})
+        assert (answer.status_code, answer.json()) == (
+            413,
+            {"error": "Send a smaller body: a request may have at most 1 MB."},
+        )
         assert httpx.get(f"{address}/healthz").status_code == 200
 
 
