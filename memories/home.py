@@ -26,7 +26,7 @@ CONTENTS = (
     "rebuild-*",
     "sidecar.*",
     "sockets",
-    "unpublished.duckdb*",
+    "unpublished*",
 )
 
 

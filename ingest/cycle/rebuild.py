@@ -14,7 +14,7 @@ from ingest.dbt.run import run_dbt
 from ingest.publishing.marts import STAGES
 from ingest.settings import settings as ingest_settings
 from memories.errors import RebuildDiffers
-from memories.home import home
+from memories.home import home, make_folder
 from memories.postgres.database import Connection, url
 
 LAST_CYCLE = """
@@ -44,7 +44,8 @@ def compare_with_rebuild(*, wait: bool = False, on_step: OnStep = lambda _: None
         if last is None:
             return {}
         with tempfile.TemporaryDirectory(dir=home(), prefix="rebuild-") as folder:
-            rebuilt, carried = Path(folder) / "rebuilt.duckdb", Path(folder) / "carried.duckdb"
+            rebuilt, carried = (Path(folder) / name / "memory.duckdb" for name in ("rebuilt", "carried"))
+            make_folder(carried.parent)
             copy_cache(ingest_settings().duckdb_file, carried)
             for step, cache in (("carry on", carried), ("rebuild", rebuilt)):
                 on_step(step)

@@ -98,9 +98,10 @@ def finish(connection: Connection, cycle: Cycle) -> None:
         " row_counts = %s, rows_changed = %s where cycle_id = %s",
         (Jsonb(cycle.row_counts), sum(cycle.rows_changed.values()), cycle.cycle_id),
     )
+    version = code_version()
     connection.cursor().executemany(MEASURED, [
         (cycle.cycle_id, batch, step.name, step.memories, step.written, step.failed, 1000 * step.seconds,
-         step.most_bytes and step.most_bytes / 2**20, step.seconds, code_version())
+         step.most_bytes and step.most_bytes / 2**20, step.seconds, version)
         for batch, step in enumerate(_steps(cycle), 1)
     ])  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Runs the dream cycle as plain functions: annotate and embed, compute with dbt, publish."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +58,11 @@ class OpenCycle:
     @property
     def cache(self) -> Path:
         """The DuckDB file it computes in: the store's, or a temporary one if it does not publish."""
-        return ingest_settings().duckdb_file if self.publishes else store_settings().dreams_home / "unpublished.duckdb"
+        return (
+            ingest_settings().duckdb_file
+            if self.publishes
+            else store_settings().dreams_home / "unpublished" / "memory.duckdb"
+        )
 
 
 class CycleOptions(TypedDict, total=False):
@@ -277,5 +282,4 @@ def _timed(cycle: Cycle, step: str, on_step: OnStep) -> Iterator[None]:
 
 
 def _discard(cache: Path) -> None:
-    for path in (cache, cache.with_suffix(cache.suffix + ".version"), cache.with_suffix(cache.suffix + ".wal")):
-        path.unlink(missing_ok=True)
+    shutil.rmtree(cache.parent)

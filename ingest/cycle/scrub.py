@@ -27,7 +27,7 @@ WITHOUT_REPORTS = (
     "pragma wal_checkpoint(truncate)",
 )
 # Leftovers of interrupted runs, and dbt's output and logs, as patterns in DREAMS_HOME.
-LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished.duckdb*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
+LEFT_BEHIND = ("duckdb_spill", "rebuild-*", "unpublished*", "dbt_target/*/said.txt", "dbt_target/*/*.log*")
 
 
 def is_due() -> bool:

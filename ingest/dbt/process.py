@@ -1,9 +1,11 @@
 """Runs dbt in a separate process, which ends with its cycle even if the cycle is killed.
 
-A fork server imports dbt, which takes seconds: the first cycle of a program can do other things meanwhile, and the next
-ones need not wait. dbt would also take seconds to write its artifacts; this process only writes what each model took.
+A fork server imports dbt and makes ready what each run needs, which takes seconds: the first cycle of a program can do
+other things meanwhile, and the next ones need not wait. dbt would also take seconds to write its artifacts and to format
+its thousands of events; this process only writes what each model took, and prints errors.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from ingest.child import end_with_starter
 from ingest.dbt.model_events import OnModel, receive, sender
@@ -24,12 +27,14 @@ from memories.postgres.sockets import temporary_parent
 
 # The unit of ru_maxrss, in bytes.
 MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+# dbt makes many objects that live as long as its run: Python's own 700 would search them again and again.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _processes = multiprocessing.get_context("forkserver")
 
 
 def get_ready() -> None:
-    """Starts the fork server, which imports dbt in the background."""
-    _processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", __name__])
+    """Starts the fork server, which imports dbt and makes it ready in the background."""
+    _processes.set_forkserver_preload(["ingest.dbt.preloaded", __name__])
     # Ctrl-C is for the cycle, not for the fork server, which would print a traceback of its imports. The tracker
     # comes first: if the fork server had to start it, that would unblock the signal again.
     resource_tracker.ensure_running()
@@ -78,6 +83,12 @@ def run(
         process.join()
 
 
+def _print_errors(said: Any) -> None:
+    """Prints what dbt reports as an error. dbt's own logs would format each of its thousands of events first."""
+    if said.info.level == "error":
+        sys.stdout.write(f"{said.info.msg}\n")
+
+
 def _invoke(
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -97,7 +108,8 @@ def _invoke(
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner(callbacks=[sender(events)]).invoke(list(arguments))
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    outcome = dbtRunner(callbacks=[sender(events), _print_errors]).invoke(list(arguments))
     if outcome.exception is not None:
         sys.exit(f"{type(outcome.exception).__name__}: {outcome.exception}")
     if not outcome.success:

@@ -11,6 +11,9 @@ from memories.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "biological_memory"
 PROFILES = PROJECT_ROOT / "profiles"
+# The project as parsed for stores with the default parameters; `make install` creates it.
+PARSED = PROJECT / "target" / "parsed"
+PARSED_FILE = "partial_parse.msgpack"
 
 
 def project_vars() -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,17 +18,15 @@ from ingest.dbt import parsed_projects, process
 from ingest.dbt.cache import check_free, discard_outdated, install_extension, record_version
 from ingest.dbt.model_events import OnModel
 from ingest.dbt.parameters import run_parameters
-from ingest.dbt.project import PROFILES, PROJECT
+from ingest.dbt.project import PARSED, PARSED_FILE, PROFILES, PROJECT
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
 from memories.errors import CycleFailed
-from memories.home import close_all, home
+from memories.home import close_all
 from memories.settings import settings as store_settings
 
-# The project as parsed for stores with the default parameters; `make install` creates it.
-PARSED = PROJECT / "target" / "parsed"
-PARSED_FILE = "partial_parse.msgpack"
 FAILURE_LINES = 12
+CACHE_LINK, EXTENSIONS_LINK = "cache", "duckdb_extensions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ def run_dbt(
     discard_outdated(cache)
     asked = ["run", *(["--full-refresh"] if full_refresh else []), *(["--select", *select] if select else [])]
     with parsed_projects.hold(_target_folder(cache, variables)) as target:
-        if (PARSED / PARSED_FILE).exists() and not (target / PARSED_FILE).exists():
-            shutil.copyfile(PARSED / PARSED_FILE, target / PARSED_FILE)
+        _seed(target)
         parsed_projects.remove_unused(target.parent)
         took = _invoke(asked, database_url, cache, variables, target, settings, on_model)
     record_version(cache)
@@ -96,7 +94,7 @@ def _invoke(
 ) -> Took:
     said, took = target / "said.txt", target / "took.json"
     arguments = [
-        *("--no-use-colors", "--quiet", "--no-write-json", "--log-level-file", "info", *asked),
+        *("--no-use-colors", "--no-write-json", "--log-level", "none", "--log-level-file", "none", *asked),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
         *("--target-path", str(target), "--log-path", str(target), "--vars", _as_yaml(_parsed(variables))),
     ]
@@ -109,8 +107,7 @@ def _invoke(
         # themselves would wait for one another.
         "OPENBLAS_NUM_THREADS": "1",
     }
-    folder = home().absolute()
-    if not process.run(arguments, environment, folder, said, took, on_model):
+    if not process.run(arguments, environment, _working_folder(target, cache), said, took, on_model):
         lines = [line for line in said.read_text().splitlines() if line.strip()]
         raise CycleFailed("dbt failed; the last complete cycle stays visible. " + "\n".join(lines[-FAILURE_LINES:]))
     return Took(**json.loads(took.read_text()))
@@ -132,10 +129,9 @@ def _parsed(variables: Mapping[str, object]) -> Mapping[str, object]:
 def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mapping[str, str]:
     """The environment variables that profiles.yml reads, with values that are the same for most stores.
 
-    Other values make dbt parse everything again. So libpq's own variables say where Postgres is, and the store's files
-    are named relative to its folder.
+    Other values make dbt parse everything again. So libpq's own variables say where Postgres is, and links in the
+    working folder where the files are.
     """
-    home, cache = store_settings().dreams_home.absolute(), cache.absolute()
     variables, without_variable = {}, {"application_name": "dreams"}
     for option in pq.Conninfo.parse(database_url.encode()):
         if option.val and option.envvar:
@@ -145,17 +141,39 @@ def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mappin
     return {
         **variables,
         "POSTGRES_DB_URL": make_conninfo(**without_variable),
-        "DUCKDB_PATH": str(cache.relative_to(home) if cache.is_relative_to(home) else cache),
-        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension().absolute().relative_to(home)),
+        "DUCKDB_PATH": f"{CACHE_LINK}/{cache.name}",
+        "DUCKDB_EXTENSION_DIRECTORY": EXTENSIONS_LINK,
         "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
-        "DUCKDB_TEMPORARY_FOLDER": "duckdb_spill",
+        "DUCKDB_TEMPORARY_FOLDER": f"{CACHE_LINK}/duckdb_spill",
     }
 
 
-def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
-    """The folder of the project as parsed for one DuckDB file and set of parameters.
+def _working_folder(target: Path, cache: Path) -> Path:
+    """The folder that dbt runs in, with links to the folders of the DuckDB file and of DuckDB's extensions."""
+    folder = target / "working"
+    folder.mkdir(exist_ok=True)
+    for name, linked in ((CACHE_LINK, cache.absolute().parent), (EXTENSIONS_LINK, install_extension().absolute())):
+        with suppress(FileExistsError):
+            (folder / name).symlink_to(linked)
+    return folder
 
-    It starts with a copy of the one parsed for any store; dbt decides whether it can use that.
+
+def _target_folder(cache: Path, variables: Mapping[str, object]) -> Path:
+    """The folder of the project as parsed for one set of parameters and one DuckDB file."""
+    named = (json.dumps(_parsed(variables), sort_keys=True), str(cache.absolute()))
+    parameters, file = (sha256(name.encode()).hexdigest()[:12] for name in named)
+    return store_settings().dreams_home.absolute() / "dbt_target" / f"{parameters}-{file}"
+
+
+def _seed(target: Path) -> None:
+    """Gives a new folder the project as parsed for the same parameters, or else for the default ones.
+
+    dbt decides whether it can use that.
     """
-    named = sha256(json.dumps([str(cache), _parsed(variables)], sort_keys=True).encode()).hexdigest()[:12]
-    return store_settings().dreams_home.absolute() / "dbt_target" / named
+    parameters = target.name.partition("-")[0]
+    parsed = (*target.parent.glob(f"{parameters}-*/{PARSED_FILE}"), PARSED / PARSED_FILE)
+    if not (target / PARSED_FILE).exists():
+        for file in parsed:
+            with suppress(FileNotFoundError):
+                shutil.copyfile(file, target / PARSED_FILE)
+                return
