@@ -1,8 +1,8 @@
 """Runs dbt in a separate process, which ends with its cycle even if the cycle is killed.
 
 A fork server imports dbt and makes ready what each run needs, which takes seconds: the first cycle of a program can do
-other things meanwhile, and the next ones need not wait. dbt would also take seconds to write its artifacts and to format
-its thousands of events; this process only writes what each model took, and prints errors.
+other things meanwhile, and the next ones need not wait. dbt would also take seconds to write its artifacts and to
+format its thousands of events; this process only writes what each model took, and prints errors.
 """
 
 import gc

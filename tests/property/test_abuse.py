@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,12 @@ JSON = st.recursive(
 )
 QUICK: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 WORDS = ["heron", "stone", "lake", "ladder", "quay", "ferry", "lantern", "gull"]
+# What is searched for by any of them, by two, and by more, with one said twice.
+PHRASES = [
+    *((word,) for word in WORDS),
+    *permutations(WORDS, 2),
+    *(("heron", "lake", "quay"), ("gull", "stone", "ferry"), ("lantern", "ladder", "lantern", "stone")),
+]
 # Commands to search engines and databases; here they are no words at all.
 DECORATIONS = st.sampled_from(
     ["+{}", "-{}", "!{}", '"{}"', "'{}'", "{}*", "{}~", "({})", "[{}]", "{{{}}}", "/{}/", "{}^", "{}:", "%{}%", "&{}", "|{}",
@@ -191,17 +198,22 @@ def test_any_query_is_answered_or_refused_in_a_sentence(opened: Opened) -> None:
 def test_what_commands_search_engines_is_no_command(opened: Opened) -> None:
     memory, _ = opened
 
+    def found(query: str) -> dict[UUID, float]:
+        return {
+            each.memory.id: each.relevance for each in memory.search(query, 8, words_only=True, record=False).results
+        }
+
+    expected = {words: found(" ".join(words)) for words in PHRASES}
+
     @settings(max_examples=2_500, **QUICK)
-    @given(st.lists(st.tuples(st.sampled_from(WORDS), DECORATIONS), min_size=1, max_size=5))
-    def search(words: list[tuple[str, str]]) -> None:
-        plain = " ".join(word for word, _ in words)
-        decorated = " ".join(decoration.format(word) for word, decoration in words)
+    @given(st.sampled_from(PHRASES), st.lists(DECORATIONS, min_size=4, max_size=4))
+    def search(words: tuple[str, ...], decorations: list[str]) -> None:
+        plain = " ".join(words)
+        decorated = " ".join(decoration.format(word) for word, decoration in zip(words, decorations, strict=False))
         assert row_terms(SEPARATOR + decorated) == row_terms(SEPARATOR + plain)
-        found, expected = (memory.search(query, 8, words_only=True, record=False) for query in (decorated, plain))
-        assert [each.memory.id for each in found.results] == [each.memory.id for each in expected.results]
-        assert [each.relevance for each in found.results] == pytest.approx(
-            [each.relevance for each in expected.results]
-        )
+        answer = found(decorated)
+        assert list(answer) == list(expected[words])
+        assert answer == pytest.approx(expected[words])
 
     search()
 
