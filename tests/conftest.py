@@ -37,6 +37,8 @@ Dreams = Callable[..., subprocess.CompletedProcess[str]]
 OWN = "own"
 # Each test process has one core, on which threads that wait for one another take twice the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Programs that tests start keep what Python compiles, rather than each compiling it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Tests interrupt programs, which would ignore it if pytest was started with interrupts ignored, as by `&` in a script.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # The time of an example means nothing on a busy machine.

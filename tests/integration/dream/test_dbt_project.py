@@ -1,4 +1,7 @@
-"""dbt works alone: it builds, with unit and data tests, and documents every model and column."""
+"""dbt works alone: it builds, with unit and data tests, and documents every model and column.
+
+Runs with the same parameters share a target folder, so that dbt parses the project once.
+"""
 
 import json
 import os
@@ -14,23 +17,28 @@ from ingest.dbt.project import PROFILES, PROJECT
 from memories.documents.write import store
 from memories.postgres.database import connect
 from memories.records import Document
-from tests.conftest import ROOT
+from tests.conftest import OWN, ROOT, forget_settings, new_database, use
 
 
 def dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
-        *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--no-partial-parse", *arguments),
+        *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
-        *("--target-path", str(folder / "target"), "--log-path", str(folder / "target")),
+        *("--target-path", str(folder), "--log-path", str(folder)),
     ]
     environment = {**os.environ, "DUCKDB_EXTENSION_DIRECTORY": str(install_extension())}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_build_passes_every_test_on_the_sample(dreamt_url: str, tmp_path: Path) -> None:
-    finished = dbt(tmp_path, "build", "--full-refresh")
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("target")
+
+
+def test_build_passes_every_test_on_the_sample(dreamt_url: str, target: Path) -> None:
+    finished = dbt(target, "build", "--full-refresh")
     assert finished.returncode == 0, finished.stdout[-3000:]
-    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    results = json.loads((target / "run_results.json").read_text())["results"]
     kinds = [result["unique_id"].split(".")[0] for result in results]
     assert kinds.count("model") > 40
     assert kinds.count("unit_test") > 80
@@ -51,15 +59,15 @@ def test_a_model_that_fails_leaves_its_table_as_it_was(dreamt_url: str, duckdb_f
 
 
 @pytest.fixture(scope="module")
-def manifest(
-    tmp_path_factory: pytest.TempPathFactory, dreamt_template: tuple[str, Path]
-) -> dict[str, dict[str, object]]:
-    folder = tmp_path_factory.mktemp("docs")
+def manifest(server: str, dreamt_template: tuple[str, Path], target: Path) -> dict[str, dict[str, object]]:
+    cache = Path(os.environ["DUCKDB_PATH"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DUCKDB_PATH", str(folder / "memory.duckdb"))
-        finished = dbt(folder, "docs", "generate", "--empty-catalog")
+        use(new_database(server, dreamt_template[0], OWN), cache, patch)
+        finished = dbt(target, "docs", "generate", "--empty-catalog")
+        forget_settings()
+    cache.unlink(missing_ok=True)
     assert finished.returncode == 0, finished.stdout[-3000:]
-    nodes = json.loads((folder / "target" / "manifest.json").read_text())["nodes"]
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
 
 
@@ -90,9 +98,9 @@ def test_models_have_the_tag_of_their_stage_and_an_owner(manifest: dict[str, dic
     assert {node["access"] for node in manifest.values() if node["tags"] == ["marts"]} == {"public"}
 
 
-def test_dbt_says_why_tests_fail_after_a_new_memory(dreamt_url: str, tmp_path: Path) -> None:
+def test_dbt_says_why_tests_fail_after_a_new_memory(dreamt_url: str, target: Path) -> None:
     asked = ("test", "--select", "nothing_came_since_dbt_run")
-    assert "dbt run" not in dbt(tmp_path, *asked).stdout.replace("nothing_came_since_dbt_run", "")
+    assert "dbt run" not in dbt(target, *asked).stdout.replace("nothing_came_since_dbt_run", "")
     with connect() as connection:
         store(connection, Document("test", "new", "A new thought about the tide."))
-    assert "tests compare it with what was computed then" in dbt(tmp_path, *asked).stdout
+    assert "tests compare it with what was computed then" in dbt(target, *asked).stdout
