@@ -22,11 +22,11 @@ from ingest.dbt.project import PARSED, PARSED_FILE, PROFILES, PROJECT
 from ingest.settings import IngestSettings
 from ingest.settings import settings as ingest_settings
 from memories.errors import CycleFailed
-from memories.home import close_all
+from memories.home import close_all, home, make_folder
 from memories.settings import settings as store_settings
 
 FAILURE_LINES = 12
-CACHE_LINK, EXTENSIONS_LINK = "cache", "duckdb_extensions"
+CACHE_LINK, EXTENSIONS_LINK, SPILL_LINK = "cache", "duckdb_extensions", "duckdb_spill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +144,19 @@ def _profile(database_url: str, cache: Path, settings: IngestSettings) -> Mappin
         "DUCKDB_PATH": f"{CACHE_LINK}/{cache.name}",
         "DUCKDB_EXTENSION_DIRECTORY": EXTENSIONS_LINK,
         "DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
-        "DUCKDB_TEMPORARY_FOLDER": f"{CACHE_LINK}/duckdb_spill",
+        "DUCKDB_TEMPORARY_FOLDER": SPILL_LINK,
     }
 
 
 def _working_folder(target: Path, cache: Path) -> Path:
-    """The folder that dbt runs in, with links to the folders of the DuckDB file and of DuckDB's extensions."""
-    folder = target / "working"
-    folder.mkdir(exist_ok=True)
-    for name, linked in ((CACHE_LINK, cache.absolute().parent), (EXTENSIONS_LINK, install_extension().absolute())):
+    """The folder that dbt runs in, with links to the folders of the DuckDB file, its extensions and what it spills."""
+    folder, spill = target / "working", home() / "duckdb_spill"
+    make_folder(folder)
+    make_folder(spill)
+    links = {CACHE_LINK: cache.parent, EXTENSIONS_LINK: install_extension(), SPILL_LINK: spill}
+    for name, linked in links.items():
         with suppress(FileExistsError):
-            (folder / name).symlink_to(linked)
+            (folder / name).symlink_to(linked.absolute())
     return folder
 
 
