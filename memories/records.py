@@ -135,6 +135,7 @@ Term = Literal[
     "people",
     "asking",
     "assistant",
+    "time",
     "temporal",
     "episode",
     "hebbian",

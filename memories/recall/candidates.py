@@ -74,11 +74,29 @@ select
             )
         ) end,
     case when {with_tags} and m.embedding_model = %(model)s
-        then 1 - (m.tag_embedding <=> %(vector)s::vector(768)) end
+        then 1 - (m.tag_embedding <=> %(vector)s::vector(768)) end,
+    case when {with_dates} then m.created_at end
 from public.memories as m
 where m.id = any({source}) and {condition}
 """)
 GIVEN = sql.SQL("%(ids)s::uuid[]")
+
+# Of a long stretch of time, a search compares only the memories created last.
+OF_PERIOD = sql.SQL("""
+array(
+    select m.id
+    from (
+        select m.* from public.memories as m
+        where m.created_at >= %(start)s and m.created_at < %(end)s and {condition}
+        order by m.created_at desc limit {compared}
+    ) as m
+    order by
+        case when m.embedding_model = %(model)s then m.embedding_vector <=> %(vector)s::vector(768) end nulls last,
+        m.created_at desc
+    limit {limit}
+)
+""")
+COMPARED_OF_PERIOD = 2_000
 
 DREAMT = """
 select
@@ -145,6 +163,7 @@ class Asked:
     values: Mapping[str, object]
     with_people: bool = False
     with_tags: bool = False
+    with_dates: bool = False
 
 
 class CandidateRow(NamedTuple):
@@ -157,6 +176,8 @@ class CandidateRow(NamedTuple):
     people: str | None
     cosine_similarity: float | None
     tag_similarity: float | None
+    created_at: datetime | None
+    """Only where the question names a time."""
 
 
 class Content(NamedTuple):
@@ -206,6 +227,16 @@ def nearest_rows(connection: Connection, question: Asked, limit: int) -> Cursor[
     return _rows(connection, nearest, question, {})
 
 
+def rows_of_period(
+    connection: Connection, question: Asked, start: datetime, end: datetime, limit: int
+) -> Cursor[CandidateRow]:
+    """Reads the rows created from `start` until before `end` that are nearest to the vector, or the latest of them."""
+    source = OF_PERIOD.format(
+        condition=question.condition, compared=sql.Literal(COMPARED_OF_PERIOD), limit=sql.Literal(limit)
+    )
+    return _rows(connection, source, question, {"start": start, "end": end})
+
+
 def compared_rows(connection: Connection, question: Asked, limit: int) -> Sequence[CandidateRow]:
     """Reads the nearest rows by comparing every row that meets the condition, without the index."""
     with connection.transaction():
@@ -251,6 +282,7 @@ def _rows(
         most_people_characters=sql.Literal(INDEXED_PEOPLE_CHARACTERS),
         with_vector=sql.Literal(question.vector is not None),
         with_tags=sql.Literal(question.with_tags and question.vector is not None),
+        with_dates=sql.Literal(question.with_dates),
     )
     parameters = {**question.values, **values, "vector": question.vector, "model": question.model}
     return connection.cursor(row_factory=args_row(CandidateRow)).execute(query, parameters, binary=True)

@@ -1,6 +1,6 @@
 """What a search answers: the request of its caller, and the question prepared from it for each kind of search."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from memories.lexical.index import LexicalIndex
 from memories.lexical.near_spellings import respelled
 from memories.postgres.database import Connection
 from memories.recall.fusion import Familiarity, chance
+from memories.recall.periods import Period, periods
 from memories.recall.query import named, query_terms, without_names
 from memories.records import Filters, Term
 
@@ -41,7 +42,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query prepared for each kind of search: weighted terms, names, vector, and the scores of unrelated memories."""
+    """A query prepared for each kind of search: terms, names, vector, times, and what unrelated memories score."""
 
     weights: Mapping[str, float]
     names: frozenset[str]
@@ -49,6 +50,7 @@ class Question:
     vector: NDArray[numpy.float32] | None
     by_chance: tuple[float, float]
     familiarity: tuple[float, float]
+    periods: Sequence[Period]
 
     def lexical(self, bm25: float) -> float:
         mean, deviation = self.by_chance
@@ -59,7 +61,7 @@ class Question:
         return (cosine_similarity - mean) / deviation
 
 
-def prepared(request: Request, sources: Sources, vector_of: VectorOf | None) -> Question:
+def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, instant: datetime) -> Question:
     """The question of a request, without what the request switches off; without `vector_of`, it has no vector."""
     query, without, lexical = request.query, request.without, sources.lexical
     names = named(query, lexical) if "people" not in without else frozenset[str]()
@@ -75,6 +77,7 @@ def prepared(request: Request, sources: Sources, vector_of: VectorOf | None) -> 
         vector=vector,
         by_chance=chance(lexical, weights),
         familiarity=_familiarity(sources, vector),
+        periods=periods(query, instant) if "time" not in without else [],
     )
 
 

@@ -34,6 +34,7 @@ from memories.records import Answer, Recalled, Term
 # Candidates by words (or as many as the results wanted, if more), by meaning, and those from which activation spreads.
 LEXICAL_ROWS = 80
 DENSE_ROWS = 60
+PERIOD_ROWS = 30
 SEEDS = 20
 # The most documents beyond the candidates that activation brings in.
 REACHED = 60
@@ -48,6 +49,7 @@ DENSE = 1.6
 PEOPLE = 2.65
 ASKING = 4.1
 ASSISTANT = 4.0
+TIME = 2.0
 TEMPORAL = 0.02
 ANSWERING = 0.46
 EPISODE = 0.3
@@ -95,13 +97,16 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
     without, tag_weight = request.without, request.tag_weight
     lexical.catch_up(connection)
     instant = request.as_of or datetime.now(UTC)
-    question = prepared(request, sources, vector_of)
+    question = prepared(request, sources, vector_of, instant)
     asked = _asked(request, question, model)
     nearest = None if asked.vector is None else candidates.nearest_rows(beside, asked, DENSE_ROWS)
     by_words = _by_words(connection, lexical, question, asked, request.k)
     rows = candidates.rows(connection, by_words, asked).fetchall()
     if nearest is not None:
         rows += _nearest(connection, nearest, asked)
+    for period in question.periods:
+        dates = period.latest(instant)
+        rows += candidates.rows_of_period(connection, asked, dates.start, dates.end, PERIOD_ROWS).fetchall()
     found = _scored(rows, question, by_words, tag_weight)
     dreamt_of_found = candidates.dreamt(beside, found, instant)
     own = {item: candidate.match for item, candidate in found.items()}
@@ -157,6 +162,7 @@ def _asked(request: Request, question: Question, model: str) -> Asked:
         values=values,
         with_people=bool(question.names),
         with_tags="tags" not in request.without and request.tag_weight > 0,
+        with_dates=bool(question.periods),
     )
 
 
@@ -235,7 +241,7 @@ def _weigh(
     question: Question,
     without: Collection[Term],
 ) -> None:
-    """Adds the terms of the document alone: who takes part, whether it only asks, how well it is remembered."""
+    """Adds the terms of the document alone: who takes part, when, whether it only asks, how well it is remembered."""
     for item, candidate in found.items():
         row, terms = candidate.row, candidate.terms
         if question.names:
@@ -244,6 +250,9 @@ def _weigh(
             terms["asking"] = -ASKING * row.asking
         if row.is_by_assistant and "assistant" not in without:
             terms["assistant"] = -ASSISTANT
+        if question.periods and row.created_at is not None:
+            created_at = row.created_at
+            terms["time"] = TIME * max(period.closeness(created_at) for period in question.periods)
         if "retrievability" not in without:
             remembered = dreamt[item].retrievability
             terms["retrievability"] = RETRIEVABILITY * (FRESH if remembered is None else remembered)

@@ -18,6 +18,7 @@ TERM_NAMES: Mapping[Term, str] = {
     "people": "who takes part",
     "asking": "only asks",
     "assistant": "an assistant's words",
+    "time": "the time named",
     "temporal": "neighbours in time",
     "episode": "episode",
     "hebbian": "recalled together",
