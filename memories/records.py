@@ -146,6 +146,8 @@ Term = Literal[
     "tags",
 ]
 TERMS: tuple[Term, ...] = get_args(Term)
+# The confidence below which nothing sure was found: of the questions that can be answered, a tenth fall below.
+LEAST_SURE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +210,19 @@ class Recalled:
 class Answer:
     """The results of a search, most relevant first.
 
-    `method` is "words" when the search used no query vector, else "full". `note` tells the person about limitations,
-    e.g. that the model was not running. `respelled` maps query words that no memory contains to the similar words that
-    were also searched for.
+    `confidence` is the probability that one of the first five results is what was asked. `method` is "words" when the
+    search used no query vector, else "full". `note` tells the person about limitations, e.g. that the model was not
+    running. `respelled` maps query words that no memory contains to the similar words that were also searched for.
     """
 
     query_id: UUID
     query: str
     results: Sequence[Recalled]
+    confidence: float
     method: Literal["full", "words"]
     note: str | None = None
     respelled: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_sure(self) -> bool:
+        return self.confidence >= LEAST_SURE

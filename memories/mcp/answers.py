@@ -96,6 +96,7 @@ class SearchAnswer(Noticed):
     count: int
     step: int
     threshold: float | None
+    confidence: float
     method: str
     note: str | None
     respelled: Mapping[str, str]

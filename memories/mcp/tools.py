@@ -46,6 +46,8 @@ from memories.quoting.quotation import EXPLANATION, Quoter, says_something
 from memories.records import Memoir, Recalled
 from memories.views.reasons import explanation_lines, respellings
 
+UNSURE = "Nothing sure was found (probability {:.0%}): say that it is not recorded rather than guess."
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -149,6 +151,7 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
     said = [
         f"{_outcome(found, given)} (query_id {answer.query_id})",
+        *([UNSURE.format(answer.confidence)] if answer.results and not answer.is_sure else []),
         *respellings(answer),
         *([answer.note] if answer.note else []),
         *([quoter.explanation] if blocks else []),
@@ -160,6 +163,7 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
         "count": len(answer.results),
         "step": found.step,
         "threshold": found.threshold,
+        "confidence": answer.confidence,
         "method": answer.method,
         "note": answer.note,
         "respelled": answer.respelled,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from memories.lexical.index import LexicalIndex
@@ -31,6 +31,15 @@ def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]
     weights = {term: GUESSED_WEIGHT for word in respelled.values() for term in terms(word)}
     weights |= {term: float(count) for term, count in Counter(found).items()}
     return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
+
+
+def asked_terms(query: str, respelled: Mapping[str, str], times: Iterable[str]) -> frozenset[str]:
+    """The terms that say what a query asks for: guessed words replace misspelt ones, the words for a time are left out.
+
+    A query of such words alone asks for all of that time, and has no terms.
+    """
+    found = set(terms(query)).difference(*map(terms, times))
+    return frozenset(found.difference(*map(terms, respelled)).union(*map(terms, respelled.values())))
 
 
 def named(query: str, lexical: LexicalIndex) -> frozenset[str]:

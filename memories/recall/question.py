@@ -11,9 +11,10 @@ from memories.lexical.index import LexicalIndex
 from memories.lexical.near_spellings import respelled
 from memories.postgres.database import Connection
 from memories.recall.fusion import Familiarity, chance
-from memories.recall.periods import Period, periods
-from memories.recall.query import named, query_terms, without_names
+from memories.recall.query import asked_terms, named, query_terms, without_names
 from memories.records import Filters, Term
+from memories.when.period import Period
+from memories.when.reading import periods
 
 VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 
@@ -42,8 +43,12 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query prepared for each kind of search: terms, names, vector, times, and what unrelated memories score."""
+    """A query prepared for each kind of search: its terms, names, vector, times, and the scores of unrelated memories.
 
+    `terms` are those that say what is asked for, without the words that say when.
+    """
+
+    terms: frozenset[str]
     weights: Mapping[str, float]
     names: frozenset[str]
     respelled: Mapping[str, str]
@@ -70,14 +75,16 @@ def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, ins
         vector = vector_of(without_names(query, names))
     guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
     weights = query_terms(query, guessed) if "lexical" not in without else {}
+    times = periods(query, instant) if "time" not in without else []
     return Question(
+        terms=asked_terms(query, guessed, [period.words for period in times]),
         weights=weights,
         names=names,
         respelled=guessed,
         vector=vector,
         by_chance=chance(lexical, weights),
         familiarity=_familiarity(sources, vector),
-        periods=periods(query, instant) if "time" not in without else [],
+        periods=times,
     )
 
 

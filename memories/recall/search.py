@@ -25,6 +25,7 @@ from memories.recall.candidates import (
     Edges,
     Key,
 )
+from memories.recall.confidence import confidence
 from memories.recall.duplicates import folded
 from memories.recall.filters import condition
 from memories.recall.query import asks_of_the_past, people_names
@@ -49,7 +50,7 @@ DENSE = 1.6
 PEOPLE = 2.65
 ASKING = 4.1
 ASSISTANT = 4.0
-TIME = 2.0
+TIME = 4.0
 TEMPORAL = 0.02
 ANSWERING = 0.46
 EPISODE = 0.3
@@ -122,10 +123,12 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
     if "supersession" not in without and not _is_of_the_past(request):
         _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
+    results = _results(connection, ranked, dreamt, asked, request.k)
     return Answer(
         query_id=uuid4(),
         query=request.query,
-        results=_results(connection, ranked, dreamt, asked, request.k),
+        results=results,
+        confidence=confidence(question.terms, results, lexical),
         method="words" if question.vector is None else "full",
         respelled=question.respelled,
     )

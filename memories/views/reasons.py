@@ -68,6 +68,8 @@ def result_lines(result: Recalled, fate: str | None) -> Iterator[str]:
 
 def answer_lines(answer: Answer, fates: Mapping[UUID, str]) -> Iterator[str]:
     """The results of a search, two lines each, and what to do next."""
+    if answer.results and not answer.is_sure:
+        yield f"Nothing sure was found ({answer.confidence:.0%}); what comes nearest:"
     for result in answer.results:
         yield from result_lines(result, fates.get(result.memory.id))
     if answer.results:

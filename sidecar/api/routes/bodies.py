@@ -149,6 +149,7 @@ class AnswerBody(ResponseBody):
     query_id: UUID = Field(description="Identifies this search; give it when you open a result.")
     query: str
     results: list[RecalledBody]
+    confidence: float = Field(description="The probability that one of the first five is what was asked, 0 to 1.")
     method: Literal["full", "words"] = Field(description="`words` if the search used no query vector, else `full`.")
     note: str | None = Field(description="Limitations of this answer, such as that no model was running.")
     respelled: dict[str, str] = Field(

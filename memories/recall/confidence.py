@@ -1,0 +1,86 @@
+"""Says how likely it is that a search found what was asked, so that "nothing sure was found" can be said.
+
+A logistic model of four figures of a search, fitted on eight sets of questions, as many of them about another life as
+about the one that was searched (docs/decisions/0020).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import exp
+
+from memories.lexical.bm25 import rarity
+from memories.lexical.index import LexicalIndex
+from memories.lexical.terms import terms
+from memories.records import Recalled
+
+# The results that are looked at.
+FIRST = 5
+# The fields beside the content whose words count.
+FIELDS = ("speaker", "author", "people", "title", "aliases")
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells whether a search found what was asked.
+
+    `similarity`: the largest cosine of the first results, None without a model. `coverage`: how much of what the
+    question asks, by the rarity of its words, stands in one of them. `known`: how much of it stands in the store.
+    `relevance`: that of the first result.
+    """
+
+    similarity: float | None
+    coverage: float
+    known: float
+    relevance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A logistic model of the signs."""
+
+    constant: float
+    similarity: float
+    coverage: float
+    known: float
+    relevance: float
+
+    def probability(self, signs: Signs) -> float:
+        log_odds = (
+            self.constant
+            + self.similarity * (signs.similarity or 0.0)
+            + self.coverage * signs.coverage
+            + self.known * signs.known
+            + self.relevance * signs.relevance
+        )
+        return 1 / (1 + exp(-log_odds))
+
+
+WITH_VECTOR = Model(constant=-6.0, similarity=5.0, coverage=3.0, known=1.0, relevance=0.1)
+WORDS_ALONE = Model(constant=-4.0, similarity=0.0, coverage=5.0, known=1.0, relevance=0.1)
+
+
+def confidence(asked: Collection[str], results: Sequence[Recalled], lexical: LexicalIndex) -> float:
+    """The probability, from 0 to 1, that one of the first five results is what the terms of a question ask for."""
+    if not results:
+        return 0.0
+    found = signs(asked, results, lexical)
+    return (WORDS_ALONE if found.similarity is None else WITH_VECTOR).probability(found)
+
+
+def signs(asked: Collection[str], results: Sequence[Recalled], lexical: LexicalIndex) -> Signs:
+    rows, first = lexical.row_count, results[:FIRST]
+    rarities = {term: (frequency := lexical.row_frequency(term), rarity(rows, frequency)) for term in asked}
+    total = sum(rare for _, rare in rarities.values())
+    # A question of nothing but a time, or of stop words, asks for whatever there is.
+    coverage = known = 1.0
+    if total:
+        known = sum(rare for frequency, rare in rarities.values() if frequency) / total
+        coverage = max(sum(rarities[term][1] for term in rarities.keys() & _terms_of(each)) for each in first) / total
+    similarities = [each.cosine_similarity for each in first if each.cosine_similarity is not None]
+    return Signs(max(similarities, default=None), coverage, known, results[0].relevance)
+
+
+def _terms_of(result: Recalled) -> set[str]:
+    memory = result.memory
+    fields = [str(memory.metadata[name]) for name in FIELDS if name in memory.metadata]
+    return set(terms(" ".join([result.passage, *fields, *memory.tags, memory.context, memory.summary])))

@@ -1,0 +1,1 @@
+"""Reads the time that a question names."""
