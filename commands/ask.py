@@ -1,4 +1,4 @@
-"""Commands that question the store: search, why, query, stats, health."""
+"""Commands that question the store: ask, search, why, query, stats, health."""
 
 from typing import Annotated
 
@@ -8,6 +8,8 @@ from commands.parameters import EXAMPLE, AsJson, Assignments, Reference
 from commands.terminal import assignment, complain, instant, say, show, show_table, values, words
 
 app = typer.Typer()
+# The exit code of a question that the memories do not answer.
+NOT_RECORDED = 4
 
 
 @app.command(
@@ -70,6 +72,49 @@ def search(
             complain(sentence)
         if answer.note:
             complain(answer.note)
+
+
+@app.command(
+    help="Answer a question with sentences of your memories, each cited; exit code 4 when they do not hold the answer."
+    + EXAMPLE
+    + 'dreams ask "what did we decide about the pumps?"'
+)
+def ask(
+    question: Annotated[str, typer.Argument(help="A question.")],
+    tags: Annotated[str, typer.Option(help="Only memories with all these tags, separated by commas.")] = "",
+    agent: Annotated[
+        str | None, typer.Option(help='Only memories of this agent; "default" for those that name none.')
+    ] = None,
+    as_of: Annotated[str | None, typer.Option(help="Answer as of this instant; nothing later counts.")] = None,
+    by_words: Annotated[bool, typer.Option("--words", help="Use words and associations, without a model.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the model if it has to start.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from dataclasses import asdict
+
+    from memories.embedding.embedder import Embedder
+    from memories.evidence.asking import ask as ask_memories
+    from memories.evidence.wording import reply_lines
+    from memories.memory import Memory
+    from memories.records import Filters
+
+    with Memory(embed=Embedder(waits=wait)) as memory:
+        reply = ask_memories(
+            memory,
+            question,
+            Filters(tags=words(tags), agent=agent),
+            as_of=instant(as_of) if as_of else None,
+            words_only=by_words,
+        )
+    if as_json:
+        show({**asdict(reply), "is_answered": reply.is_answered}, as_json, "")
+    else:
+        for line in reply_lines(reply):
+            say(line)
+        if reply.note:
+            complain(reply.note)
+    if not reply.is_answered:
+        raise typer.Exit(NOT_RECORDED)
 
 
 @app.command(

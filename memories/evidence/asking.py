@@ -1,0 +1,59 @@
+"""Asks the memories a question: the answer is what they say, or that nothing is recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from memories.evidence.quotes import Quote, quotes
+from memories.memory import NO_FILTERS, Memory
+from memories.records import Filters, Recalled
+
+RESULTS = 10
+MOST_MISSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the memories say to a question: `quotes`, or, where they do not hold the answer, the nearest `misses`.
+
+    `confidence` is that of the search, from 0 to 1; `note` tells of its limitations, as in an `Answer`.
+    """
+
+    question: str
+    query_id: UUID
+    confidence: float
+    quotes: Sequence[Quote]
+    misses: Sequence[Recalled]
+    note: str | None
+
+    @property
+    def is_answered(self) -> bool:
+        return bool(self.quotes)
+
+
+def ask(
+    memory: Memory,
+    question: str,
+    filters: Filters = NO_FILTERS,
+    *,
+    as_of: datetime | None = None,
+    words_only: bool = False,
+) -> Reply:
+    """Answers with the sentences of memories that answer best. No model writes: each is quoted byte for byte.
+
+    What is quoted is recorded as cited, unless `as_of` asks for the past. Raises InputError as `Memory.search` does.
+    """
+    answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only)
+    found = quotes(answer) if answer.is_sure else []
+    if as_of is None:
+        for memory_id in dict.fromkeys(quote.memory_id for quote in found):
+            memory.cited(memory_id, answer.query_id)
+    return Reply(
+        question=question,
+        query_id=answer.query_id,
+        confidence=answer.confidence,
+        quotes=found,
+        misses=[] if found else answer.results[:MOST_MISSES],
+        note=answer.note,
+    )
