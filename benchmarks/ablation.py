@@ -31,9 +31,10 @@ import psycopg
 import ingest.settings
 import memories.settings
 from benchmarks.human_memory import reviews, shipped
-from benchmarks.recall import DATA, HOME, rankings, remembered
+from benchmarks.recall import rankings
 from benchmarks.retrieval.measures import recall_at
 from benchmarks.retrieval.sets import Collected, LabelledQuestion, locomo
+from benchmarks.retrieval.stores import DATA, HOME, remembered
 from ingest.cycle.run import enrich, open_cycle, run_cycle
 from ingest.loading.load import load
 from memories.embedding.embedder import Embedder

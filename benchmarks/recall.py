@@ -13,33 +13,17 @@ No model judges: a result counts when it is a turn, passage or abstract that the
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-DATA = Path(os.environ.get("DREAMS_EVAL_DATA", ROOT.parent / "shared" / "data"))
-HOME = Path(os.environ.get("KEEP") or tempfile.mkdtemp(prefix="dreams-bench-"))
-os.environ["DREAMS_HOME"] = str(HOME)
-for name in ("POSTGRES_DB_URL", "DUCKDB_PATH", "EMBEDDING_MODEL", "ANNOTATION_MODEL"):
-    os.environ.pop(name, None)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import psycopg
-
-import ingest.settings
-import memories.settings
-from benchmarks.retrieval import fit
-from benchmarks.retrieval.measures import MEASURES, interval, recall_at
-from benchmarks.retrieval.sets import Collected, LabelledQuestion, cranfield, hotpotqa, locomo, pepys
+from benchmarks.retrieval import fit, stores
+from benchmarks.retrieval.measures import JUDGED_BY, MEASURES, interval, recall_at
+from benchmarks.retrieval.sets import Collected, LabelledQuestion
 from benchmarks.variables import chosen
-from ingest.cycle.run import run_cycle
-from ingest.loading.load import load
-from memories.embedding.vectors import Vectors
+from memories.embedding.embedder import Embedder
 from memories.memory import Memory
-from memories.postgres import database
-from memories.postgres.migrate import migrate
 from memories.records import TERMS, Term
 
 DEPTH = 50
@@ -51,26 +35,8 @@ BASELINES: Mapping[str, Collection[Term]] = {
     "dense": [term for term in TERMS if term != "dense"],
     "z-sum": [term for term in TERMS if term not in ("lexical", "dense")],
 }
-
-
-def dreamt(collected: Collected) -> str:
-    """The connection string of the collection's store, after a cycle; a store that was kept runs no other."""
-    name = "recall_" + sha256(repr(collected.documents).encode()).hexdigest()[:16]
-    server = database.start(memories.settings.StoreSettings())
-    url = server.replace("/dreams?", f"/{name}?")
-    os.environ.update(POSTGRES_DB_URL=url, DUCKDB_PATH=str(HOME / f"{name}.duckdb"))
-    memories.settings.settings.cache_clear()
-    ingest.settings.settings.cache_clear()
-    with psycopg.connect(server, autocommit=True) as connection:
-        if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
-            connection.execute(f"create database {name}")
-    migrate(url)
-    with database.connect(url, autocommit=True) as connection:
-        load(connection, collected.documents)
-        published = connection.execute("select 1 from dreams.cycles where state = 'published'").fetchone()
-    if published is None:
-        run_cycle()
-    return url
+# What the whole has to be better than, by a bootstrap over pairs of the same question.
+PARTS = ("bm25", "dense", "z-sum", "rank fusion")
 
 
 def rankings(memory: Memory, collected: Collected, without: Collection[Term]) -> list[list[str]]:
@@ -120,85 +86,70 @@ def report(name: str, method: str, ranked: Sequence[Sequence[str]], asked: Seque
     print(json.dumps(line), flush=True)
 
 
+def compare(
+    name: str,
+    part: str,
+    full: Sequence[Sequence[str]],
+    alone: Sequence[Sequence[str]],
+    asked: Sequence[LabelledQuestion],
+) -> None:
+    """Prints how much more the whole finds than one of its parts, question by question."""
+    line: dict[str, object] = {"set": name, "full minus": part}
+    for measure in JUDGED_BY:
+        take = MEASURES[measure]
+        gained = [
+            take(whole, question) - take(found, question)
+            for whole, found, question in zip(full, alone, asked, strict=True)
+        ]
+        low, high = interval(gained)
+        line[measure] = {"mean": round(sum(gained) / len(gained), 4), "95%": [round(low, 4), round(high, 4)]}
+    print(json.dumps(line), flush=True)
+
+
 def methods() -> Mapping[str, Collection[Term]]:
     every = {"full": [], **BASELINES, **{f"without-{term}": [term] for term in ABLATED}}
     return {name: every[name] for name in chosen("METHODS", every)}
 
 
-def remembered(memory_embed: Callable[[Sequence[str]], Vectors]) -> Callable[[Sequence[str]], Vectors]:
-    """Caches vectors, as each question is asked with many methods."""
-    import numpy
-
-    known: dict[str, Vectors] = {}
-
-    def embed(texts: Sequence[str]) -> Vectors:
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        if missing:
-            known.update(zip(missing, memory_embed(missing), strict=True))
-        return numpy.stack([known[text] for text in texts])
-
-    return embed
-
-
 def run(name: str, collections: Sequence[Collected]) -> None:
     """Runs every method on a set; several collections count as one set of questions."""
-    from memories.embedding.embedder import Embedder
-
     compared, asked = methods(), [question for collected in collections for question in collected.questions]
     ranked: dict[str, list[list[str]]] = {method: [] for method in compared}
-    embed = remembered(Embedder())
+    embed = stores.remembered(Embedder())
     for collected in collections:
-        with Memory(dreamt(collected), embed=embed) as memory:
+        with Memory(stores.dreamt(collected), embed=embed) as memory:
             for method, without in compared.items():
                 ranked[method] += rankings(memory, collected, without)
     if {"bm25", "dense"} <= ranked.keys():
         ranked["rank fusion"] = fused(ranked["bm25"], ranked["dense"])
     for method, found in ranked.items():
         report(name, method, found, asked)
+    for part in PARTS:
+        if {"full", part} <= ranked.keys():
+            compare(name, part, ranked["full"], ranked[part], asked)
 
 
 def fitted(sets: Mapping[str, Sequence[Collected]]) -> None:
     """Fits the weights on these sets, and prints what they give."""
-    from memories.embedding.embedder import Embedder
-
-    embed = remembered(Embedder())
+    embed = stores.remembered(Embedder())
     answers: dict[str, list[fit.Found]] = {name: [] for name in sets}
     for name, collections in sets.items():
         for collected in collections:
-            with Memory(dreamt(collected), embed=embed) as memory:
+            with Memory(stores.dreamt(collected), embed=embed) as memory:
                 answers[name] += fit.found(memory, collected)
     fit.report(answers)
 
 
 def main() -> None:
-    conversations = DATA / "retrieval"
-    file = Path(os.environ.get("LOCOMO") or conversations / "locomo_dev5.json")
-    sets: Mapping[str, Callable[[], Iterator[Collected]]] = {
-        "locomo": lambda: locomo(file),
-        "realtalk": lambda: locomo(conversations / "realtalk_dev5.json"),
-        "beam": lambda: locomo(conversations / "beam_dev10.json"),
-        "pepys": lambda: pepys(DATA / "lives"),
-        "musique": lambda: hotpotqa(conversations / "musique", "musique"),
-        "hotpotqa": lambda: hotpotqa(conversations),
-        "cisi": lambda: cranfield(conversations / "cisi", "cisi"),
-        "cranfield": lambda: cranfield(conversations),
-    }
-    wanted = chosen("SETS", sets)
     methods()
-    collected: dict[str, Sequence[Collected]] = {}
-    for name in wanted:
-        try:
-            collected[name] = list(sets[name]())
-        except FileNotFoundError as missing:
-            print(f"{name:>10} skipped: {missing.filename} is not there (set DREAMS_EVAL_DATA, or LOCOMO)")
+    sets = stores.sets()
     if os.environ.get("FIT"):
-        fitted(collected)
+        fitted(sets)
     else:
         print(f"{'set':>10} {'method':>18} {' '.join(f'{measure:>8}' for measure in MEASURES)} {'hop R@10':>10}")
-        for name, collections in collected.items():
+        for name, collections in sets.items():
             run(name, collections)
-    os.environ.pop("POSTGRES_DB_URL", None)
-    database.stop(memories.settings.StoreSettings())
+    stores.stop()
 
 
 if __name__ == "__main__":

@@ -207,18 +207,35 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells whether a search found what was asked.
+
+    `similarity`: the largest cosine of the first results, None without a model. `coverage`: how much of what the
+    question asks, by the rarity of its words, stands in one of them. `known`: how much of it stands in the store.
+    `relevance`: that of the first result.
+    """
+
+    similarity: float | None
+    coverage: float
+    known: float
+    relevance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The results of a search, most relevant first.
 
-    `confidence` is the probability that one of the first five results is what was asked. `method` is "words" when the
-    search used no query vector, else "full". `note` tells the person about limitations, e.g. that the model was not
-    running. `respelled` maps query words that no memory contains to the similar words that were also searched for.
+    `confidence` is the probability that one of the first five results is what was asked, estimated from `signs`, which
+    are None without results. `method` is "words" when the search used no query vector, else "full". `note` tells the
+    person about limitations, e.g. that the model was not running. `respelled` maps query words that no memory contains
+    to the similar words that were also searched for.
     """
 
     query_id: UUID
     query: str
     results: Sequence[Recalled]
     confidence: float
+    signs: Signs | None
     method: Literal["full", "words"]
     note: str | None = None
     respelled: Mapping[str, str] = field(default_factory=dict)

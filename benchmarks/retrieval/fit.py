@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from benchmarks.retrieval.measures import MEASURES
+from benchmarks.retrieval.measures import JUDGED_BY, MEASURES
 from benchmarks.retrieval.sets import Collected, LabelledQuestion
 from memories.memory import Memory
 from memories.records import TERMS, Term
 
 CANDIDATES = 200
 SHOWN = 14
-JUDGED_BY = ("R@5", "R@10", "nDCG@10")
+
 FITTED: Sequence[Term] = [term for term in TERMS if term not in ("tags", "supersession")]
 PARTS: Sequence[Mapping[Term, float]] = [{"lexical": 1.0}, {"dense": 1.0}, {"lexical": 1.0, "dense": 0.36}]
 STEPS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.15, 1.4, 2.0)

@@ -40,6 +40,9 @@ MEASURES: Mapping[str, Callable[[Sequence[str], LabelledQuestion], float]] = {
     "nDCG@10": ndcg_at(10),
 }
 
+# The measures by which weights are fitted and the whole is compared with its parts.
+JUDGED_BY = ("R@5", "R@10", "nDCG@10")
+
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean (Efron 1979), with a fixed seed."""

@@ -11,27 +11,12 @@ from math import exp
 from memories.lexical.bm25 import rarity
 from memories.lexical.index import LexicalIndex
 from memories.lexical.terms import terms
-from memories.records import Recalled
+from memories.records import Recalled, Signs
 
 # The results that are looked at.
 FIRST = 5
 # The fields beside the content whose words count.
 FIELDS = ("speaker", "author", "people", "title", "aliases")
-
-
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What tells whether a search found what was asked.
-
-    `similarity`: the largest cosine of the first results, None without a model. `coverage`: how much of what the
-    question asks, by the rarity of its words, stands in one of them. `known`: how much of it stands in the store.
-    `relevance`: that of the first result.
-    """
-
-    similarity: float | None
-    coverage: float
-    known: float
-    relevance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +44,15 @@ WITH_VECTOR = Model(constant=-6.0, similarity=5.0, coverage=3.0, known=1.0, rele
 WORDS_ALONE = Model(constant=-4.0, similarity=0.0, coverage=5.0, known=1.0, relevance=0.1)
 
 
-def confidence(asked: Collection[str], results: Sequence[Recalled], lexical: LexicalIndex) -> float:
-    """The probability, from 0 to 1, that one of the first five results is what the terms of a question ask for."""
-    if not results:
-        return 0.0
-    found = signs(asked, results, lexical)
+def confidence(found: Signs) -> float:
+    """The probability, from 0 to 1, that one of the first five results is what a question asks for."""
     return (WORDS_ALONE if found.similarity is None else WITH_VECTOR).probability(found)
 
 
-def signs(asked: Collection[str], results: Sequence[Recalled], lexical: LexicalIndex) -> Signs:
+def signs(asked: Collection[str], results: Sequence[Recalled], lexical: LexicalIndex) -> Signs | None:
+    """The signs of results for the terms of a question; None without results."""
+    if not results:
+        return None
     rows, first = lexical.row_count, results[:FIRST]
     rarities = {term: (frequency := lexical.row_frequency(term), rarity(rows, frequency)) for term in asked}
     total = sum(rare for _, rare in rarities.values())

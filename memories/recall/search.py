@@ -25,7 +25,7 @@ from memories.recall.candidates import (
     Edges,
     Key,
 )
-from memories.recall.confidence import confidence
+from memories.recall.confidence import confidence, signs
 from memories.recall.duplicates import folded
 from memories.recall.filters import condition
 from memories.recall.query import asks_of_the_past, people_names
@@ -124,11 +124,13 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
         _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
     results = _results(connection, ranked, dreamt, asked, request.k)
+    found_signs = signs(question.terms, results, lexical)
     return Answer(
         query_id=uuid4(),
         query=request.query,
         results=results,
-        confidence=confidence(question.terms, results, lexical),
+        confidence=0.0 if found_signs is None else confidence(found_signs),
+        signs=found_signs,
         method="words" if question.vector is None else "full",
         respelled=question.respelled,
     )

@@ -13,7 +13,12 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def answer(*memory_ids: UUID) -> Answer:
     memoirs = [Memoir(memory_id, "a", "", "", [], {}, NOW, NOW) for memory_id in memory_ids]
     return Answer(
-        uuid4(), "a", [Recalled(each, 1, 1.0, {}, None, None, "a", each.id, "a") for each in memoirs], 1.0, "words"
+        uuid4(),
+        "a",
+        [Recalled(each, 1, 1.0, {}, None, None, "a", each.id, "a") for each in memoirs],
+        1.0,
+        None,
+        "words",
     )
 
 
