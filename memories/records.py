@@ -146,8 +146,8 @@ Term = Literal[
     "tags",
 ]
 TERMS: tuple[Term, ...] = get_args(Term)
-# The confidence below which nothing sure was found: of the questions that can be answered, a tenth fall below.
-LEAST_SURE = 0.35
+# The confidence below which nothing sure was found: at most a tenth of the questions that can be answered fall below.
+LEAST_SURE = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ class Model:
         return 1 / (1 + exp(-log_odds))
 
 
-WITH_VECTOR = Model(constant=-6.0, similarity=5.0, coverage=3.0, known=1.0, relevance=0.1)
-WORDS_ALONE = Model(constant=-4.0, similarity=0.0, coverage=5.0, known=1.0, relevance=0.1)
+WITH_VECTOR = Model(constant=-8.76, similarity=10.85, coverage=2.49, known=1.21, relevance=0.092)
+WORDS_ALONE = Model(constant=-5.35, similarity=0.0, coverage=4.99, known=3.92, relevance=0.0)
 
 
 def confidence(found: Signs) -> float:

@@ -12,6 +12,7 @@ from memories.lexical.terms import (
     person,
     terms,
 )
+from memories.when.period import Period
 
 # Two adjacent words say more than each alone: the pair's weight, relative to a single word's.
 PAIR_WEIGHT = 0.4
@@ -33,12 +34,12 @@ def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]
     return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
 
 
-def asked_terms(query: str, respelled: Mapping[str, str], times: Iterable[str]) -> frozenset[str]:
+def asked_terms(query: str, respelled: Mapping[str, str], times: Iterable[Period]) -> frozenset[str]:
     """The terms that say what a query asks for: guessed words replace misspelt ones, the words for a time are left out.
 
     A query of such words alone asks for all of that time, and has no terms.
     """
-    found = set(terms(query)).difference(*map(terms, times))
+    found = set(terms(query)).difference(*(terms(period.words) for period in times))
     return frozenset(found.difference(*map(terms, respelled)).union(*map(terms, respelled.values())))
 
 
@@ -51,6 +52,15 @@ def named(query: str, lexical: LexicalIndex) -> frozenset[str]:
     capitalised = [word for place, word in enumerate(words) if word[0].isupper() and (place or terms(word))]
     found = {name for word in capitalised for name in names(word)}
     return frozenset(name for name in found if lexical.row_frequency(person(name)))
+
+
+def without_relative_times(query: str, times: Iterable[Period]) -> str:
+    """The query without words like "yesterday", which stand in memories of any day; unchanged if nothing is left."""
+    rest = query
+    for period in times:
+        if period.is_relative:
+            rest = re.sub(r"\W+".join(map(re.escape, period.words.split())), " ", rest, flags=re.IGNORECASE)
+    return rest if WORD.search(rest) else query
 
 
 def asks_of_the_past(query: str) -> bool:

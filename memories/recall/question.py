@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from memories.lexical.index import LexicalIndex
 from memories.lexical.near_spellings import respelled
+from memories.lexical.terms import terms
 from memories.postgres.database import Connection
 from memories.recall.fusion import Familiarity, chance
-from memories.recall.query import asked_terms, named, query_terms, without_names
+from memories.recall.query import asked_terms, named, query_terms, without_names, without_relative_times
 from memories.records import Filters, Term
 from memories.when.period import Period
 from memories.when.reading import periods
@@ -68,16 +69,18 @@ class Question:
 
 def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, instant: datetime) -> Question:
     """The question of a request, without what the request switches off; without `vector_of`, it has no vector."""
-    query, without, lexical = request.query, request.without, sources.lexical
+    without, lexical = request.without, sources.lexical
+    times = periods(request.query, instant) if "time" not in without else []
+    query = without_relative_times(request.query, times)
     names = named(query, lexical) if "people" not in without else frozenset[str]()
     vector = None
-    if vector_of is not None and "dense" not in without:
+    # "What did I do yesterday?" asks for all of that day: what its other words are like says nothing.
+    if vector_of is not None and "dense" not in without and (terms(query) or not times):
         vector = vector_of(without_names(query, names))
     guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
     weights = query_terms(query, guessed) if "lexical" not in without else {}
-    times = periods(query, instant) if "time" not in without else []
     return Question(
-        terms=asked_terms(query, guessed, [period.words for period in times]),
+        terms=asked_terms(query, guessed, times),
         weights=weights,
         names=names,
         respelled=guessed,

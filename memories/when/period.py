@@ -23,13 +23,14 @@ SECONDS_OF_DAY = 86400.0
 class Period:
     """A stretch of time, from `start` until just before `end`; with `yearly`, the same one in every year.
 
-    `words` are those of the question that name it.
+    `words` are those of the question that name it; with `is_relative`, they mean another time on another day.
     """
 
     start: datetime
     end: datetime
     yearly: bool = False
     words: str = ""
+    is_relative: bool = False
 
     def closeness(self, instant: datetime) -> float:
         """1 within the period, less with each day after it, and much less with each day before it."""

@@ -49,8 +49,8 @@ def _numeric(text: str) -> Iterator[Period]:
             yield from _named(match[0], on(*parts))
 
 
-def _named(words_of_it: str, found: Iterable[Period]) -> Iterator[Period]:
-    return (replace(period, words=words_of_it) for period in found)
+def _named(words_of_it: str, found: Iterable[Period], *, is_relative: bool = False) -> Iterator[Period]:
+    return (replace(period, words=words_of_it, is_relative=is_relative) for period in found)
 
 
 def _relative(text: str, today: date) -> Iterator[Period]:
@@ -65,14 +65,14 @@ def _relative(text: str, today: date) -> Iterator[Period]:
             phrase, end = tokens[place : place + length], place + length
             numbers = [token for token in phrase if token.isdecimal()]
             found = _meant(known.phrases[_phrase(phrase)], numbers, today)
-            yield from _named(" ".join(written[place:end]), found)
+            yield from _named(" ".join(written[place:end]), found, is_relative=True)
         place += length or 1
     if UNSPACED.search(text):
         for expression, meaning in known.unspaced.items():
             for match in re.finditer(expression, text):
-                yield from _named(match[0], _meant(meaning, match.groups(), today))
+                yield from _named(match[0], _meant(meaning, match.groups(), today), is_relative=True)
     for match in UNTIL_NOW.finditer(" ".join(tokens)):
-        yield from _named(match[0], until(today, int(match[1]) * DAYS_OF_UNIT[match[2]]))
+        yield from _named(match[0], until(today, int(match[1]) * DAYS_OF_UNIT[match[2]]), is_relative=True)
 
 
 def _phrase_at(tokens: Sequence[str], place: int) -> int:
@@ -106,7 +106,8 @@ def _written(text: str, today: date) -> Iterator[Period]:
                 yield from _named(named, on(year, known.months[token], day))
         elif token in known.weekdays and len(token) >= SHORTEST_NAME:
             back = (today.weekday() - known.weekdays[token] - 1) % 7 + 1
-            yield from _named(token, [between(today - timedelta(days=back), today - timedelta(days=back - 1))])
+            day_named = between(today - timedelta(days=back), today - timedelta(days=back - 1))
+            yield from _named(token, [day_named], is_relative=True)
     for place, token in enumerate(lowered):
         if place not in used and len(token) == 4 and token.isdecimal():
             yield from _named(token, on(int(token)))
