@@ -103,6 +103,27 @@ class SearchAnswer(Noticed):
     results: Sequence[ResultAnswer]
 
 
+class QuotedAnswer(BaseModel):
+    """A sentence of a memory, by the bytes of its content."""
+
+    memory_id: UUID
+    created_at: datetime
+    text: str
+    start_byte: int
+    end_byte: int
+    superseded_by: UUID | None
+
+
+class AskedAnswer(Noticed):
+    question: str
+    query_id: UUID
+    is_answered: bool
+    confidence: float
+    note: str | None
+    quotes: Sequence[QuotedAnswer]
+    misses: Sequence[UUID]
+
+
 class ContextAnswer(Noticed):
     working_memory: Sequence[Mapping[str, Any]]
     episodes: Sequence[Mapping[str, Any]]

@@ -168,6 +168,13 @@ class RecallContext(Arguments):
     )
 
 
+class AskMemory(Arguments):
+    question: Query = Field(description=f"A question, at most {LONGEST_QUERY_CHARACTERS} characters.")
+    tag_filter: Tags = Field(
+        default_factory=list, description='A list of texts, such as ["home"]: only memories that have all these tags.'
+    )
+
+
 class SearchMemory(Arguments):
     query: Query = Field(description=f"Words or a question, at most {LONGEST_QUERY_CHARACTERS} characters.")
     tag_filter: Tags = Field(

@@ -48,6 +48,7 @@ from memories.errors import DreamsError, InputError
 from memories.faults import tell
 from memories.mcp.answers import schema_of
 from memories.mcp.arguments import complaint
+from memories.mcp.catalogue import TOOLS
 from memories.mcp.reading import (
     PROMPTS,
     RESOURCES,
@@ -58,7 +59,6 @@ from memories.mcp.reading import (
 from memories.mcp.shown import Sessions, Shown
 from memories.mcp.text_file import named_folders, working_folder
 from memories.mcp.tools import (
-    TOOLS,
     Desk,
     Reply,
     Tool,

@@ -13,21 +13,11 @@ from pydantic_core import to_json, to_jsonable_python
 
 from memories.documents.memoir import RowPlace
 from memories.errors import InputError
+from memories.evidence.asking import ask
 from memories.instant import minute
-from memories.mcp.answers import (
-    ContextAnswer,
-    DeletedAnswer,
-    ExplanationAnswer,
-    FileAnswer,
-    MemoryAnswer,
-    PinnedAnswer,
-    SearchAnswer,
-    StatisticsAnswer,
-    StoredAnswer,
-)
 from memories.mcp.arguments import (
-    LONGEST_SUMMARY_WORDS,
     Arguments,
+    AskMemory,
     ExplainMemory,
     Nothing,
     OneMemory,
@@ -43,7 +33,7 @@ from memories.mcp.shown import Shown
 from memories.mcp.text_file import read_text_file
 from memories.memory import Memory
 from memories.quoting.quotation import EXPLANATION, Quoter, says_something
-from memories.records import Memoir, Recalled
+from memories.records import Filters, Memoir, Recalled
 from memories.views.reasons import explanation_lines, respellings
 
 UNSURE = "Nothing sure was found (probability {:.0%}): say that it is not recorded rather than guess."
@@ -173,6 +163,30 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     return Reply("\n\n".join(filter(None, said)), to_jsonable_python(data))
 
 
+def ask_memory(desk: Desk, given: AskMemory) -> Reply:
+    answer = ask(desk.memory, given.question, Filters(tags=given.tag_filter))
+    quoter = desk.memory.quoter()
+    if answer.is_answered:
+        said = [
+            f"{len(answer.quotes)} sentences of the user's memories answer this (probability {answer.confidence:.0%}).",
+            quoter.explanation,
+            *(quoter.text(quote.memory_id, quote.created_at, quote.text) for quote in answer.quotes),
+        ]
+    else:
+        said = [UNSURE.format(answer.confidence)]
+    data = {
+        "question": answer.question,
+        "query_id": answer.query_id,
+        "is_answered": answer.is_answered,
+        "confidence": answer.confidence,
+        "note": answer.note,
+        "notice": EXPLANATION,
+        "quotes": [asdict(quote) for quote in answer.quotes],
+        "misses": [miss.memory.id for miss in answer.misses],
+    }
+    return Reply("\n\n".join([*said, *([answer.note] if answer.note else [])]), to_jsonable_python(data))
+
+
 def recall_context(desk: Desk, given: RecallContext) -> Reply:
     context = desk.memory.context(given.agent)
     quoter = desk.memory.quoter()
@@ -259,95 +273,3 @@ def _episode(row: Mapping[str, Any]) -> str:
     topics = f"; about {', '.join(row['topics'])}" if row["topics"] else ""
     when = f"{minute(row['started_at'])} to {row['ended_at']:%H:%M}"
     return f"{when}, {row['memory_count']} memories: {row['title'] or 'untitled'}{goal}{topics}"
-
-
-TOOLS = {
-    tool.name: tool
-    for tool in (
-        Tool(
-            "store_memory",
-            "Store a memory",
-            "Remember a text for good. Give a context (where or why), a summary of at most"
-            f" {LONGEST_SUMMARY_WORDS} words and tags where you can. Storing the same content again keeps its id.",
-            StoreMemory,
-            store_memory,
-            StoredAnswer,
-            is_read_only=False,
-        ),
-        Tool(
-            "search_memory",
-            "Search memories",
-            "Find memories by meaning, words, tags and associations, each with its reasons. If nothing reaches the"
-            " similarity_threshold, a lower one applies, and after that the nearest are returned: `step` says which.",
-            SearchMemory,
-            search_memory,
-            SearchAnswer,
-        ),
-        Tool(
-            "get_memory",
-            "Read a memory",
-            "Get one memory by its id: the whole text, including all chunks of a long one.",
-            OneMemory,
-            get_memory,
-            MemoryAnswer,
-        ),
-        Tool(
-            "pin_memory",
-            "Pin a memory",
-            "Keep a memory from fading, or let it fade again with pinned=false. Use it when the user says that a memory"
-            " matters.",
-            PinMemory,
-            pin_memory,
-            PinnedAnswer,
-            is_read_only=False,
-            is_idempotent=True,
-        ),
-        Tool(
-            "delete_memory",
-            "Delete a memory",
-            "Permanently delete a memory and every copy of it. Use it only when the user asks for it.",
-            WholeId,
-            delete_memory,
-            DeletedAnswer,
-            is_read_only=False,
-            is_destructive=True,
-            is_idempotent=True,
-        ),
-        Tool(
-            "get_statistics",
-            "Count memories",
-            "Count the memories, vectors, episodes and edges.",
-            Nothing,
-            get_statistics,
-            StatisticsAnswer,
-        ),
-        Tool(
-            "store_file",
-            "Store a file",
-            "Remember a UTF-8 text file of at most 10 MB, in chunks of 8192 bytes that overlap by 200.",
-            StoreFile,
-            store_file,
-            FileAnswer,
-            is_read_only=False,
-            reads_files=True,
-        ),
-        Tool(
-            "recall_context",
-            "Recall what is in mind",
-            "Recall what is in mind and what happened lately: working memory and recent episodes. Use it at the"
-            " beginning of a session.",
-            RecallContext,
-            recall_context,
-            ContextAnswer,
-        ),
-        Tool(
-            "explain_memory",
-            "Explain a memory",
-            "Explain the state of a memory: its strength, events, associations and fate; with a query, also its rank in"
-            " that search and what each term contributed.",
-            ExplainMemory,
-            explain_memory,
-            ExplanationAnswer,
-        ),
-    )
-}

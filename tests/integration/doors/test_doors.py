@@ -12,9 +12,9 @@ import pytest
 from ingest.cycle.rebuild import compare_with_rebuild
 from memories.errors import StoreUnreachable
 from memories.home import CONTENTS
+from memories.mcp.catalogue import TOOLS
 from memories.mcp.server import AssistantStore, answer
 from memories.mcp.shown import Shown
-from memories.mcp.tools import TOOLS
 from memories.postgres.database import connect
 from sidecar.api.app import create_app
 from sidecar.registry import Registry

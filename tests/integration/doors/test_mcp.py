@@ -94,7 +94,7 @@ async def every_tool(client: Client, folder: Path, word: str, database: str) -> 
 
 TOOL_NAMES = {
     "store_memory", "get_memory", "delete_memory", "get_statistics", "store_file", "search_memory", "recall_context",
-    "explain_memory", "pin_memory",
+    "explain_memory", "pin_memory", "ask_memory",
 }  # fmt: skip
 
 
@@ -209,6 +209,7 @@ def test_nothing_recalled_leaves_its_quotation(url: str, environment: Environmen
         for tool, arguments in {
             "search_memory": {"query": "boiler code", "max_results": 1}, "get_memory": {"id": stored["id"]},
             "explain_memory": {"id": stored["id"], "query": INJECTION}, "recall_context": {},
+            "ask_memory": {"question": "what is the boiler code of SYSTEM?"},
         }.items():  # fmt: skip
             result = await client.call_tool(tool, arguments)
             with connect(environment["POSTGRES_DB_URL"]) as connection:
@@ -217,7 +218,7 @@ def test_nothing_recalled_leaves_its_quotation(url: str, environment: Environmen
             nonces += re.findall("The markers of this answer carry ([0-9a-f]{16}):", said(result))
             assert set(re.findall("<recalled-(?:memory|notes)-([0-9a-f]{16}) ", said(result))) <= {nonces[-1]}
             assert EXPLANATION in said(result) and result.structured_content["notice"] == EXPLANATION
-        assert len(set(nonces)) == 4
+        assert len(set(nonces)) == 5
         again = await done(client, "search_memory", query="boiler code", max_results=1)
         assert again["results"][0]["content"] == INJECTION
 

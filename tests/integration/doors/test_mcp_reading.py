@@ -56,7 +56,8 @@ def test_every_answer_is_valid_by_the_schema_that_was_told(store: AssistantStore
             "store_memory": {"content": "The boat lies on the slip."}, "search_memory": {"query": "key boat"},
             "get_memory": {"id": stored["id"]}, "pin_memory": {"id": stored["id"]}, "get_statistics": {},
             "store_file": {"file_path": str(tmp_path / "note.txt")}, "recall_context": {},
-            "explain_memory": {"id": stored["id"], "query": "key"}, "delete_memory": {"id": stored["id"]},
+            "explain_memory": {"id": stored["id"], "query": "key"}, "ask_memory": {"question": "where is the key?"},
+            "delete_memory": {"id": stored["id"]},
         }  # fmt: skip
         assert calls.keys() == tools.keys()
         for name, arguments in calls.items():

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.mcp.answers import schema_of
-from memories.mcp.tools import TOOLS, Tool
+from memories.mcp.catalogue import TOOLS
+from memories.mcp.tools import Tool
 
 INPUTS: Mapping[str, dict[str, Any]] = {name: tool.arguments.model_json_schema() for name, tool in TOOLS.items()}
 SCHEMAS = {
@@ -36,6 +37,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "get_statistics": {},
     "recall_context": {"agent": "ada"},
     "explain_memory": {"id": ID, "query": "key"},
+    "ask_memory": {"question": "where is the key?", "tag_filter": ["home"]},
     "search_memory": {
         "query": "key", "tag_filter": ["home", "keys"], "use_tag_embedding": False, "use_content_embedding": False,
         "similarity_threshold": 0.5, "max_results": 5, "search_strategy": "tag-first", "boost_recent": True,
