@@ -20,6 +20,10 @@ ROOT_DATA_FOLDER = Path("/var/lib/codex-dreams")
 UNNAMED_ZONE = "localtime"
 
 
+# The embedding model that the sidecar carries.
+BUILT_IN_MODEL = "all-minilm"
+
+
 def _known(zone: str) -> str:
     if zone == UNNAMED_ZONE or zone not in available_timezones():
         raise ValueError(f"there is no time zone {zone!r}, give an IANA name such as Europe/Stockholm")
@@ -54,7 +58,7 @@ class StoreSettings(BaseSettings):
     postgres_db_url: str | None = None
     dreams_home: WholePath = Field(default_factory=default_home)
     ollama_url: str | None = None
-    embedding_model: str = "all-minilm"
+    embedding_model: str = BUILT_IN_MODEL
     sidecar_host: str = "127.0.0.1"
     sidecar_port: str = "11435"
     sidecar_api_key: str | None = Field(default=None, repr=False)

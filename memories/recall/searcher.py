@@ -1,7 +1,8 @@
-"""Keeps what the searches of one open store share: the word index, the model, and the vectors of recent queries."""
+"""Keeps what the searches of one open store share: the word index, the models, and what memories have in common."""
 
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from uuid import UUID
@@ -9,23 +10,23 @@ from uuid import UUID
 import numpy
 from numpy.typing import NDArray
 
-from memories.embedding.embed import unit_vector
 from memories.embedding.embedder import Embedder
 from memories.embedding.just_stored import Newcomers
-from memories.embedding.vectors import Embed, as_query
+from memories.embedding.query_models import QueryModels
+from memories.embedding.vectors import Embed
 from memories.errors import ModelError
 from memories.lexical.index import LexicalIndex
 from memories.postgres.database import Connection
 from memories.postgres.pool import StorePool
 from memories.recall.fusion import Familiarity
-from memories.recall.question import Request, Sources, VectorOf
+from memories.recall.question import Request, Sources
 from memories.recall.search import search
 from memories.recall.second_connection import beside
 from memories.records import Answer
 
-REMEMBERED_QUERIES = 256
 CLOSE_SECONDS = 10.0
 WITHOUT_MODEL = "Answered by words and associations alone"
+VectorOfModel = Callable[[str, str], NDArray[numpy.float32] | None]
 
 
 class Searcher:
@@ -34,10 +35,9 @@ class Searcher:
     def __init__(self, pool: StorePool, lexical_folder: Path, model: str, embed: Embed) -> None:
         self._pool = pool
         self._lexical_folder = lexical_folder
-        self._model = model
         self._embed = embed
-        self._query_vectors: OrderedDict[str, NDArray[numpy.float32]] = OrderedDict()
-        self._familiarity = Familiarity(model)
+        self._models = QueryModels(model, embed)
+        self._familiarity: dict[str, Familiarity] = {}
         self._lexical: LexicalIndex | None = None
         self._opening = Lock()
         self._newcomers = Newcomers(embed, model, pool.connection, self._has_model)
@@ -50,10 +50,12 @@ class Searcher:
         notes = [] if words_only else self._missing_model()
         asks_model = not words_only and not notes
 
-        def vector_of(text: str) -> NDArray[numpy.float32] | None:
-            vector, note = self._vector(text)
-            notes.extend([note] if note else [])
-            return vector
+        def vector_of(model: str, text: str) -> NDArray[numpy.float32] | None:
+            try:
+                return self._models.vector(model, text)
+            except ModelError as error:
+                notes.append(f"{WITHOUT_MODEL}: {error}.")
+                return None
 
         answer = self._answered(request, vector_of if asks_model else None, waits=asks_model and is_present)
         return replace(answer, note=notes[0]) if notes else answer
@@ -72,8 +74,7 @@ class Searcher:
         self._newcomers.stop(CLOSE_SECONDS)
         if self._lexical is not None:
             self._lexical.close()
-        if isinstance(self._embed, Embedder):
-            self._embed.close()
+        self._models.close()
 
     def _missing_model(self) -> list[str]:
         """Finds or starts the model without holding a connection meanwhile; returns what went wrong, if anything."""
@@ -84,28 +85,13 @@ class Searcher:
             return [f"{WITHOUT_MODEL}: {error}."]
         return []
 
-    def _vector(self, query: str) -> tuple[NDArray[numpy.float32] | None, str | None]:
-        """Returns the query's vector and None, or None and why there is none."""
-        known = self._query_vectors.get(query)
-        if known is not None:
-            return known, None
-        try:
-            vector = unit_vector(self._embed, as_query(self._model, query))
-        except ModelError as error:
-            return None, f"{WITHOUT_MODEL}: {error}."
-        with self._opening:
-            self._query_vectors[query] = vector
-            if len(self._query_vectors) > REMEMBERED_QUERIES:
-                self._query_vectors.popitem(last=False)
-        return vector, None
-
     def _opened_lexical(self) -> LexicalIndex:
         with self._opening:
             if self._lexical is None:
                 self._lexical = LexicalIndex(self._lexical_folder)
             return self._lexical
 
-    def _answered(self, request: Request, vector_of: VectorOf | None, *, waits: bool) -> Answer:
+    def _answered(self, request: Request, vector_of: VectorOfModel | None, *, waits: bool) -> Answer:
         """Searches; if it `waits`, the newest memories get their vectors first."""
         with self._pool.connection() as connection:
             if not (waits and self._newcomers.are_waiting(connection)):
@@ -115,10 +101,15 @@ class Searcher:
         with self._pool.connection() as connection:
             return self._searched(connection, request, vector_of)
 
-    def _searched(self, connection: Connection, request: Request, vector_of: VectorOf | None) -> Answer:
+    def _searched(self, connection: Connection, request: Request, vector_of: VectorOfModel | None) -> Answer:
         with beside(self._pool, connection) as second:
-            sources = Sources(connection, second, self._opened_lexical(), self._familiarity)
-            return search(request, sources, self._model, vector_of)
+            model = self._models.current(connection)
+            sources = Sources(connection, second, self._opened_lexical(), self._familiarity_of(model))
+            return search(request, sources, model, partial(vector_of, model) if vector_of else None)
+
+    def _familiarity_of(self, model: str) -> Familiarity:
+        with self._opening:
+            return self._familiarity.setdefault(model, Familiarity(model))
 
     def _has_model(self) -> bool:
         return not isinstance(self._embed, Embedder) or self._embed.is_ready()

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from memories.errors import ModelError
+from memories.settings import BUILT_IN_MODEL
 from sidecar.embedders.bert import PackedBert
 from sidecar.embedders.protocol import Vectors
 
@@ -23,7 +24,7 @@ TOKENS_PER_BATCH = 1024
 class AllMiniLM:
     """384 dimensions, 256 tokens of context; equal to what sentence-transformers computes from the same weights."""
 
-    name = "all-minilm"
+    name = BUILT_IN_MODEL
     family = "bert"
     dimensions = 384
     context_tokens = 256

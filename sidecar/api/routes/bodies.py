@@ -143,6 +143,15 @@ class RecalledBody(ResponseBody):
     superseded_by: UUID | None = Field(description="The memory that replaced this one.")
 
 
+class SignsBody(ResponseBody):
+    """What the confidence of a search is estimated from."""
+
+    similarity: float | None = Field(description="The largest cosine among the first results; null without a model.")
+    coverage: float = Field(description="How much of what the query asks stands in one of the first results, 0 to 1.")
+    known: float = Field(description="How much of what the query asks stands anywhere in the store, 0 to 1.")
+    relevance: float = Field(description="The relevance of the first result.")
+
+
 class AnswerBody(ResponseBody):
     """The results of a search, most relevant first."""
 
@@ -150,6 +159,7 @@ class AnswerBody(ResponseBody):
     query: str
     results: list[RecalledBody]
     confidence: float = Field(description="The probability that one of the first five is what was asked, 0 to 1.")
+    signs: SignsBody | None = Field(description="What `confidence` is estimated from; null without results.")
     method: Literal["full", "words"] = Field(description="`words` if the search used no query vector, else `full`.")
     note: str | None = Field(description="Limitations of this answer, such as that no model was running.")
     respelled: dict[str, str] = Field(
