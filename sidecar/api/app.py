@@ -5,6 +5,7 @@ from fastapi import Depends, FastAPI
 from sidecar.api import docs
 from sidecar.api.middleware import BYTES_PER_MEGABYTE, BodyLimit, JsonAssumed, KeyDemanded, ThisMachineOnly, bearer
 from sidecar.api.routes import (
+    asking,
     failures,
     memories,
     ollama,
@@ -38,7 +39,12 @@ def create_app(registry: Registry, settings: SidecarSettings, store: ServedStore
     app.include_router(operation.health)
     app.include_router(docs.router)
     keyed = [] if settings.api_key is None else [Depends(bearer)]
-    for router in (operation.router, ollama.router, openai.router, *([] if store is None else [memories.router])):
+    for router in (
+        operation.router,
+        ollama.router,
+        openai.router,
+        *([] if store is None else [memories.router, asking.router]),
+    ):
         app.include_router(router, dependencies=keyed)
     failures.register(app)
     return app

@@ -82,6 +82,13 @@ class Search(Given):
     words_only: StrictBool = Field(default=False, description="Searches by words and associations, without a model.")
 
 
+class Question(Given):
+    question: Annotated[Words, Field(max_length=LONGEST_QUERY_CHARACTERS, description="A question.")]
+    filters: Narrowing = Narrowing()
+    as_of: Instant | None = Field(default=None, description="Answers from the store as it was at this instant.")
+    words_only: StrictBool = Field(default=False, description="Searches by words and associations, without a model.")
+
+
 class RemainingBody(BaseModel):
     what: str
     until: str
@@ -165,6 +172,29 @@ class AnswerBody(ResponseBody):
     respelled: dict[str, str] = Field(
         description="Query words that no memory contains, and the similar words also searched for."
     )
+
+
+class QuoteBody(ResponseBody):
+    """A sentence of a memory, byte for byte."""
+
+    memory_id: UUID
+    created_at: InUtc
+    text: str
+    start_byte: int = Field(description="Where the sentence begins in the UTF-8 bytes of the memory's content.")
+    end_byte: int = Field(description="Where it ends: the first byte after it.")
+    superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
+
+
+class ReplyBody(ResponseBody):
+    """What the memories say to a question."""
+
+    question: str
+    query_id: UUID = Field(description="Identifies the search; give it when you open a memory.")
+    is_answered: bool = Field(description="False if the memories do not hold the answer.")
+    confidence: float = Field(description="The probability that the search found what was asked, 0 to 1.")
+    quotes: list[QuoteBody] = Field(description="The sentences that answer best.")
+    misses: list[RecalledBody] = Field(description="Without an answer, the nearest memories.")
+    note: str | None = Field(description="Limitations of this answer, such as that no model was running.")
 
 
 class PlaceBody(ResponseBody):

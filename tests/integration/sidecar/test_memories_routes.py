@@ -96,6 +96,14 @@ def test_a_memory_is_stored_found_explained_edited_and_forgotten(client: httpx.C
     assert result["relevance"] == pytest.approx(sum(result["terms"].values()))
     assert result["cosine_similarity"] > 0.4
 
+    asked = client.post("/v1/ask", json={"question": "where is the spare key?"}).json()
+    assert asked["is_answered"] and asked["misses"] == []
+    (quote,) = asked["quotes"]
+    said = given["content"].encode()[quote["start_byte"] : quote["end_byte"]].decode()
+    assert (quote["memory_id"], quote["text"]) == (memory_id, said)
+    unknown = client.post("/v1/ask", json={"question": "Which opening did Karpov play in Reykjavik?"}).json()
+    assert (unknown["is_answered"], unknown["quotes"]) == (False, [])
+
     why = client.get(f"/v1/memories/{memory_id}/why", params={"query": "spare key"})
     assert why.status_code == 200, why.text
 
