@@ -1,6 +1,7 @@
--- One row per community (area or cluster) of two memories or more: its most typical concepts, frequent inside and rare
--- outside (class-based tf-idf). Counts concepts by the hash of their name and communities by number, which takes half
--- the time.
+-- One row per community (area or cluster) of two memories or more: the concepts that tell it from its siblings (other
+-- areas, or other clusters of its area): the term of each in the Kullback-Leibler divergence. A concept that stands on
+-- every memory tells nothing. Counts concepts by the hash of their name and communities by number, which takes half the
+-- time.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_community_inputs')) }}"
@@ -41,26 +42,55 @@ frequencies as (
 ),
 
 totals as (
-    select agent, sum(concept_count) as total_count from frequencies group by agent
+    select agent, count(*) as memory_count from members group by agent
 ),
 
 counted as (
-    select communities.community_number, agent, concepts.concept_hash, count(*) as inside_count
+    select
+        communities.community_number, communities.community_id, communities.parent_id, agent, concepts.concept_hash,
+        communities.memory_count, count(*) as inside_count
     from levels
     inner join communities using (agent, level, community_id)
     inner join concepts using (agent, memory_id)
-    group by communities.community_number, agent, concepts.concept_hash
+    group by all
 ),
 
-weighed as (
+-- Counts of the siblings: of all areas for an area, of the clusters of its area for a cluster.
+compared as (
     select
         counted.community_number,
-        frequencies.concept,
-        counted.inside_count * ln(1 + totals.total_count / frequencies.concept_count) as typicality
+        counted.agent,
+        counted.concept_hash,
+        counted.inside_count / counted.memory_count as inside_share,
+        coalesce(areas.memory_count, totals.memory_count) - counted.memory_count as other_memories,
+        coalesce(areas.inside_count, frequencies.concept_count) - counted.inside_count as outside_count
     from counted
-    inner join frequencies using (agent, concept_hash)
     inner join totals using (agent)
-    qualify rank() over (partition by counted.community_number order by typicality desc) <= 8
+    inner join frequencies using (agent, concept_hash)
+    left join counted as areas
+        on
+            counted.parent_id = areas.community_id
+            and counted.agent = areas.agent
+            and counted.concept_hash = areas.concept_hash
+            and areas.parent_id is null
+),
+
+-- Without siblings, the more frequent concept is more typical, but for one on every memory.
+weighed as (
+    select
+        compared.community_number,
+        frequencies.concept,
+        case
+            when other_memories > 0
+                then inside_share * ln(inside_share / greatest(
+                        (outside_count + 1) / (other_memories + 2), outside_count / other_memories
+                    ))
+            when inside_share < 1 then inside_share
+            else 0
+        end as typicality
+    from compared
+    inner join frequencies using (agent, concept_hash)
+    qualify rank() over (partition by compared.community_number order by typicality desc) <= 8
 ),
 
 named as (
