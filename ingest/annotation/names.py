@@ -84,7 +84,9 @@ LATIN_END = "\u024f"
 TITLE_WORDS = regex.compile(r"\W*(?:[\p{Lu}\d]|\w{1,3}\b|(?:from|into|over|than|upon|with)\b)")
 # After one capital letter and a full stop a new sentence may begin, or a surname stand: vitamin B. The cat, T. Christie.
 AFTER_INITIAL = regex.compile(r"(?<=\b\p{Lu}\.)\s(?=(\p{L}{2,40}))")
-FULL_STOP = regex.compile(r"(?<!\p{L})(\p{L}{2,})\.\s")
+FULL_STOP = regex.compile(r"(?<!\p{L})(\p{L}{2,})\.\s(?=(\p{L}*))")
+VOWEL = regex.compile(r"[aeiouyáéíóúäöüåæøàèаеиоуыэюяіїєαεηιουω]", regex.IGNORECASE)
+LONGEST_ABBREVIATION = 4
 SENTENCE_SIGNS = frozenset(".!?:;…\n|-–—#>")
 
 
@@ -118,11 +120,19 @@ def _proper(text: str, match: regex.Match[str], language: str) -> Iterator[tuple
     """The names in a capitalised phrase, each with its kind, and whether it may as well be an ordinary word."""
     start = match.start()
     for full_stop in FULL_STOP.finditer(match[0]):
-        if not _is_title(full_stop[1]) and full_stop[1] != "St":
+        if not _is_abbreviation(match[0][: full_stop.end(1)], full_stop[2], language):
             end = match.start() + full_stop.end(1)
             yield from _one_name(text, start, end, language)
             start = end + 2
     yield from _one_name(text, start, match.end(), language)
+
+
+def _is_abbreviation(phrase: str, following: str, language: str) -> bool:
+    """Whether a phrase ends with a short form, and not with its sentence: Mr. Moore, Sir Thos. Harvey, St. James."""
+    *before, last = phrase.split()
+    if len(last) > LONGEST_ABBREVIATION or following.casefold() in stop_words(language):
+        return False
+    return _is_title(last) or not VOWEL.search(last) or (before[-1:] != [] and _is_title(before[-1]))
 
 
 def _is_title(word: str) -> bool:
@@ -136,14 +146,14 @@ def _one_name(text: str, start: int, end: int, language: str) -> Iterator[tuple[
         start += len(words[0])
         start += len(text[start:end]) - len(text[start:end].lstrip())
         words, begins = words[1:], False
-    while words and (_is_title(words[-1]) or words[-1] == "I"):
+    while words and (_is_title(words[-1]) or words[-1] == "I" or (len(words) > 1 and words[-1].lower() in stop_words(language))):
         words = words[:-1]
     name = POSSESSIVE.sub("", " ".join(words))
     name = name if len(words) > 1 and regex.search(r"\.\s?\p{Lu}\.$", name) else name.rstrip(".")
     if len(name) < 2 or name.isdecimal():
         return
     before = text[max(0, start - 16) : start]
-    kind = _kind(name, before, text[end : end + 24], language)
+    kind = _kind(name, before, text[end : end + 24], language, begins=_starts_sentence(text, start))
     kin = before.split()[-1:] if kind == "person" and before.endswith(" ") else []
     yield " ".join([*(word for word in kin if word in KIN), name]), kind, _is_weak(text, start, end, name, kind, language)
 
@@ -177,19 +187,19 @@ def _starts_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in SENTENCE_SIGNS
 
 
-def _kind(name: str, before: str, after: str, language: str) -> EntityKind:
+def _kind(name: str, before: str, after: str, language: str, *, begins: bool) -> EntityKind:
     if ORGANISATION.search(name):
         return "organisation"
     if PRODUCT.search(name):
         return "product"
     if PLACE_ENDING.search(name):
         return "place"
-    if _is_person(name, before, after, language):
+    if _is_person(name, before, after, language, begins=begins):
         return "person"
     return "place" if not name.isupper() and PLACE_BEFORE.search(before) else "name"
 
 
-def _is_person(name: str, before: str, after: str, language: str) -> bool:
+def _is_person(name: str, before: str, after: str, language: str, *, begins: bool) -> bool:
     first, *others = name.split()
     said_before = before.split()[-1] if before.endswith(" ") and before.strip() else ""
     if (_is_title(first) and others) or _is_title(said_before):
@@ -198,8 +208,8 @@ def _is_person(name: str, before: str, after: str, language: str) -> bool:
         return False
     lowered = first.casefold()
     is_common = language != "de" and zipf(lowered, language) >= COMMON_ZIPF and is_ordinary(lowered, language)
-    is_place = is_common or first in _places() or PLACE_BEFORE.search(before)
-    if first in first_names() and (others or not is_place):
+    may_be_other = (begins and is_common) or first in _places() or PLACE_BEFORE.search(before)
+    if first in first_names() and (others or not may_be_other):
         return True
     if is_common and not others:
         return False
