@@ -28,8 +28,8 @@ Waiting = tuple[str, str, str, list[str] | None, str, int | None, int | None]
 SHARE = 50
 MOST_PROCESSES = 8
 
-# What the source calls a memory: the subject of a commit, the name of a note, the title of the conversation that a first
-# message begins. A name of digits alone, such as the date of a daily note, tells nothing.
+# What the source calls a memory: the subject of a commit, the name of a note, the title of the conversation that
+# begins with it. A name of digits alone, such as the date of a daily note, tells nothing.
 TITLE = """
 case
     when coalesce(m.chunk_index, 1) > 1 then ''

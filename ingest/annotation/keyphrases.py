@@ -22,6 +22,8 @@ JAPANESE_STEM = regex.compile(r"^(?:[\p{Han}々]+|[\p{Katakana}ー]+)")
 KOREAN_ENDING = regex.compile(
     r"^(\p{Hangul}{2,}?)(?:에서는|에서|으로|에게|까지|부터|은|는|이|가|을|를|에|의|로|와|과|도|만)$"
 )
+# An ordinal or a measure: 3rd, 8am. In capitals, as in 2FA, it is a name.
+NUMBERED = regex.compile(r"\d+\p{Ll}{1,2}")
 NOTHING_ZIPF = 7.5
 VERB_SHARE = 0.5
 # A phrase of two words says more than each of them, but not twice as much.
@@ -89,7 +91,7 @@ def _runs(found: Sequence[Token], language: str) -> Iterator[list[Word]]:
 def _word(token: Token, place: int, language: str) -> Word | None:
     """The word in its dictionary form, or None if it carries no topic."""
     written = POSSESSIVE.sub("", ELISION.sub("", token.text)).replace("’", "'")
-    lowered = written.casefold()
+    lowered = written.lower()
     if UNSPACED.match(lowered):
         stem = JAPANESE_STEM.match(lowered) if language == "ja" else None
         lowered = stem[0] if stem else ("" if language == "ja" else lowered)
@@ -97,8 +99,12 @@ def _word(token: Token, place: int, language: str) -> Word | None:
         lowered = KOREAN_ENDING.sub(r"\1", lowered)
     if not lowered or lowered.isdecimal() or not carries_meaning(lowered, language):
         return None
+    if NUMBERED.fullmatch(written):
+        return None
     has_case = written.lower() != written.upper()
-    if (len(lowered) == 1 and not UNSPACED.match(lowered)) or (len(lowered) == 2 and has_case and not written.isupper()):
+    if (len(lowered) == 1 and not UNSPACED.match(lowered)) or (
+        len(lowered) == 2 and has_case and not written.isupper()
+    ):
         return None
     is_name = token.is_capitalised and language != "de" and not is_ordinary(lowered, language)
     form = lowered if is_name else lemma(written if language == "de" else lowered, language)

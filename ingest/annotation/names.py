@@ -6,16 +6,13 @@ thinking something. In scripts without capitals only people are found, by lists 
 """
 
 from collections.abc import Iterator
-from functools import cache
-from importlib import import_module, resources
-from pkgutil import iter_modules
 
-import faker.providers.person
 import regex
 
 from ingest.annotation.languages import calendar_words, carries_meaning, is_ordinary, lemma, stop_words, verb_form, zipf
+from ingest.annotation.name_lists import first_names, name_words, person_verbs, places
 from ingest.annotation.schema import EntityKind
-from ingest.annotation.segments import UNSPACED, tokens
+from ingest.annotation.uncased_names import people_without_capitals
 
 CAPITALISED = r"(?:\p{Lu}\.(?:\s?\p{Lu}\.){0,4}|\p{Lu}[\p{L}\p{M}\p{N}_’'-]{0,40}\.?)"
 # The small words within names.
@@ -31,43 +28,8 @@ POSSESSIVE = regex.compile(r"['’]s?$")
 PRODUCT = regex.compile(r"^[A-Za-z]+[a-z][A-Z]\w*$")
 QUOTATION_MARKS = frozenset('"“”„«»')
 QUOTED = regex.compile(r"[\"“„«]([^\s\"“”„«»][^\"“”„«»\n]{1,80}[^\s\"“”„«»])[\"”“»]")
-# Titles before a person's name: of courtesy, rank, office and kinship, with and without a full stop.
-TITLES = frozenset(
-    "mr mrs ms miss dr prof sir lord lady madam dame master captain capt colonel col major general admiral lieutenant"
-    " sergeant commissioner alderman president king queen prince princess duke duchess earl count countess baron"
-    " baroness bishop pope father mother brother sister uncle aunt cousin herr frau fru monsieur madame mme mlle señor"
-    " señora sr sra don dona signor signora pan pani пан пані г-н г-жа κύριος κυρία κ".split()
-)
-KIN = frozenset("father mother brother sister uncle aunt cousin".split())
-HONORIFICS_AFTER = {
-    "ja": ("さん", "さま", "様", "くん", "君", "ちゃん", "氏", "先生"),
-    "zh": ("先生", "女士", "小姐", "老师"),
-    "ko": ("씨", "님", "선생님"),
-}
-HONORIFICS_BEFORE = {
-    "hi": ("श्री", "श्रीमती"), "ar": ("السيد", "السيدة", "الأستاذ", "الدكتور"), "he": ("מר", "גברת", "ד״ר"),
-    "th": ("คุณ", "นาย", "นาง", "นางสาว"),
-}  # fmt: skip
-NAME_COUNTRIES = {
-    "ar": "ar_AA", "bn": "bn_BD", "fa": "fa_IR", "gu": "gu_IN", "he": "he_IL", "hi": "hi_IN", "hy": "hy_AM",
-    "ja": "ja_JP", "ka": "ka_GE", "ko": "ko_KR", "mr": "mr_IN", "ne": "ne_NP", "ta": "ta_IN", "th": "th_TH",
-    "zh": "zh_CN",
-}  # fmt: skip
-SURNAME_FIRST = frozenset({"ja", "zh", "ko"})
-# Only people do these, and only people are met, whatever the form of the verb: say, tell, ask, answer, think, laugh, meet.
-PERSON_VERBS = {
-    "en": "say tell ask answer think laugh smile promise agree reply meet thank",
-    "de": "sagen erzählen fragen antworten denken meinen lachen treffen", "da": "sige fortælle spørge svare tænke møde",
-    "nl": "zeggen vertellen vragen denken vinden lachen ontmoeten", "nb": "si fortelle spørre svare tenke le møte",
-    "sv": "säga berätta fråga svara tycka tänka skratta träffa", "fi": "sanoa kertoa kysyä vastata ajatella tavata",
-    "fr": "dire raconter demander répondre penser rire rencontrer", "es": "decir contar preguntar responder pensar reír",
-    "pt": "dizer contar perguntar responder pensar achar rir", "tr": "demek söylemek sormak tanışmak",
-    "it": "dire raccontare chiedere rispondere pensare ridere incontrare", "el": "λέω ρωτάω απαντάω σκέφτομαι συναντάω",
-    "pl": "powiedzieć mówić pytać zapytać myśleć spotkać", "ru": "сказать говорить спросить ответить думать встретить",
-    "uk": "сказати говорити спитати відповісти думати зустріти",
-}  # fmt: skip
 PLACE_BEFORE = regex.compile(
-    r"\b(?:in|near|around|towards|outside|from|i|nära|från|nach|bei|aus|à|en|em|a|w|z|в|из|у|з|στη|στο|στην)\s$",
+    r"\b(?:in|near|around|towards|outside|from|i|nära|från|nach|bei|aus|à|en|em|na|no|w|we|в|из|у|з|στη|στο|στην)\s$",
     regex.IGNORECASE,
 )
 ORGANISATION = regex.compile(
@@ -77,12 +39,8 @@ ORGANISATION = regex.compile(
 PLACE_ENDING = regex.compile(r"\b(?:Street|Road|Avenue|Island|Bridge|River|Lake|Square|Station|Airport)$")
 # A word so common is no one's name, unless a title or a first name says so.
 COMMON_ZIPF = 4.5
-# In scripts without capitals a text's own names raise the count of the word: Mary is as common as a word.
-COMMON_NAME_ZIPF = 5.2
-FEWEST_COUNTRIES = 2
-LATIN_END = "\u024f"
 TITLE_WORDS = regex.compile(r"\W*(?:[\p{Lu}\d]|\w{1,3}\b|(?:from|into|over|than|upon|with)\b)")
-# After one capital letter and a full stop a new sentence may begin, or a surname stand: vitamin B. The cat, T. Christie.
+# After a capital letter and a full stop a new sentence begins, or a surname stands: vitamin B. The cat, T. Christie.
 AFTER_INITIAL = regex.compile(r"(?<=\b\p{Lu}\.)\s(?=(\p{L}{2,40}))")
 FULL_STOP = regex.compile(r"(?<!\p{L})(\p{L}{2,})\.\s(?=(\p{L}*))")
 VOWEL = regex.compile(r"[aeiouyáéíóúäöüåæøàèаеиоуыэюяіїєαεηιουω]", regex.IGNORECASE)
@@ -92,8 +50,7 @@ SENTENCE_SIGNS = frozenset(".!?:;…\n|-–—#>")
 
 def names(text: str, language: str) -> Iterator[tuple[str, EntityKind]]:
     """The names in a text, each with its kind, as often as it occurs."""
-    if language in HONORIFICS_AFTER or language in NAME_COUNTRIES:
-        yield from ((name, "person") for name in _people_without_capitals(text, language))
+    yield from ((name, "person") for name in people_without_capitals(text, language))
     titles = [_quoted_title(quoted) for quoted in QUOTED.finditer(text)]
     yield from ((title, "name") for title in titles if title)
     bordered = SHORT_LINE.sub(r"\1|", QUOTED.sub(lambda quoted: "|" if _quoted_title(quoted) else quoted[0], text))
@@ -136,7 +93,7 @@ def _is_abbreviation(phrase: str, following: str, language: str) -> bool:
 
 
 def _is_title(word: str) -> bool:
-    return word.casefold().rstrip(".") in TITLES
+    return word.casefold().rstrip(".") in name_words("titles")
 
 
 def _one_name(text: str, start: int, end: int, language: str) -> Iterator[tuple[str, EntityKind, bool]]:
@@ -146,7 +103,9 @@ def _one_name(text: str, start: int, end: int, language: str) -> Iterator[tuple[
         start += len(words[0])
         start += len(text[start:end]) - len(text[start:end].lstrip())
         words, begins = words[1:], False
-    while words and (_is_title(words[-1]) or words[-1] == "I" or (len(words) > 1 and words[-1].lower() in stop_words(language))):
+    while words and (
+        _is_title(words[-1]) or words[-1] == "I" or (len(words) > 1 and words[-1].lower() in stop_words(language))
+    ):
         words = words[:-1]
     name = POSSESSIVE.sub("", " ".join(words))
     name = name if len(words) > 1 and regex.search(r"\.\s?\p{Lu}\.$", name) else name.rstrip(".")
@@ -155,7 +114,11 @@ def _one_name(text: str, start: int, end: int, language: str) -> Iterator[tuple[
     before = text[max(0, start - 16) : start]
     kind = _kind(name, before, text[end : end + 24], language, begins=_starts_sentence(text, start))
     kin = before.split()[-1:] if kind == "person" and before.endswith(" ") else []
-    yield " ".join([*(word for word in kin if word in KIN), name]), kind, _is_weak(text, start, end, name, kind, language)
+    yield (
+        " ".join([*(word for word in kin if word in name_words("kin")), name]),
+        kind,
+        _is_weak(text, start, end, name, kind, language),
+    )
 
 
 def _is_weak(text: str, start: int, end: int, name: str, kind: EntityKind, language: str) -> bool:
@@ -208,78 +171,16 @@ def _is_person(name: str, before: str, after: str, language: str, *, begins: boo
         return False
     lowered = first.casefold()
     is_common = language != "de" and zipf(lowered, language) >= COMMON_ZIPF and is_ordinary(lowered, language)
-    may_be_other = (begins and is_common) or first in _places() or PLACE_BEFORE.search(before)
+    may_be_other = (begins and is_common) or first in places() or PLACE_BEFORE.search(before)
     if first in first_names() and (others or not may_be_other):
         return True
     if is_common and not others:
         return False
     said_after = regex.match(r"['’]?s?\s(\p{L}+)(\sI\b)?", after)
-    with_me = (said_after and said_after[1] == "and" and said_after[2]) or before.endswith(" I and ")
-    return bool(with_me) or _says(said_before, language) or (bool(said_after) and _says(said_after[1], language))
-
-
-@cache
-def _person_verbs(language: str) -> frozenset[str]:
-    return frozenset(PERSON_VERBS.get(language, "").split())
+    if said_after and (_says(said_after[1], language) or (said_after[1] == "and" and said_after[2])):
+        return True
+    return before.endswith(" I and ") or _says(said_before, language)
 
 
 def _says(verb: str, language: str) -> bool:
-    return verb.islower() and verb_form(verb, language) in _person_verbs(language)
-
-
-@cache
-def first_names() -> frozenset[str]:
-    """First names as they are written; in Latin letters only those that two countries have."""
-    counts: dict[str, int] = {}
-    for module in iter_modules(faker.providers.person.__path__):
-        if module.name != "en":
-            for name in _listed(module.name, "first_names"):
-                counts[name] = counts.get(name, 0) + 1
-    return frozenset(
-        name for name, count in counts.items() if len(name) > 1 and (count >= FEWEST_COUNTRIES or name[0] > LATIN_END)
-    )
-
-
-@cache
-def _places() -> frozenset[str]:
-    """Countries and large cities, as the database of time zones names them in English: France is no woman by itself."""
-    folder = resources.files("tzdata.zoneinfo")
-    rows = [*(folder / "iso3166.tab").read_text("utf-8").splitlines(), *(folder / "zone.tab").read_text("utf-8").splitlines()]
-    named = (row.split("\t")[-1 if row.count("\t") == 1 else 2] for row in rows if row[:1] not in ("#", ""))
-    return frozenset(name.rpartition("/")[2].replace("_", " ") for name in named)
-
-
-@cache
-def _listed(country: str, what: str) -> frozenset[str]:
-    provider = import_module(f"faker.providers.person.{country}").Provider
-    found = (getattr(provider, f"{what}{suffix}", ()) for suffix in ("", "_male", "_female"))
-    return frozenset(str(name) for each in found if not isinstance(each, property) for name in each)
-
-
-def _people_without_capitals(text: str, language: str) -> Iterator[str]:
-    country = NAME_COUNTRIES.get(language, "")
-    first, last = _listed(country, "first_names"), _listed(country, "last_names")
-    words = [token.text for token in tokens(text, language)]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name = _name_in(word, following, language, first, last)
-        if name:
-            yield name
-
-
-def _name_in(word: str, following: str, language: str, first: frozenset[str], last: frozenset[str]) -> str:
-    """The person that a word names, by a title or by the lists of names; "" where it names none."""
-    honorific = regex.search("(?:" + "|".join(HONORIFICS_AFTER.get(language, ("$^",))) + ")", word)
-    if honorific and honorific.start() > 0:
-        return word[: honorific.start()]
-    if word in HONORIFICS_BEFORE.get(language, ()):
-        return following
-    if language in SURNAME_FIRST:
-        stem = regex.match(r"[\p{Han}々]{2,4}|\p{Hangul}{3}", word)
-        given = stem[0][1:] if stem else ""
-        longer = next((one for one in last if len(one) > 1 and stem and stem[0].startswith(one)), "")
-        known = bool(stem) and (stem[0][:1] in last and given in first or (longer and stem[0] != longer))
-        unlisted = bool(stem) and language == "zh" and stem[0][0] in last and zipf(stem[0], "zh") <= 3
-        return stem[0] if stem and len(stem[0]) < 4 and (known or unlisted) else (stem[0] if known else "")
-    if word in first and zipf(word, language) < COMMON_NAME_ZIPF:
-        return f"{word} {following}" if following in last else word
-    return ""
+    return verb.islower() and verb_form(verb, language) in person_verbs(language)

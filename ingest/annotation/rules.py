@@ -32,6 +32,7 @@ GIST_SENTENCES = 60
 ENTITY_CHARACTERS = 200
 # A sentence of so many words is whole; a shorter one is often a fragment.
 FULL_SENTENCE_WORDS = 8
+FEWEST_WORDS = 4
 MEASURES: frozenset[EntityKind] = frozenset({"quantity", "time"})
 RANK: dict[EntityKind, int] = {"person": 0, "organisation": 1, "product": 2, "place": 3, "name": 4}
 COMMIT = re.compile(r"\b(?:git|commit)\b", re.IGNORECASE)
@@ -43,8 +44,8 @@ def annotate_by_rule(
 ) -> Annotation:
     """Annotates a text by its form.
 
-    Context and tags are weak evidence, and only for the task type. `title` is what the source calls it; `centre` are the
-    characters of the passage whose vector is nearest to the memory's own, where the gist is looked for.
+    Context and tags are weak evidence, and only for the task type. `title` is what the source calls it; `centre` are
+    the characters of the passage whose vector is nearest to the memory's own, where the gist is looked for.
     """
     read = apparatus(_readable(content), with_code=False)
     words_only = without_formed(read.text)
@@ -111,15 +112,27 @@ def _gist(text: str, title: str, found: Sequence[str], language: str, centre: tu
     """The title, else the sentence of the central passage that is nearest to the words of the whole, cut at a word."""
     gist = title
     if not gist:
-        near = sentences(text[slice(*centre)]) if centre else []
-        # The first and last of a passage may be cut.
-        candidates = near[1:-1] or near or found
-        gist = _central([without_marks(one) for one in candidates[:GIST_SENTENCES]], text, language)
+        candidates = [without_marks(one) for one in _within(found, text, centre) or found]
+        whole = [one for one in candidates if len(one.split()) >= FEWEST_WORDS] or candidates
+        gist = _central(whole[:GIST_SENTENCES], text, language)
     gist = " ".join(gist.split())
     if len(gist) <= GIST_CHARACTERS:
         return gist
     shortened = gist[: GIST_CHARACTERS - 1]
     return (shortened.rsplit(" ", 1)[0] if " " in shortened[120:] else shortened) + "…"
+
+
+def _within(found: Sequence[str], text: str, centre: tuple[int, int] | None) -> list[str]:
+    """The sentences that begin in the central passage; none without one."""
+    within: list[str] = []
+    at = 0
+    for sentence in found if centre else ():
+        beginning = sentence.split(maxsplit=1)[0]
+        at = max(at, text.find(beginning, at))
+        if centre and centre[0] <= at < centre[1]:
+            within.append(sentence)
+        at += len(sentence)
+    return within
 
 
 def _central(candidates: Sequence[str], text: str, language: str) -> str:

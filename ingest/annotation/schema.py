@@ -19,11 +19,11 @@ NUMBERED = re.compile(r"\b([^\W\d_]+)[/-](\d{1,2}(?:\.\d)?)(?!\S)")
 
 
 def normalised_topic(text: str) -> str:
-    """Casefolds to NFC with single spaces, no punctuation at the ends and none before a number at a word's end.
+    """Small letters in NFC with single spaces, no punctuation at the ends and none before a number at a word's end.
 
     So forms of one concept are equal: "HTTP/2", "http-2" and "http2".
     """
-    words = NUMBERED.sub(r"\1\2", unicodedata.normalize("NFC", text.casefold())).split()
+    words = NUMBERED.sub(r"\1\2", unicodedata.normalize("NFC", text.lower())).split()
     topic = unicodedata.normalize("NFC", " ".join(words))
     start, end = 0, len(topic)
     while start < end and not _belongs_to_word(topic[start]):

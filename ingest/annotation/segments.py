@@ -8,6 +8,8 @@ from typing import NamedTuple
 import budoux
 import regex
 
+from ingest.annotation.languages import RAREST_ZIPF, zipf
+
 # A newline within a sentence that was wrapped: no sentence ended, and the next line begins with a small letter.
 SOFT_BREAK = regex.compile(r"(?<=[^\n.!?:|])[ \t]{0,8}\n(?=\p{Ll})")
 # After a full stop a sentence begins with no small letter; after an abbreviation ("Dr.") or an initial it goes on.
@@ -20,7 +22,8 @@ TOKEN = regex.compile(
 )
 # Scripts written without spaces between words, except Hangul.
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
-SENTENCE_ENDS = frozenset(".!?:;…。！？।؟|•*#–—\"“”„«»()[]")
+LONGEST_CHINESE_WORD = 5
+SENTENCE_ENDS = frozenset('.!?:;…。！？।؟|•*#–—"“”„«»()[]')
 
 
 class Token(NamedTuple):
@@ -53,17 +56,43 @@ def tokens(text: str, language: str) -> Sequence[Token]:
 
 
 def unspaced(run: str, language: str) -> Iterator[str]:
-    """The words of a run without spaces, as BudouX's small models cut it; a script they do not know stays whole."""
+    """The words of a run without spaces: Chinese by wordfreq's words, else as BudouX's small models cut it.
+
+    A script that neither knows stays whole.
+    """
+    if language == "zh":
+        yield from _chinese(run)
+        return
     parser = _parser("ja" if regex.search(r"[\p{Hiragana}\p{Katakana}]", run) else language)
     for phrase in parser.parse(run) if parser else [run]:
         yield from TOKEN.findall(phrase)
+
+
+def _chinese(run: str) -> list[str]:
+    """The likeliest words: those whose frequencies have the highest product (a unigram model, by Viterbi's way)."""
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for end in range(1, len(run) + 1):
+        starts = range(max(0, end - LONGEST_CHINESE_WORD), end)
+        best.append(max((best[start][0] + _log_frequency(run[start:end]), start) for start in starts))
+    words: list[str] = []
+    end = len(run)
+    while end:
+        start = best[end][1]
+        words.append(run[start:end])
+        end = start
+    return words[::-1]
+
+
+def _log_frequency(word: str) -> float:
+    commonness = zipf(word, "zh")
+    # An unknown word is far rarer than the rarest known one, and the rarer the longer.
+    return commonness - 9 if commonness > RAREST_ZIPF else -7.0 * len(word)
 
 
 @cache
 def _parser(language: str) -> budoux.Parser | None:
     load = {
         "ja": budoux.load_default_japanese_parser,
-        "zh": budoux.load_default_simplified_chinese_parser,
         "th": budoux.load_default_thai_parser,
     }.get(language)
     return load() if load else None

@@ -13,12 +13,15 @@ READ_CHARACTERS = 100_000
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*[\"']?([^\n\"']{1,200})", re.MULTILINE)
 # What a bot appends to a commit: YAML between a line of dashes and one of dots.
-APPENDED_YAML = re.compile(r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-][^\n]*|[\w-]+:[^\n]*)\n){0,500}(?:\.\.\.)?$", re.MULTILINE)
+APPENDED_YAML = re.compile(
+    r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-][^\n]*|[\w-]+:[^\n]*)\n){0,500}(?:\.\.\.)?$", re.MULTILINE
+)
 # A trailer of git: a token, a colon, a value. Below the text any token; above its end only those with a person.
 TRAILER = re.compile(r"[ \t]*+[A-Za-z][A-Za-z0-9]*+(?:-[A-Za-z0-9]++)*+:[ \t]++\S")
 LIKELY_TRAILER = re.compile(r"[ \t]*+(?:[A-Za-z0-9]++(?:-[A-Za-z0-9]++)++|Cc|Fixes|Closes|Refs?|Bug|Link):[ \t]")
 PERSON_TRAILER = re.compile(
-    r"^[ \t]*[*-]?[ \t]*(?:[A-Za-z]+(?:-[A-Za-z]+)*-by|(?:Co-)?Authors?):[ \t]*([^<\n]{1,100}?)[ \t]*(?:<[^>\n]*>[^\n]*)?$",
+    r"^[ \t]*[*-]?[ \t]*(?:[A-Za-z]+(?:-[A-Za-z]+)*-by|(?:Co-)?Authors?):[ \t]*"
+    r"([^<\n]{1,100}?)[ \t]*(?:<[^>\n]*>[^\n]*)?$",
     re.MULTILINE | re.IGNORECASE,
 )
 REVERTED = re.compile(r"^This reverts commit ([0-9a-f]{7,64})\.?[^\n]*$", re.MULTILINE)
@@ -28,7 +31,10 @@ QUOTED = re.compile(r"(?:^[^\n>]{1,200}:[ \t]*\n(?:[ \t]*\n)?)?(?:^[ \t]{0,3}>[^
 SIGNATURE = re.compile(r"^-- ?\n[\s\S]{0,2000}\Z", re.MULTILINE)
 MAIL_HEADER = re.compile(r"[^\W\d_][\w -]{1,25}:[ \t]+\S|[ \t]+\S")
 FEWEST_HEADERS = 3
-MAIL_SUBJECT = re.compile(r"^(?:Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Ämne|Emne|Тема|件名|主题):[ \t]*(\S[^\n]*)", re.MULTILINE)
+MAIL_SUBJECT = re.compile(
+    r"^(?:Subject|Betreff|Objet|Asunto|Assunto|Oggetto|Onderwerp|Ämne|Emne|Тема|件名|主题):[ \t]*(\S[^\n]*)",
+    re.MULTILINE,
+)
 TEMPLATE = re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{%[^%\n]{0,200}%\}|<%[^%\n]{0,200}%>")
 PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 LICENCE = re.compile(
@@ -45,8 +51,12 @@ LOG_LINE = (
     r"[ \t]*\[?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)[^\n]{0,60}?"
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|[a-z_-]+\[\d+\])[^\n]*"
 )
-LOGS = re.compile(rf"(?:^{LOG_LINE}(?:\n|\Z)){{2,}}|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE)
-CONTENTS_LINE = r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}+[ \t]*\d{1,5})[ \t]*"
+LOGS = re.compile(
+    rf"(?:^{LOG_LINE}(?:\n|\Z)){{2,}}|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
+)
+CONTENTS_LINE = (
+    r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}+[ \t]*\d{1,5})[ \t]*"
+)
 CONTENTS = re.compile(rf"(?:^{CONTENTS_LINE}(?:\n|\Z)){{3,}}|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE)
 ANYWHERE = (
@@ -54,6 +64,9 @@ ANYWHERE = (
     LOGS, CONTENTS,
 )  # fmt: skip
 
+# A line above the text, as the subject of a commit: no sentence, no item of a list.
+FIRST_LINE = re.compile(r"\A\s*([^\s\-*+>|`~=#][^\n]{0,118}[^\n.!?…:;,。！？：；，؟।])[ \t]*\n[ \t]*\n")
+MOST_TITLE_WORDS = 16
 HEADING = re.compile(r"\A\s*(?:#[ \t]+([^\n]+?)[ \t#]*(?:\n|\Z)|(\S[^\n]{0,198})\n=+[ \t]*(?:\n|\Z))")
 
 
@@ -144,11 +157,18 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _title(content: str, text: str) -> str:
-    """The heading at the beginning of the text, else the title in the front matter, else the subject of a mail."""
+    """The heading or the line above the text, else the title in the front matter, else the subject of a mail."""
     heading = HEADING.match(text)
     if heading:
         return (heading[1] or heading[2]).strip()
+    first = FIRST_LINE.match(content)
+    if first and len(first[1].split()) <= MOST_TITLE_WORDS and content[first.end() :].strip():
+        return first[1].strip()
     front_matter = FRONT_MATTER.match(content)
     start, end = next(_mail_headers(content), (0, 0))
-    told = (front_matter and FRONT_MATTER_TITLE.search(front_matter[0])) or (not content[:start].strip() and MAIL_SUBJECT.search(content[start:end])) or None
+    told = (
+        (front_matter and FRONT_MATTER_TITLE.search(front_matter[0]))
+        or (not content[:start].strip() and MAIL_SUBJECT.search(content[start:end]))
+        or None
+    )
     return told[1].strip() if told else ""
