@@ -174,7 +174,9 @@ def _is_person(name: str, before: str, after: str, language: str, *, begins: boo
     may_be_other = (begins and is_common) or first in places() or PLACE_BEFORE.search(before)
     if first in first_names() and (others or not may_be_other):
         return True
-    if is_common and not others:
+    # A word that begins a sentence is a name only if it is no word.
+    may_be_word = is_common or (begins and ("-" in lowered or is_ordinary(lowered, language)))
+    if may_be_word and not others:
         return False
     said_after = regex.match(r"['’]?s?\s(\p{L}+)(\sI\b)?", after)
     if said_after and (_says(said_after[1], language) or (said_after[1] == "and" and said_after[2])):

@@ -18,7 +18,7 @@ SENTENCE_BORDER = regex.compile(
 )
 # Words with their combining marks and inner apostrophes and hyphens; a name with its number (HTTP/2); other signs.
 TOKEN = regex.compile(
-    r"\p{Lu}[\p{L}]{1,15}/\d(?:\.\d)?\b|[\p{L}\p{N}][\p{L}\p{M}\p{N}_]*+(?:['’\-‐·][\p{L}][\p{L}\p{M}\p{N}_]*+)*+|\S"
+    r"\p{Lu}[\p{L}]{1,15}/\d(?:\.\d)?\b|[\p{L}\p{N}][\p{L}\p{M}\p{N}_]*+(?:['’\-‐·][\p{L}][\p{L}\p{M}\p{N}_]*+)*|\S"
 )
 # Scripts written without spaces between words, except Hangul.
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー々\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")

@@ -17,8 +17,8 @@ APPENDED_YAML = re.compile(
     r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-][^\n]*|[\w-]+:[^\n]*)\n){0,500}(?:\.\.\.)?$", re.MULTILINE
 )
 # A trailer of git: a token, a colon, a value. Below the text any token; above its end only those with a person.
-TRAILER = re.compile(r"[ \t]*+[A-Za-z][A-Za-z0-9]*+(?:-[A-Za-z0-9]++)*+:[ \t]++\S")
-LIKELY_TRAILER = re.compile(r"[ \t]*+(?:[A-Za-z0-9]++(?:-[A-Za-z0-9]++)++|Cc|Fixes|Closes|Refs?|Bug|Link):[ \t]")
+TRAILER = re.compile(r"[ \t]*+[A-Za-z][A-Za-z0-9]*+(?:-[A-Za-z0-9]+)*:[ \t]++\S")
+LIKELY_TRAILER = re.compile(r"[ \t]*+(?:[A-Za-z0-9]++(?:-[A-Za-z0-9]+)+|Cc|Fixes|Closes|Refs?|Bug|Link):[ \t]")
 PERSON_TRAILER = re.compile(
     r"^[ \t]*[*-]?[ \t]*(?:[A-Za-z]+(?:-[A-Za-z]+)*-by|(?:Co-)?Authors?):[ \t]*"
     r"([^<\n]{1,100}?)[ \t]*(?:<[^>\n]*>[^\n]*)?$",
@@ -55,7 +55,7 @@ LOGS = re.compile(
     rf"(?:^{LOG_LINE}(?:\n|\Z)){{2,}}|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
 )
 CONTENTS_LINE = (
-    r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}+[ \t]*\d{1,5})[ \t]*"
+    r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}[ \t]*\d{1,5})[ \t]*"
 )
 CONTENTS = re.compile(rf"(?:^{CONTENTS_LINE}(?:\n|\Z)){{3,}}|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE)

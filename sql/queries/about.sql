@@ -5,8 +5,9 @@
 with people as (
     select
         memory_id,
-        array_agg(lower(person)) || array_agg(lower(name)) as names
+        array_agg(lower(person)) || array_agg(lower(name)) || array_agg(lower(word)) as names
     from dreams.people()
+    cross join lateral unnest(dreams.without_titles(person)) as w (word)
     group by memory_id
 ),
 
