@@ -1,6 +1,6 @@
 -- One row per community (area or cluster) of two memories or more: the concepts that tell it from its siblings, by the
--- term of each in the Kullback-Leibler divergence. What stands on all memories tells nothing. Counts concepts by hash and
--- communities by number, which takes half the time.
+-- term of each in the Kullback-Leibler divergence. What stands on all memories tells nothing. Counts concepts by hash
+-- and communities by number, which takes half the time.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_community_inputs')) }}"

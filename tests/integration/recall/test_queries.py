@@ -262,10 +262,12 @@ def test_people_come_up_as_often_as_they_are_named(dreamt: Connection) -> None:
     }
     assert people["Jonas"]["person"] == "Jonas Ek"
     for name in ("Arne", "Jonas"):
-        counted = dreamt.execute(
-            "select count(*) from public.memories where metadata -> 'people' ? %s", (name,)
-        ).fetchone()
-        assert counted == (people[name]["memories"],)
+        least, most = dreamt.execute(
+            "select count(*) filter (where metadata -> 'people' ? %(name)s), count(*) from public.memories"
+            " where metadata -> 'people' ? %(name)s or strpos(content, %(name)s) > 0",
+            {"name": name},
+        ).fetchone()  # type: ignore[misc]
+        assert least <= people[name]["memories"] <= most
     assert people["Jonas"]["mostly_in"] == "tidewater"
 
 
