@@ -262,12 +262,11 @@ def test_people_come_up_as_often_as_they_are_named(dreamt: Connection) -> None:
     }
     assert people["Jonas"]["person"] == "Jonas Ek"
     for name in ("Arne", "Jonas"):
-        least, most = dreamt.execute(
-            "select count(*) filter (where metadata -> 'people' ? %(name)s), count(*) from public.memories"
-            " where metadata -> 'people' ? %(name)s or strpos(content, %(name)s) > 0",
-            {"name": name},
+        (listed,) = dreamt.execute(
+            "select count(*) from public.memories where metadata -> 'people' ? %s", (name,)
         ).fetchone()  # type: ignore[misc]
-        assert least <= people[name]["memories"] <= most
+        # Texts name him too, and a long document's chunks share its people.
+        assert listed <= people[name]["memories"] <= 1.2 * listed
     assert people["Jonas"]["mostly_in"] == "tidewater"
 
 
