@@ -149,7 +149,7 @@ begin
             ('', 'semantic_association_ids', 'The same as semantic_associations, as text.'),
             ('', 'semantic_associations', 'The most similar earlier memories, nearest first.'),
             ('', 'semantic_gist', 'What it says in a sentence.'),
-            ('', 'sentiment', 'From -1 (unpleasant) to 1 (pleasant).'),
+            ('', 'sentiment', 'From -1 (unpleasant) to 1 (pleasant); null where no analyser knows the language.'),
             ('', 'session_gap_minutes', 'The silence that ends a session, in minutes.'),
             ('', 'session_id', 'The session: agent and start.'),
             ('', 'signature', 'Signature of the contents; NULL without one.'),

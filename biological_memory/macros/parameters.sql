@@ -3,7 +3,7 @@
     {{ return([
         "timezone", "night_hour",
         "attention_window_minutes", "working_memory_capacity", "interference_similarity", "activation_decay",
-        "attention_weight", "emotional_weight",
+        "attention_weight", "emotional_weight", "unknown_salience",
         "session_gap_minutes", "context_drift_rate", "episode_boundary_similarity",
         "hebbian_learning_rate", "forgetting_rate", "least_weight", "replay_budget", "replay_catch_up_nights", "need_spread",
         "consolidation_threshold", "stability_half_days",

@@ -8,6 +8,16 @@
     list_transform(list_filter({{ entities }}, lambda e: {{ condition }}), lambda e: lower(e.text))
 {%- endmacro %}
 
+{# How strong a feeling is, 0 to 1; an unknown one counts as an average one, so that no language weighs less. #}
+{% macro emotional_salience(sentiment) -%}
+    coalesce(abs({{ sentiment }}), {{ var('unknown_salience') }})
+{%- endmacro %}
+
+{# A list of the text at a key of the metadata, empty where there is none or something else. #}
+{% macro text_at(key) -%}
+    if(json_type(metadata, '$.{{ key }}') = 'VARCHAR', [metadata ->> '{{ key }}'], [])
+{%- endmacro %}
+
 {# The agent that a memory with this metadata belongs to, as in dreams.agent_of. #}
 {% macro agent_of(metadata) -%}
     coalesce(nullif({{ metadata }} ->> 'agent', ''), 'default')

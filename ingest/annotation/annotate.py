@@ -8,8 +8,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import ollama
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from ingest.annotation.chat import CHAT_VERSION, InvalidAnnotation, annotate_by_chat
@@ -20,13 +22,34 @@ from memories.errors import CycleFailed
 from memories.postgres.database import Connection
 
 PAGE = 1000
+# Hash, content, context, tags, title, and the characters of the centre.
+Waiting = tuple[str, str, str, list[str] | None, str, int | None, int | None]
 # Contents sent to a process at a time.
 SHARE = 50
 MOST_PROCESSES = 8
 
-# A content is annotated once for each annotator and version; one whose answer was invalid is not tried again.
-WAITING = """
-select distinct on (m.content_hash) m.content_hash, m.content, m.context, m.tags from public.memories as m
+# What the source calls a memory: the subject of a commit, the name of a note, the title of the conversation that
+# begins with it. A name of digits alone, such as the date of a daily note, tells nothing.
+TITLE = """
+case
+    when coalesce(m.chunk_index, 1) > 1 then ''
+    when m.metadata ->> 'channel' = 'git' then split_part(m.content, E'\\n', 1)
+    when m.metadata ->> 'title' ~ '[[:alpha:]]' then m.metadata ->> 'title'
+    when m.metadata ? 'conversation_id' and not m.metadata ? 'parent_message_id' then m.context
+    else ''
+end
+"""
+# A content is annotated once for each annotator and version; one whose answer was invalid is not tried again. Its
+# centre is the passage whose vector is nearest to that of the whole.
+WAITING = f"""
+select distinct on (m.content_hash)
+    m.content_hash, m.content, m.context, m.tags, {TITLE} as title, centre.from_character, centre.to_character
+from public.memories as m
+left join lateral (
+    select p.from_character, p.to_character from dreams.passages as p
+    where p.memory_id = m.id and p.embedding_model = m.embedding_model
+    order by p.embedding::vector <=> m.embedding_vector, p.number limit 1
+) as centre on true
 where m.content_hash > %(after)s
     and not exists (
         select 1 from dreams.annotations as a
@@ -36,8 +59,8 @@ where m.content_hash > %(after)s
         select 1 from dreams.annotation_quarantine as q
         where q.content_hash = m.content_hash and q.annotator = %(annotator)s and q.annotator_version = %(version)s
     )
-order by m.content_hash limit %(page)s
-"""
+order by m.content_hash, m.id limit %(page)s
+"""  # noqa: S608 - of the expression above
 
 INSERT = """
 insert into dreams.annotations
@@ -68,8 +91,8 @@ def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lam
     with _processes() as pool:
         for page in _waiting(connection, RULES_ANNOTATOR, RULES_VERSION):
             read = partial(pool.map, chunksize=SHARE) if len(page) == PAGE else map
-            hashes, contents, contexts, tags = zip(*page, strict=True)
-            found = read(annotate_by_rule, contents, contexts, [each or () for each in tags])
+            hashes = [row[0] for row in page]
+            found = read(_annotated, page)
             rows = [
                 _row(str(content_hash), RULES_ANNOTATOR, RULES_VERSION, annotation)
                 for content_hash, annotation in zip(hashes, found, strict=True)
@@ -79,6 +102,11 @@ def annotate_rules(connection: Connection, on_batch: Callable[[int], None] = lam
             outcome.annotated += len(rows)
             on_batch(len(rows))
     return outcome
+
+
+def _annotated(row: Waiting) -> Annotation:
+    _, content, context, tags, title, start, end = row
+    return annotate_by_rule(content, context, tags or (), title, None if start is None or end is None else (start, end))
 
 
 @contextmanager
@@ -102,7 +130,7 @@ def annotate_chat(
     """
     outcome = Annotated()
     for page in _waiting(connection, model, CHAT_VERSION):
-        for content_hash, content, _, _ in page:
+        for content_hash, content, *_ in page:
             with connection.transaction():
                 try:
                     annotation = annotate_by_chat(client, model, str(content))
@@ -118,12 +146,13 @@ def annotate_chat(
     return outcome
 
 
-def _waiting(connection: Connection, annotator: str, version: str) -> Iterator[Sequence[tuple[object, ...]]]:
+def _waiting(connection: Connection, annotator: str, version: str) -> Iterator[Sequence[Waiting]]:
     after = ""
-    while page := connection.execute(
-        WAITING, {"after": after, "annotator": annotator, "version": version, "page": PAGE}
+    cursor = connection.cursor(row_factory=tuple_row)
+    while page := cursor.execute(
+        WAITING.encode(), {"after": after, "annotator": annotator, "version": version, "page": PAGE}
     ).fetchall():
-        yield page
+        yield cast(list[Waiting], page)
         after = str(page[-1][0])
 
 

@@ -1,5 +1,6 @@
 """Defines `Annotation`, what rules and chat models say about a memory; a chat model has to fill in its JSON schema."""
 
+import re
 import unicodedata
 from typing import Annotated, Literal
 
@@ -10,15 +11,19 @@ EntityKind = Literal[
 ]
 TaskType = Literal["goal", "task", "action", "observation"]
 GIST_CHARACTERS = 200
-MAXIMUM_ENTITIES = 24
+MAXIMUM_ENTITIES = 40
 MAXIMUM_TOPICS = 6
 MAXIMUM_TOPIC_WORDS = 3
 TOPIC_CHARACTERS = 80
+NUMBERED = re.compile(r"\b([^\W\d_]+)[/-](\d{1,2}(?:\.\d)?)(?!\S)")
 
 
 def normalised_topic(text: str) -> str:
-    """Casefolds to NFC with single spaces and no punctuation at the ends, so that forms of one concept are equal."""
-    words = unicodedata.normalize("NFC", text.casefold()).split()
+    """Small letters in NFC with single spaces, no punctuation at the ends and none before a number at a word's end.
+
+    So forms of one concept are equal: "HTTP/2", "http-2" and "http2".
+    """
+    words = NUMBERED.sub(r"\1\2", unicodedata.normalize("NFC", text.lower())).split()
     topic = unicodedata.normalize("NFC", " ".join(words))
     start, end = 0, len(topic)
     while start < end and not _belongs_to_word(topic[start]):
@@ -67,7 +72,9 @@ class Annotation(BaseModel):
         max_length=MAXIMUM_TOPICS,
         description="Keyphrases of one to three words in lower case, in the text's language, the most typical first.",
     )
-    sentiment: float = Field(ge=-1, le=1, description="From -1, unpleasant, over 0, neutral, to 1, pleasant.")
+    sentiment: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        description="From -1, unpleasant, over 0, neutral, to 1, pleasant; null where it cannot be told."
+    )
     task_type: TaskType = Field(
         description="goal: a wish for the longer run; task: still to be done; action: done by the writer; "
         "observation: anything else, questions too."

@@ -57,6 +57,7 @@ class Parameters(BaseModel):
     activation_decay: float = Field(gt=0, lt=1)
     attention_weight: Share
     emotional_weight: Share
+    unknown_salience: Share
     session_gap_minutes: int = Field(ge=1, le=10_080)
     context_drift_rate: Share
     episode_boundary_similarity: Similarity

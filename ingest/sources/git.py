@@ -13,6 +13,7 @@ from ingest.sources.reading.instant import instant_or_none
 from ingest.sources.reading.source import OnBytes, Record, ignore
 from ingest.sources.reading.storable import counts, storable_text
 from ingest.sources.reading.stream import check_readable, display
+from memories.documents.apparatus import apparatus
 from memories.errors import SourceError
 from memories.records import Document, Rejected, Remark
 
@@ -86,6 +87,9 @@ def _read_commit(repository: str, commit: str, found: Iterator[bytes], known: Ma
     if not content.strip():
         return Rejected(f"{repository}, commit {commit}", "it has no message")
     person = CommitPerson(*(storable_text(_decoded(each)[0], Counter()) for each in (author, address)))
+    named = people(person, content, known)
+    addresses = {name: each for name, each in named.items() if each}
+    reverted = apparatus(content).reverted
     return Document(
         source=SOURCE,
         native_id=commit,
@@ -97,7 +101,9 @@ def _read_commit(repository: str, commit: str, found: Iterator[bytes], known: Ma
             "repository": repository,
             "commit": commit,
             "author": known.name(person),
-            "people": people(person, content, known),
+            "people": list(named),
+            **({"addresses": addresses} if addresses else {}),
+            **({"reverts": reverted} if reverted else {}),
             "files": files,
             "file_count": file_count,
             **({} if encoding == "utf-8" else {"decoded_as": encoding}),

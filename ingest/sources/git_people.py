@@ -41,10 +41,14 @@ class Mailmap:
         return proper or person.name or person.address
 
 
-def people(author: CommitPerson, message: str, mailmap: Mailmap) -> list[str]:
-    """Each name once, the author first."""
-    names = (mailmap.name(each) for each in (author, *_mentioned(message)))
-    return list(dict.fromkeys(name for name in names if name))
+def people(author: CommitPerson, message: str, mailmap: Mailmap) -> dict[str, str]:
+    """The address of each person by name, the author first; an address may be empty."""
+    found: dict[str, str] = {}
+    for each in (author, *_mentioned(message)):
+        name = mailmap.name(each)
+        if name and not found.get(name):
+            found[name] = each.address
+    return found
 
 
 def _mentioned(message: str) -> Iterator[CommitPerson]:

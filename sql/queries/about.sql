@@ -2,7 +2,16 @@
 -- :topic text required -- a concept, project, person or any words
 -- :limit integer 30 -- memories to show
 -- Scans the text of every memory: about ten seconds for a million memories.
-with matches as (
+with people as (
+    select
+        memory_id,
+        array_agg(lower(person)) || array_agg(lower(name)) || array_agg(lower(word)) as names
+    from dreams.people()
+    cross join lateral unnest(dreams.without_titles(person)) as w (word)
+    group by memory_id
+),
+
+matches as (
     select
         m.id as memory_id,
         coalesce(m.parent_id, m.id) as document_id,
@@ -10,13 +19,14 @@ with matches as (
         case
             when lower(%(topic)s::text) = any(s.concepts) then 1
             when lower(%(topic)s::text) = lower(p.project) then 2
-            when lower(%(topic)s::text) in (select lower(person) from unnest(p.people) as person) then 3
+            when lower(%(topic)s::text) = any(n.names) then 3
             when strpos(lower(s.semantic_gist), lower(%(topic)s::text)) > 0 then 4
             when strpos(lower(m.content), lower(%(topic)s::text)) > 0 then 5
         end as place
     from public.memories as m
     inner join dreams.memory_states as s on s.memory_id = m.id
     left join dreams.episode_members as p on p.memory_id = m.id
+    left join people as n on n.memory_id = m.id
 ),
 
 found as (

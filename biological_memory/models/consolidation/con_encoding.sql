@@ -24,7 +24,7 @@ final as (
     select
         sessions.item_id,
         1 - (1 - {{ var('attention_weight') }} * coalesce(first_slots.attention, 0))
-        * (1 - {{ var('emotional_weight') }} * abs(coalesce(annotations.sentiment, 0))) as encoding
+        * (1 - {{ var('emotional_weight') }} * {{ emotional_salience('annotations.sentiment') }}) as encoding
     from sessions
     left join first_slots using (item_id)
     left join annotations using (item_id)

@@ -14,7 +14,7 @@ annotations as (
 ),
 
 memories as (
-    select memory_id, item_id, agent, summary, content, tags, created_at from {{ ref('stg_memories') }}
+    select memory_id, item_id, agent, summary, content, tags, channel, created_at from {{ ref('stg_memories') }}
 ),
 
 named as (
@@ -30,7 +30,12 @@ named as (
             left(regexp_replace(memories.content, '\s+', ' ', 'g'), 200)
         ) as gist,
         list_concat(
-            coalesce(annotations.topics, []), list_transform(memories.tags, lambda tag: lower(trim(tag)))
+            coalesce(annotations.topics, []),
+            -- The name of a source stands on all its memories, and tells nothing of one.
+            list_filter(
+                list_transform(memories.tags, lambda tag: lower(trim(tag))),
+                lambda tag: tag is distinct from lower(memories.channel)
+            )
         ) as concepts,
         annotations.task_type,
         coalesce(len(list_filter(annotations.entities, lambda e: e.kind in ('code', 'file'))) > 0, false)

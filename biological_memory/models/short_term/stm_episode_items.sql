@@ -38,7 +38,7 @@ final as (
         contexts.next_item_id,
         contexts.context_similarity,
         coalesce(annotations.task_type, 'observation') as task_type,
-        abs(coalesce(annotations.sentiment, 0)) as emotional_salience,
+        {{ emotional_salience('annotations.sentiment') }} as emotional_salience,
         coalesce(annotations.topics, []) as topics,
         memories.project,
         coalesce(memories.file, list_filter(annotations.entities, lambda e: e.kind = 'file')[1].text) as file,

@@ -55,7 +55,13 @@ final as (
         metadata ->> 'file' as file,
         metadata ->> 'channel' as channel,
         metadata ->> 'place' as place,
-        coalesce(try_cast(metadata -> 'people' as varchar[]), []) as people,
+        list_sort(list_distinct(list_filter(
+            list_concat(
+                try_cast(metadata -> 'people' as varchar[]), {{ text_at("author") }}, {{ text_at("speaker") }}
+            ),
+            -- A robot that commits is no person.
+            lambda person: trim(person) <> '' and not ends_with(person, '[bot]')
+        ))) as people,
         created_at
     from shown
 )

@@ -46,7 +46,7 @@ activated as (
             'epoch(so_far.window_end) - epoch(so_far.first_at)',
             'epoch(so_far.window_end) - epoch(so_far.last_at)'
         ) }} as activation_strength,
-        abs(coalesce(annotations.sentiment, 0)) as emotional_salience
+        {{ emotional_salience('annotations.sentiment') }} as emotional_salience
     from so_far
     left join annotations using (item_id)
 )

@@ -257,12 +257,16 @@ def test_a_goal_is_open_until_something_supersedes_it(dreamt: Connection) -> Non
 
 
 def test_people_come_up_as_often_as_they_are_named(dreamt: Connection) -> None:
-    people = {row["person"]: row for row in ask(dreamt, "people")}
+    people = {
+        name: row for row in ask(dreamt, "people") for name in (row["person"], *(row["also_named"] or "").split(", "))
+    }
+    assert people["Jonas"]["person"] == "Jonas Ek"
     for name in ("Arne", "Jonas"):
-        counted = dreamt.execute(
+        (listed,) = dreamt.execute(
             "select count(*) from public.memories where metadata -> 'people' ? %s", (name,)
-        ).fetchone()
-        assert counted == (people[name]["memories"],)
+        ).fetchone()  # type: ignore[misc]
+        # Texts name him too, and a long document's chunks share its people.
+        assert listed <= people[name]["memories"] <= 1.2 * listed
     assert people["Jonas"]["mostly_in"] == "tidewater"
 
 

@@ -84,7 +84,7 @@ def test_revision_is_noticed(text: str, revises: bool) -> None:
     [("git commit of the garden planner", (), "action"), ("", ("todo",), "task"), ("", (), "observation")],
 )
 def test_context_and_tags_are_weak_evidence(context: str, tags: tuple[str, ...], task_type: str) -> None:
-    assert annotate_by_rule("Support frost warnings in the planner", context, tags).task_type == task_type
+    assert annotate_by_rule("The planner warns of frost", context, tags).task_type == task_type
 
 
 def test_a_form_outweighs_a_tag() -> None:
@@ -98,7 +98,7 @@ def test_a_form_outweighs_a_tag() -> None:
         ("We really need to talk about the roof insulation on Monday morning.", {"roof insulation"}),
         ("The sensors are wet.", {"sensor"}),
         ("Ich habe die Heizung im Keller repariert.", {"heizung", "keller"}),
-        ("J'ai changé le filtre de la pompe à eau.", {"filtre", "eau"}),
+        ("J'ai changé le filtre de la pompe à eau.", {"filtre", "pompe"}),
         ("今天我修好了水泵，明天检查阀门。", {"阀门"}),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_concept_meets_itself_in_singular_and_plural() -> None:
 @pytest.mark.parametrize(
     ("text", "entity"),
     [
-        ("Met Dr. Lindqvist at noon.", ("Lindqvist", "person")),
+        ("Met Dr. Lindqvist at noon.", ("Dr. Lindqvist", "person")),
         ("Tonight Amara said that the show is sold out.", ("Amara", "person")),
         ("They live in Ljubljana now.", ("Ljubljana", "place")),
         ("A letter from the Harbour Museum came.", ("Harbour Museum", "organisation")),
@@ -147,9 +147,9 @@ def test_a_concept_meets_itself_in_singular_and_plural() -> None:
         ("The parcel went by U.S. Mail.", ("U.S. Mail", "name")),
         (
             "A visit by the President of the Republic of Malta Agatha Barbara.",
-            ("President of the Republic of Malta Agatha Barbara", "name"),
+            ("President of the Republic of Malta Agatha Barbara", "person"),
         ),
-        ("A son of Rhys ap Tewdwr came.", ("Rhys ap Tewdwr", "name")),
+        ("A son of Rhys ap Tewdwr came.", ("Rhys ap Tewdwr", "person")),
         ("They watched the 2024 Summer Games.", ("2024 Summer Games", "name")),
         ("Nobody else was on Apollo 11.", ("Apollo 11", "name")),
         ('Then "Lies and Rumours of the Sea" came out.', ("Lies and Rumours of the Sea", "name")),
@@ -176,7 +176,7 @@ def test_entities(text: str, entity: tuple[str, str]) -> None:
         ("Fixed MariaDB in January.", ["MariaDB"]),
         ('She said "I will go home" and left.', []),
         ('The sign says "Come in. Sit Down".', []),
-        ("Met Mr Smith at ten.", ["Smith"]),
+        ("Met Mr Smith at ten.", ["Mr Smith"]),
         ("The bill for Room 9 is 12.50.", ["Room 9"]),
         ("Der Garten und der Zaun.", []),
     ],
@@ -192,18 +192,35 @@ def test_measures_give_way_to_names() -> None:
     assert [found.text for found in annotate_by_rule(text).entities][:2] == ["Amara", "Bo"]
 
 
-def test_sentiment_follows_the_mood_and_stays_neutral_where_it_cannot_know() -> None:
+def test_sentiment_follows_the_mood_and_is_unknown_where_no_analyser_knows_the_language() -> None:
     assert annotate_by_rule("What a wonderful, happy evening!").sentiment > 0.3
     assert annotate_by_rule("I am sad and angry about this terrible failure.").sentiment < -0.3
-    assert annotate_by_rule("Der Zug war um neun im Bahnhof.").sentiment == 0
+    assert annotate_by_rule("Der Zug war um neun im Bahnhof.").sentiment is None
     assert annotate_by_rule("Vi är hemma igen och det är fint 😊").sentiment > 0
 
 
-def test_gist_is_the_telling_sentence_without_markup() -> None:
-    text = "# Notes\n\nHello again. It was late.\n\nWe decided to sell the orchard because the well is dry. It is old."
-    assert annotate_by_rule(text).gist == "We decided to sell the orchard because the well is dry."
+def test_the_gist_is_the_title_where_there_is_one() -> None:
+    told = "It was late.\n\nThe well is dry, so we sell the orchard."
+    assert annotate_by_rule(f"# The orchard\n\n{told}").gist == "The orchard"
+    assert annotate_by_rule(told, title="Garden").gist == "Garden"
     assert annotate_by_rule("- [ ] **renew the passport**").gist == "renew the passport"
     assert len(annotate_by_rule("word " * 500).gist) <= 200
+
+
+def test_without_a_title_the_gist_is_a_whole_sentence_from_the_middle_of_the_text() -> None:
+    text = (
+        "Hello again. It was late. The orchard well is dry, so we cannot water the orchard. Ah. "
+        "A new well for the orchard costs more than the orchard brings in. See you."
+    )
+    assert "well" in annotate_by_rule(text).gist and annotate_by_rule(text).gist in text
+
+
+def test_the_gist_comes_from_the_passage_that_is_nearest_to_the_whole() -> None:
+    bees = "The bees swarmed in May. The hive of the bees stood in the garden. The bees were calm. "
+    boats = "The boat leaks at the keel. We tarred the keel of the boat. The boat is dry now. "
+    start = len(bees * 5)
+    assert "boat" in annotate_by_rule(bees * 5 + boats, centre=(start, start + len(boats))).gist
+    assert "bees" in annotate_by_rule(bees * 5 + boats).gist
 
 
 def test_of_a_long_text_only_the_beginning_is_read() -> None:

@@ -59,6 +59,7 @@ def test_a_commit_is_one_memory(repository: Path) -> None:
             "commit": commit_hash,
             "author": "Ana Ünal",
             "people": ["Ana Ünal"],
+            "addresses": {"Ana Ünal": "a@x"},
             "files": ["a.txt", "line\nbreak ü"],
             "file_count": 2,
         },
@@ -120,6 +121,15 @@ def test_everyone_who_took_part_is_kept_under_the_name_of_the_mailmap(repository
     memory, _ = read(repository)
     assert memory.metadata["author"] == "Ana Maria Ünal"
     assert memory.metadata["people"] == ["Ana Maria Ünal", "Bo Li", "Cy D", "Zoe", "Grace", "e@f"]
+    assert memory.metadata["addresses"] == {
+        "Ana Maria Ünal": "a@x", "Bo Li": "bo@WORK", "Cy D": "c@d", "Zoe": "shared@x", "e@f": "e@f",
+    }  # fmt: skip
+
+
+def test_a_commit_that_reverts_others_names_them(repository: Path) -> None:
+    commit(repository, b"Revert roses\n\nThis reverts commit 0123456789abcdef.\n\nFrost.", {"a": "1"})
+    (memory,) = read(repository)
+    assert memory.metadata["reverts"] == ["0123456789abcdef"]
 
 
 @pytest.mark.parametrize("mailmap", ["\xff\0<<>>", "<" * 100_000, "a <b>" * 50_000, "x\n" * 600_000])
