@@ -19,7 +19,7 @@ from ingest.annotation.names import names
 from ingest.annotation.schema import GIST_CHARACTERS, MAXIMUM_ENTITIES, Annotation, Entity, EntityKind, TaskType
 from ingest.annotation.segments import sentences, without_marks
 from ingest.annotation.sentence_forms import WEAK_EVIDENCE, form_of, revises
-from memories.documents.apparatus import apparatus
+from memories.apparatus import apparatus
 
 RULES_ANNOTATOR = "rules"
 RULES_VERSION = "3"

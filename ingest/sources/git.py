@@ -13,7 +13,7 @@ from ingest.sources.reading.instant import instant_or_none
 from ingest.sources.reading.source import OnBytes, Record, ignore
 from ingest.sources.reading.storable import counts, storable_text
 from ingest.sources.reading.stream import check_readable, display
-from memories.documents.apparatus import apparatus
+from memories.apparatus import apparatus
 from memories.errors import SourceError
 from memories.records import Document, Rejected, Remark
 

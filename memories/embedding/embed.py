@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy
 from numpy.typing import NDArray
 
+from memories.apparatus import apparatus
 from memories.embedding.passages import Passage, passages
 from memories.embedding.vectors import (
     COLUMN_DIMENSIONS,
@@ -165,7 +166,7 @@ def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, F
 
     A memory fails with any of its passages. Raises as `vectors_of` does.
     """
-    cut = [passages(waiting.content) for waiting in batch]
+    cut = [_passages_of_text(waiting.content) for waiting in batch]
     texts = [
         as_document(model, waiting.heading + passage.text)
         for waiting, its_passages in zip(batch, cut, strict=True)
@@ -183,7 +184,7 @@ def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, F
             failures[place] = reason
             continue
         its_vectors = [vectors[number] for number in numbers]
-        if len(its_passages) == 1:
+        if its_passages[0].to_character == len(batch[place].content) and its_passages[0].from_character == 0:
             found[place] = MemoryEmbedding(its_vectors[0], [])
             continue
         mean = numpy.mean([vector / numpy.linalg.norm(vector) for vector in its_vectors], axis=0)
@@ -191,6 +192,13 @@ def embeddings_of(embed: Embed, model: str, batch: Batch) -> tuple[Embeddings, F
             mean / numpy.linalg.norm(mean), list(zip(its_passages, its_vectors, strict=True))
         )
     return found, failures
+
+
+def _passages_of_text(content: str) -> Sequence[Passage]:
+    """The passages of a content, without those of nothing but apparatus, such as trailers, signatures and logs."""
+    text = apparatus(content).text
+    found = passages(text + content[len(text) :])
+    return [passage for passage in found if passage.text.strip()] or passages(content)[:1]
 
 
 def unit_vector(embed: Embed, text: str) -> NDArray[numpy.float32]:

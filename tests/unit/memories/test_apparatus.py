@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memories.documents.apparatus import apparatus
+from memories.apparatus import apparatus
 
 TRAILED = """Mend the sluice (#31)
 
