@@ -65,6 +65,7 @@ def restore(file: Path, *, replace: bool = False) -> Mapping[str, int]:
                 for name, table in manifest.tables.items():
                     _read_table(connection, archive, name, table)
             _mark_changed(connection)
+            _move_queries(connection)
         migrate()
         return {name: table.rows for name, table in manifest.tables.items()}
 
@@ -154,6 +155,12 @@ def _mark_changed(connection: Connection) -> None:
     if connection.execute("select to_regproc('dreams.mark_all_changed')").fetchone() != (None,):
         connection.execute("lock table public.memories")
         connection.execute("select dreams.mark_all_changed()")
+
+
+def _move_queries(connection: Connection) -> None:
+    """Moves the words of searches to where this store keeps them; an older store's migration does so."""
+    if connection.execute("select to_regproc('dreams.move_queries')").fetchone() != (None,):
+        connection.execute("select dreams.move_queries()")
 
 
 @contextmanager
