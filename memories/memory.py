@@ -11,10 +11,9 @@ from uuid import UUID
 
 import psycopg
 
-from memories.documents.deletion_preview import Forgettable, forgettable
 from memories.documents.edit import MemoryChanges, edit
 from memories.documents.memoir import RowPlace, document_rows, memoir, places
-from memories.documents.receipt import Receipt, forget_with_receipt
+from memories.documents.receipt import Forgettable, Receipt, forget_with_receipt, forgettable
 from memories.documents.storable import check_metadata, check_text
 from memories.documents.write import (
     Stored,
@@ -182,7 +181,7 @@ class Memory:
         return edited
 
     def forgettable(self, reference: str | UUID) -> Forgettable:
-        """Counts what `forget` would remove. Raises NotFound as `get` does."""
+        """Returns the receipt that `forget` would give now. Raises NotFound as `get` does."""
         with self._pool.connection() as connection:
             return forgettable(connection, find(connection, reference))
 
