@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from commands.parameters import EXAMPLE
 from memories.errors import InputError
 from memories.instant import in_utc
 
@@ -35,6 +38,15 @@ def say(sentence: str) -> None:
 def complain(sentence: str) -> None:
     """Prints what went wrong to standard error."""
     errors.print(f"dreams: {sentence}", markup=False)
+
+
+def misuse(error: typer.TyperException) -> str:
+    """What is wrong with a command as it was typed, and its example; empty where its help was shown already."""
+    told = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    _, separator, example = ((context and context.command.help) or "").rpartition(EXAMPLE)
+    hint = f"write it like: {example}" if separator else "`dreams --help` lists the commands"
+    return told and f"{told[0].lower()}{told[1:]}{'' if told.endswith('?') else ';'} {hint}"
 
 
 def show(data: Mapping[str, object], as_json: bool, sentence: str) -> None:
@@ -84,6 +96,14 @@ def instant(text: str) -> datetime:
 def words(text: str) -> list[str]:
     """The items of a comma-separated list, without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def search_id(text: str) -> UUID:
+    """Parses the `query_id` of a search. Raises InputError when it is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no query_id: give the one that the search printed in its last line") from error
 
 
 def assignment(text: str) -> tuple[str, str]:

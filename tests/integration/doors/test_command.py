@@ -118,6 +118,8 @@ def test_a_content_of_ten_megabytes_and_strange_dates(store_url: str, dreams: Dr
         (["run", "--set", "x"], "sets nothing"),
         (["db", "restore", "/nowhere/all.zip"], "/nowhere/all.zip"),
         (["nonsense"], "nonsense"),
+        (["export", "all.jsonl"], "write it like: dreams export > memories.jsonl"),
+        (["open", "00000000", "--query-id", "nope"], "'nope' is no query_id"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
