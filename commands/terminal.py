@@ -16,7 +16,7 @@ from rich.table import Table
 
 from commands.parameters import EXAMPLE
 from memories.errors import InputError
-from memories.instant import in_utc
+from memories.instant import in_utc, minute
 
 PIPED_WIDTH = 180
 UNFOLDED_CHARACTERS = 20
@@ -59,7 +59,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json
     if as_json:
         say(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=plain))
         return
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [[_cell(value) for value in row] for row in rows]
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for place, column in enumerate(columns):
         is_short = all(len(row[place]) <= UNFOLDED_CHARACTERS for row in cells)
@@ -67,6 +67,12 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json
     for row in cells:
         drawn.add_row(*(escape(cell) for cell in row))
     console.print(drawn)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return minute(value)
+    return "" if value is None else str(value)
 
 
 @contextmanager

@@ -58,6 +58,7 @@ def checks() -> Iterator[Check]:
     yield _checked("cache", _cache)
     yield _checked("extension", _extension)
     yield _checked("port", _port)
+    yield _checked("models", _models)
     try:
         with connect() as connection:
             yield Check("postgres", True, f"{connection.info.server_version // 10000} at {without_password(url())}")
@@ -127,6 +128,15 @@ def _port() -> str:
                 " or set SIDECAR_PORT to another"
             ) from error
     return f"port {port} is free for `dreams serve`"
+
+
+def _models() -> str:
+    """Finds the server that the next search by meaning would ask."""
+    store = store_settings()
+    server = running(store)
+    if server is None:
+        return "no sidecar runs; the next search starts one"
+    return f"{'OLLAMA_URL names' if store.ollama_url else 'a sidecar answers at'} {server.url}"
 
 
 def _store(connection: Connection) -> Iterator[Check]:

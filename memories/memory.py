@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Literal, Self, Unpack
 from uuid import UUID
@@ -238,8 +239,8 @@ class Memory:
         """Records that the results of a search were shown; `search` does this unless `record` is False."""
         shown_at = when or datetime.now(UTC)
         self._record(
-            Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, answer.query)
-            for result in answer.results
+            Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, query)
+            for result, query in zip(answer.results, chain([answer.query], repeat(None)), strict=False)
         )
 
     def why(self, reference: str | UUID, query: str | None = None) -> Explanation:
