@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.parameters import EXAMPLE, AsJson, Reference
-from commands.terminal import bar, instant, say, search_id, show, show_table, status, words
+from commands.terminal import bar, complain, instant, say, search_id, show, show_table, status, words
 from memories.errors import InputError
 from memories.instant import day
 
@@ -23,7 +23,10 @@ def ingest(
     since: Annotated[
         str | None, typer.Option(help="Only memories dated from this day or instant on (ISO 8601).")
     ] = None,
-    redact: Annotated[bool, typer.Option(help="Mask keys, tokens, passwords and card numbers before storing.")] = False,
+    redact: Annotated[
+        bool | None,
+        typer.Option(help="Mask keys, tokens, passwords and card numbers; without either, as at the last reading."),
+    ] = None,
     revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what would change, and change nothing.")] = False,
     exclude: Annotated[
@@ -33,6 +36,7 @@ def ingest(
 ) -> None:
     from ingest import sources
     from ingest.loading.load import load
+    from ingest.loading.redactions import redaction
     from memories.postgres.database import connect
     from memories.postgres.migrate import migrate
 
@@ -43,14 +47,17 @@ def ingest(
     total = read_by.size_bytes(where)
     migrate()
     with connect(autocommit=True) as connection, bar(f"reading {source}", total) as advance:
+        masks = redaction(connection, source, where, redact, is_dry_run=dry_run)
         loaded = load(
             connection,
             sources.read(source, where, exclude=exclude or (), on_bytes=advance),
             since=instant(since) if since else None,
-            redact=redact,
+            redact=masks.is_on,
             revive=revive,
             dry_run=dry_run,
         )
+    if masks.sentence:
+        complain(masks.sentence)
     show(loaded.as_dict(), as_json, ("Would be: " if dry_run else "Memories: ") + loaded.sentence)
 
 

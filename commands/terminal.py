@@ -77,7 +77,11 @@ def _cell(value: object) -> str:
 
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows a progress bar on standard error; yields the function that advances it."""
+    """Shows a progress bar on standard error, or off a terminal a line; yields the function that advances it."""
+    if not errors.is_terminal:
+        complain(what)
+        yield lambda _: None
+        return
     columns = (SpinnerColumn(), TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(what, total=total)
@@ -86,7 +90,11 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def status(what: str) -> Iterator[Callable[[str], None]]:
-    """Shows on standard error what is being done; yields the function that names the current step."""
+    """Shows on standard error what is being done, off a terminal a line a step; yields what names the next step."""
+    if not errors.is_terminal:
+        complain(what)
+        yield lambda step: complain(f"{what}: {step.replace('_', ' ')}")
+        return
     with errors.status(what) as shown:
         yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")
 

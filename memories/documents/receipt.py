@@ -1,4 +1,4 @@
-"""Deletes a memory, or shows beforehand what that would do: what is removed from each table, what remains until when."""
+"""Deletes a memory, or shows what that would do: what is removed from each table, and what remains until when."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -27,7 +27,6 @@ from sidecar.api.routes.text import Words
 from sidecar.store import ServedStore
 
 
-
 class NamedMemory(StringConvertor):
     """Any part of a path where an id belongs; the store says what is wrong with one. A search is no memory."""
 
