@@ -34,7 +34,7 @@ STEMS = {max(word.split(), key=len) for word in PASSWORD_WORDS + SHORT_PASSWORD_
 PASSWORD_NAME = rf"(?P<password>{_alternatives(PASSWORD_WORDS)}|(?<![a-z])(?:{_alternatives(SHORT_PASSWORD_WORDS)}))"
 ANY_NAME = rf"(?:{PASSWORD_NAME}|{_alternatives(SECRET_WORDS)})"
 # The first letters rule out most places at once. A text in lower case is searched three times faster than in any case.
-FIRST_LETTER = f"(?=[{''.join({word[0] for word in PASSWORD_WORDS + SHORT_PASSWORD_WORDS + SECRET_WORDS})}])"
+FIRST_LETTER = f"(?=[{''.join(sorted({word[0] for word in PASSWORD_WORDS + SHORT_PASSWORD_WORDS + SECRET_WORDS}))}])"
 LOWER_CASE_NAME = re.compile(f"{FIRST_LETTER}{ANY_NAME}")
 NAME = re.compile(f"(?i){FIRST_LETTER}{ANY_NAME}")
 KEY = re.compile(rf"(?i){ANY_NAME}[_-]?(?:value|key)?$")

@@ -39,8 +39,8 @@ PRIVATE_KEY = re.compile(
 )
 
 AUTHORIZATION = re.compile(
-    r"(?i)(?=[abt])(?P<header>authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)?\b(?P<scheme>bearer|basic|token)[ \t]{1,4}"
-    r"(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
+    r"(?i)(?=[abt])(?P<header>authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)?\b(?P<scheme>bearer|basic|token)"
+    r"[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
 )
 
 # The last @ before the path ends the password, since people do not always encode one within.
