@@ -61,6 +61,7 @@ def _run() -> int:
             complain(sentence)
         return error.exit_code
     except typer.Abort:
+        typer.echo(err=True)
         complain("nothing was done")
         return 1
 

@@ -36,18 +36,21 @@ create temporary table forgotten_here as
 select t.*, not exists (select from public.memories as m where m.id = t.memory_id) as is_gone
 from dreams.tombstones as t
 """
-# Memories are counted as people do: a document once, however many chunks it has.
 PREVIEW = """
+with returned as (
+    select id, parent_id from backed_up
+    where
+        content_hash in (select content_hash from forgotten_here)
+        or id::uuid in (select memory_id from forgotten_here where is_gone)
+)
 select
-    (select count(distinct coalesce(parent_id, id)) from public.memories),
+    (select count(*) from public.memories),
     (select count(*) from dreams.recall_events),
-    count(distinct coalesce(b.parent_id, b.id)),
-    count(distinct coalesce(b.parent_id, b.id)) filter (
-        where
-            b.content_hash in (select content_hash from forgotten_here)
-            or b.id::uuid in (select memory_id from forgotten_here where is_gone)
+    count(*),
+    count(*) filter (
+        where id in (select id from returned) or parent_id in (select parent_id from returned)
     )
-from backed_up as b
+from backed_up
 """
 KEEP_FORGOTTEN = """
 insert into dreams.tombstones (content_hash, memory_id, forgotten_at)
