@@ -123,7 +123,8 @@ def forget(
             say(f"{going.memory.id}  {day(going.memory.created_at)}  {gist(going.memory)}")
             show_table(["removed from", "rows"], [[name, count] for name, count in going.receipt.removed.items()])
         if not (yes or typer.confirm("Delete all of this permanently?", err=as_json)):
-            show({"forgotten": False, **asdict(going.receipt)}, as_json, "Kept.")
+            kept = {"id": going.memory.id, "forgotten": False, "would_remove": going.receipt.removed}
+            show(kept, as_json, "Kept.")
             return
         receipt = opened.forget(going.memory.id)
     is_left = False
@@ -132,7 +133,7 @@ def forget(
             found = scrub(wait=True, on_step=on_step)
         receipt, is_left = replace(receipt, remains=(*FOR_GOOD, *found.remains)), bool(found.again)
     done = "Forgotten. Reading its source again will not bring it back, unless you say --revive."
-    show({"forgotten": True, **asdict(receipt)}, as_json, done)
+    show({"id": receipt.memory_id, "forgotten": True, **asdict(receipt)}, as_json, done)
     if not as_json:
         show_table(["what remains", "until"], [[each.what, each.until] for each in receipt.remains])
     if is_left:

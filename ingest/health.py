@@ -14,7 +14,7 @@ import psycopg
 from ingest.dbt.cache import check_free, install_extension
 from ingest.settings import settings
 from ingest.vectors.embed import count_waiting
-from memories.embedding.servers import running
+from memories.embedding.servers import running, served
 from memories.errors import DreamsError, HomeUnsuitable, InputError
 from memories.faults import kept, tell
 from memories.home import close_to_others
@@ -121,7 +121,7 @@ def _port() -> str:
         try:
             listener.bind((store.sidecar_host, port))
         except OSError as error:
-            if running(store) is not None:
+            if served(store) is not None:
                 return f"the sidecar serves at port {port}"
             raise InputError(
                 f"port {port} of {store.sidecar_host} cannot be used ({error.strerror}): end the program that uses it,"
