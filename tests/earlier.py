@@ -79,6 +79,7 @@ BESIDES = {
     "occurrences": "select id, id, 'jsonl', '1', context, summary, '{}'::text[], '{}'::jsonb, created_at, created_at"
     " from memories",
     "passages": "select id, 1, 0, 9, 'parrot', array_fill(1, array[768])::vector::halfvec from memories",
+    "searches": "select gen_random_uuid(), 'when does the ferry leave?'",
     "redactions": "select 'markdown', '/notes', true",
     "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
 }
