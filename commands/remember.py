@@ -25,7 +25,9 @@ def ingest(
     ] = None,
     redact: Annotated[
         bool | None,
-        typer.Option(help="Mask keys, tokens, passwords and card numbers; without either, as at the last reading."),
+        typer.Option(
+            help="Mask keys, tokens, passwords and card numbers; the default is what was said at earlier readings."
+        ),
     ] = None,
     revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what would change, and change nothing.")] = False,
