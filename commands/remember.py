@@ -25,9 +25,7 @@ def ingest(
     ] = None,
     redact: Annotated[
         bool | None,
-        typer.Option(
-            help="Mask keys, tokens, passwords and card numbers; the default is what was said at earlier readings."
-        ),
+        typer.Option(help="Mask keys, tokens, passwords and card numbers; the default is that of earlier readings."),
     ] = None,
     revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what would change, and change nothing.")] = False,
