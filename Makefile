@@ -15,10 +15,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing what the models need into $(VENV), which takes minutes the first time.'
 	$(PIP) --editable '.[sidecar]'
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
+	@echo 'Installing what the tests need into $(VENV), which takes minutes the first time.'
 	$(PIP) --editable '.[sidecar,dev]'
 	@touch $@
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from commands import ask, cycles, database, dream, remember, serve
-from commands.terminal import complain
+from commands.terminal import complain, misuse
 from memories.faults import INTERRUPTED, one_sentence
 from memories.home import close_to_others, keep_to_owner
 
@@ -45,11 +45,25 @@ def main() -> None:
         sys.argv.insert(1, "--debug")
     try:
         with one_sentence(complain, debug=debug):
-            app(standalone_mode=True)
+            raise SystemExit(_run())
     except SystemExit as end:
         if end.code == INTERRUPTED and not isinstance(end.__cause__, KeyboardInterrupt):
             complain("interrupted; what was finished is kept, run the same command to go on")
         raise
+
+
+def _run() -> int:
+    """Runs what was typed, and returns the exit code."""
+    try:
+        return app(standalone_mode=False) or 0
+    except typer.TyperException as error:
+        if sentence := misuse(error):
+            complain(sentence)
+        return error.exit_code
+    except typer.Abort:
+        typer.echo(err=True)
+        complain("nothing was done")
+        return 1
 
 
 if __name__ == "__main__":

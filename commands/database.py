@@ -56,16 +56,36 @@ def db_backup(file: Path, as_json: AsJson = False) -> None:
     show(rows, as_json, f"{rows['public.memories']} memories, {sum(rows.values())} rows in all, written to {file}.")
 
 
-@app.command("restore", help="Fill an empty store from a backup." + EXAMPLE + "dreams db restore memories.zip")
+@app.command(
+    "restore",
+    help="Fill an empty store from a backup; with --replace any store, after saying what that discards and asking."
+    " What was forgotten since the backup stays forgotten." + EXAMPLE + "dreams db restore memories.zip",
+)
 def db_restore(
     file: Path,
     replace: Annotated[bool, typer.Option(help="Discard what the store holds at present.")] = False,
+    revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    from memories.postgres.backup import restore
+    from memories.postgres.backup import preview, restore
 
+    found = preview(file)
+    forgotten = f"{found.forgotten_since} of its memories were forgotten since and " + (
+        "come back" if revive else "stay forgotten (--revive brings them back)"
+    )
+    if replace and found.replaced_memories:
+        complain(
+            f"{file} holds {found.memories} memories; the {found.replaced_memories} memories and"
+            f" {found.replaced_events} events in the store now are discarded for them"
+        )
+    if found.forgotten_since:
+        complain(forgotten)
+    if replace and found.replaced_memories and not (yes or typer.confirm("Replace all of this permanently?", err=True)):
+        show({"restored": False}, as_json, "Kept.")
+        return
     with status("restoring"):
-        rows = restore(file, replace=replace)
+        rows = restore(file, replace=replace, revive=revive)
     show(rows, as_json, f"{rows['public.memories']} memories restored.")
 
 

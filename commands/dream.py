@@ -133,7 +133,7 @@ def fit(
             fitted.reset(connection)
         show({"kept": False}, as_json, "The next cycle uses the project's own parameters.")
         return
-    with status("fitting"):
+    with status("fitting to your reviews, which takes minutes if there are many"):
         found = fitting.fit()
     if found.is_better:
         with connect() as connection:

@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from commands.parameters import EXAMPLE, AsJson, Reference
-from commands.terminal import bar, instant, say, show, show_table, status, words
+from commands.terminal import bar, complain, instant, say, search_id, show, show_table, status, words
 from memories.errors import InputError
 from memories.instant import day
 
@@ -24,7 +23,10 @@ def ingest(
     since: Annotated[
         str | None, typer.Option(help="Only memories dated from this day or instant on (ISO 8601).")
     ] = None,
-    redact: Annotated[bool, typer.Option(help="Mask keys, tokens, passwords and card numbers before storing.")] = False,
+    redact: Annotated[
+        bool | None,
+        typer.Option(help="Mask keys, tokens, passwords and card numbers; the default is that of earlier readings."),
+    ] = None,
     revive: Annotated[bool, typer.Option(help="Bring back forgotten memories.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Report what would change, and change nothing.")] = False,
     exclude: Annotated[
@@ -34,6 +36,7 @@ def ingest(
 ) -> None:
     from ingest import sources
     from ingest.loading.load import load
+    from ingest.loading.redactions import redaction
     from memories.postgres.database import connect
     from memories.postgres.migrate import migrate
 
@@ -44,14 +47,17 @@ def ingest(
     total = read_by.size_bytes(where)
     migrate()
     with connect(autocommit=True) as connection, bar(f"reading {source}", total) as advance:
+        masks = redaction(connection, source, where, redact, is_dry_run=dry_run)
         loaded = load(
             connection,
             sources.read(source, where, exclude=exclude or (), on_bytes=advance),
             since=instant(since) if since else None,
-            redact=redact,
+            redact=masks.is_on,
             revive=revive,
             dry_run=dry_run,
         )
+    if masks.sentence:
+        complain(masks.sentence)
     show(loaded.as_dict(), as_json, ("Would be: " if dry_run else "Memories: ") + loaded.sentence)
 
 
@@ -81,7 +87,7 @@ def store(
 )
 def open_memory(
     memory: Reference,
-    query_id: Annotated[UUID | None, typer.Option(help="The query_id of the search that listed it.")] = None,
+    query_id: Annotated[str | None, typer.Option(help="The query_id of the search that listed it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
@@ -90,7 +96,7 @@ def open_memory(
     from memories.views.reasons import memoir_lines
 
     with Memory() as opened:
-        found = opened.get(memory, query_id=query_id)
+        found = opened.get(memory, query_id=search_id(query_id) if query_id else None)
     show(asdict(found), as_json, "\n".join(memoir_lines(found)))
 
 
@@ -115,10 +121,10 @@ def forget(
         going = opened.forgettable(memory)
         if not as_json:
             say(f"{going.memory.id}  {day(going.memory.created_at)}  {gist(going.memory)}")
-            show_table(["what goes with it", "rows"], [[part, count] for part, count in going.rows.items()])
-        outcome = {"id": going.memory.id, "forgotten": False, "rows": going.rows}
+            show_table(["removed from", "rows"], [[name, count] for name, count in going.receipt.removed.items()])
         if not (yes or typer.confirm("Delete all of this permanently?", err=as_json)):
-            show(outcome, as_json, "Kept.")
+            kept = {"id": going.memory.id, "forgotten": False, "would_remove": going.receipt.removed}
+            show(kept, as_json, "Kept.")
             return
         receipt = opened.forget(going.memory.id)
     is_left = False
@@ -127,9 +133,8 @@ def forget(
             found = scrub(wait=True, on_step=on_step)
         receipt, is_left = replace(receipt, remains=(*FOR_GOOD, *found.remains)), bool(found.again)
     done = "Forgotten. Reading its source again will not bring it back, unless you say --revive."
-    show({**outcome, "forgotten": True, **asdict(receipt)}, as_json, done)
+    show({"id": receipt.memory_id, "forgotten": True, **asdict(receipt)}, as_json, done)
     if not as_json:
-        show_table(["removed from", "rows"], [[name, count] for name, count in receipt.removed.items()])
         show_table(["what remains", "until"], [[each.what, each.until] for each in receipt.remains])
     if is_left:
         raise typer.Exit(1)

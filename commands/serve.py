@@ -6,7 +6,7 @@ import typer
 
 from commands.parameters import EXAMPLE
 from commands.terminal import complain, say
-from memories.errors import InputError
+from memories.errors import InputError, StoreError
 
 app = typer.Typer()
 
@@ -43,12 +43,26 @@ def schedule(
     + "dreams serve"
 )
 def serve() -> None:
+    from memories.postgres.database import connect
+    from memories.postgres.migrate import migrate
+    from memories.views.overview import statistics
+
     try:
         from sidecar.serve import serve as serve_models
         from sidecar.settings import settings
     except ModuleNotFoundError as error:
         raise InputError(f"the sidecar is not installed ({error.name} is missing): pip install '.[sidecar]'") from error
-    serve_models(settings(), lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
+
+    def on_ready(address: str, names: list[str]) -> None:
+        say(f"Memories, and {', '.join(names)}, at {address} (Ctrl-C ends it); {address}/docs shows what to ask.")
+        try:
+            migrate()
+            with connect() as connection:
+                say(f"The store holds {statistics(connection)['total_memories']} memories.")
+        except StoreError as error:
+            complain(f"{error}; until then only the models answer")
+
+    serve_models(settings(), on_ready)
 
 
 @app.command(

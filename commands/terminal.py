@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from commands.parameters import EXAMPLE
 from memories.errors import InputError
-from memories.instant import in_utc
+from memories.instant import in_utc, minute
 
 PIPED_WIDTH = 180
 UNFOLDED_CHARACTERS = 20
@@ -37,6 +40,15 @@ def complain(sentence: str) -> None:
     errors.print(f"dreams: {sentence}", markup=False)
 
 
+def misuse(error: typer.TyperException) -> str:
+    """What is wrong with a command as it was typed, and its example; empty where its help was shown already."""
+    told = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    _, separator, example = ((context and context.command.help) or "").rpartition(EXAMPLE)
+    hint = f"write it like: {example}" if separator else "`dreams --help` lists the commands"
+    return told and f"{told[0].lower()}{told[1:]}{'' if told.endswith('?') else ';'} {hint}"
+
+
 def show(data: Mapping[str, object], as_json: bool, sentence: str) -> None:
     """Prints a result as one JSON object, or as a sentence."""
     say(json.dumps(data, default=plain) if as_json else sentence)
@@ -47,7 +59,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json
     if as_json:
         say(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=plain))
         return
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [[_cell(value) for value in row] for row in rows]
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for place, column in enumerate(columns):
         is_short = all(len(row[place]) <= UNFOLDED_CHARACTERS for row in cells)
@@ -57,9 +69,19 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json
     console.print(drawn)
 
 
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return minute(value)
+    return "" if value is None else str(value)
+
+
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows a progress bar on standard error; yields the function that advances it."""
+    """Shows a progress bar on standard error, or off a terminal a line; yields the function that advances it."""
+    if not errors.is_terminal:
+        complain(what)
+        yield lambda _: None
+        return
     columns = (SpinnerColumn(), TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(what, total=total)
@@ -68,7 +90,11 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def status(what: str) -> Iterator[Callable[[str], None]]:
-    """Shows on standard error what is being done; yields the function that names the current step."""
+    """Shows on standard error what is being done, off a terminal a line a step; yields what names the next step."""
+    if not errors.is_terminal:
+        complain(what)
+        yield lambda step: complain(f"{what}: {step.replace('_', ' ')}")
+        return
     with errors.status(what) as shown:
         yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")
 
@@ -84,6 +110,14 @@ def instant(text: str) -> datetime:
 def words(text: str) -> list[str]:
     """The items of a comma-separated list, without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def search_id(text: str) -> UUID:
+    """Parses the `query_id` of a search. Raises InputError when it is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no query_id: give the one that the search printed in its last line") from error
 
 
 def assignment(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import psycopg
 from ingest.dbt.cache import check_free, install_extension
 from ingest.settings import settings
 from ingest.vectors.embed import count_waiting
-from memories.embedding.servers import running
+from memories.embedding.servers import running, served
 from memories.errors import DreamsError, HomeUnsuitable, InputError
 from memories.faults import kept, tell
 from memories.home import close_to_others
@@ -58,6 +58,7 @@ def checks() -> Iterator[Check]:
     yield _checked("cache", _cache)
     yield _checked("extension", _extension)
     yield _checked("port", _port)
+    yield _checked("models", _models)
     try:
         with connect() as connection:
             yield Check("postgres", True, f"{connection.info.server_version // 10000} at {without_password(url())}")
@@ -120,13 +121,22 @@ def _port() -> str:
         try:
             listener.bind((store.sidecar_host, port))
         except OSError as error:
-            if running(store) is not None:
+            if served(store) is not None:
                 return f"the sidecar serves at port {port}"
             raise InputError(
                 f"port {port} of {store.sidecar_host} cannot be used ({error.strerror}): end the program that uses it,"
                 " or set SIDECAR_PORT to another"
             ) from error
     return f"port {port} is free for `dreams serve`"
+
+
+def _models() -> str:
+    """Finds the server that the next search by meaning would ask."""
+    store = store_settings()
+    server = running(store)
+    if server is None:
+        return "no sidecar runs; the next search starts one"
+    return f"{'OLLAMA_URL names' if store.ollama_url else 'a sidecar answers at'} {server.url}"
 
 
 def _store(connection: Connection) -> Iterator[Check]:

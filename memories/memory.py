@@ -5,16 +5,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Literal, Self, Unpack
 from uuid import UUID
 
 import psycopg
 
-from memories.documents.deletion_preview import Forgettable, forgettable
 from memories.documents.edit import MemoryChanges, edit
 from memories.documents.memoir import RowPlace, document_rows, memoir, places
-from memories.documents.receipt import Receipt, forget_with_receipt
+from memories.documents.receipt import Forgettable, Receipt, forget_with_receipt, forgettable
 from memories.documents.storable import check_metadata, check_text
 from memories.documents.write import (
     Stored,
@@ -182,7 +182,7 @@ class Memory:
         return edited
 
     def forgettable(self, reference: str | UUID) -> Forgettable:
-        """Counts what `forget` would remove. Raises NotFound as `get` does."""
+        """Returns the receipt that `forget` would give now. Raises NotFound as `get` does."""
         with self._pool.connection() as connection:
             return forgettable(connection, find(connection, reference))
 
@@ -239,8 +239,8 @@ class Memory:
         """Records that the results of a search were shown; `search` does this unless `record` is False."""
         shown_at = when or datetime.now(UTC)
         self._record(
-            Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, answer.query)
-            for result in answer.results
+            Recall(result.passage_id, "listed", shown_at, answer.query_id, result.rank, query)
+            for result, query in zip(answer.results, chain([answer.query], repeat(None)), strict=False)
         )
 
     def why(self, reference: str | UUID, query: str | None = None) -> Explanation:

@@ -18,7 +18,7 @@ KEPT_IDS = {
     "dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id",
 }  # fmt: skip
 # The queries of people afterwards.
-ASKED = {("recall_events", "details"): sql.SQL("details - 'query'")}
+ASKED = {("searches", "query"): sql.SQL("null")}
 STATISTICS = "pg_stats of "
 
 

@@ -71,13 +71,16 @@ EVENT = """
 insert into dreams.recall_events (memory_id, kind, grade, query_id, rank, occurred_at, details)
 values (%s, %s, %s, %s, %s, %s, '{"query": "keel bolts"}')
 """
-# Rows for tables that nothing below fills: those of failures, snapshots, occurrences and recalled texts.
+# Rows for tables that nothing below fills.
 BESIDES = {
     "annotation_quarantine": "select content_hash, 'parrot', '1', 'no JSON', content from memories",
     "embedding_failures": "select id, 'parrot', 'too long: ' || content from memories",
     "snapshots": r"select gen_random_uuid(), null::uuid, 'zlib', 1, '\x00'::bytea, 'checksum'",
     "occurrences": "select id, id, 'jsonl', '1', context, summary, '{}'::text[], '{}'::jsonb, created_at, created_at"
     " from memories",
+    "passages": "select id, 1, 0, 9, 'parrot', array_fill(1, array[768])::vector::halfvec from memories",
+    "searches": "select gen_random_uuid(), 'when does the ferry leave?'",
+    "redactions": "select 'markdown', '/notes', true",
     "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
 }
 # Earlier rules found other topics.

@@ -1,6 +1,7 @@
 """Makes ready, in the fork server, what every run of dbt would make anew, so that the forked processes find it made."""
 
 import gc
+import signal
 
 import dbt.adapters.duckdb
 import dbt.cli.main  # noqa: F401 - its import takes seconds
@@ -19,6 +20,9 @@ CHECKED = (Configuration, DuckDBCredentials, PackageConfig, Project, ProjectFlag
 
 def make_ready() -> None:
     """Reads the project as parsed in advance, for which dbt generates code, and compiles its macros."""
+    # Python unblocks the signal that `get_ready` blocks when dbt makes a lock: an interrupted cycle would print a
+    # traceback from here. The cycle itself ends the processes that are forked.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for checked in CHECKED:
         checked.json_schema()
     try:

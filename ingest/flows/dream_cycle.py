@@ -20,6 +20,7 @@ from ingest.flows.names import current_run_name
 from ingest.flows.report import leave_report
 from ingest.flows.served import refuse_foreign_settings
 from ingest.loading.load import Loaded, load
+from ingest.loading.redactions import redaction
 from ingest.publishing.marts import Stage
 from memories.errors import ModelUnreachable, StoreUnreachable
 from memories.instant import in_utc
@@ -57,9 +58,12 @@ def reach_store() -> None:
 
 
 @task(retries=3, retry_delay_seconds=RETRY_DELAYS_SECONDS, retry_condition_fn=_may_answer_later, cache_policy=NO_CACHE)
-def load_source(source: str, path: Path, since: datetime | None, redact: bool) -> Loaded:
+def load_source(source: str, path: Path, since: datetime | None, redact: bool | None) -> Loaded:
     with connect(autocommit=True) as connection:
-        return load(connection, sources.read(source, path), since=since, redact=redact)
+        masks = redaction(connection, source, path, redact)
+        if masks.sentence:
+            get_run_logger().info(masks.sentence)
+        return load(connection, sources.read(source, path), since=since, redact=masks.is_on)
 
 
 @task(retries=3, retry_delay_seconds=RETRY_DELAYS_SECONDS, retry_condition_fn=_may_answer_later, cache_policy=NO_CACHE)
@@ -111,8 +115,11 @@ def scrub() -> None:
 
 
 @flow(name="ingest", flow_run_name=current_run_name)
-def ingest(source: str, path: Path, since: datetime | None = None, redact: bool = False) -> State[None]:
-    """Loads a file or folder: `source` names its kind, as in `dreams ingest`; the next dream takes in what is new."""
+def ingest(source: str, path: Path, since: datetime | None = None, redact: bool | None = None) -> State[None]:
+    """Loads a file or folder: `source` names its kind, as in `dreams ingest`; the next dream takes in what is new.
+
+    `redact` masks secrets; without it they are masked if they were at an earlier reading.
+    """
     refuse_foreign_settings()
     reach_store()
     loaded = load_source(source, path, since, redact)

@@ -63,7 +63,7 @@ class FlowRunner(Runner):
                     tags=deployment.tags,
                     entrypoint_type=EntrypointType.MODULE_PATH,
                 )
-                await client.update_deployment(identity, DeploymentUpdate.model_validate(NEVER_SET))
+                await client.update_deployment(identity, _update(flow))
                 self._flows[identity] = flow.name
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -97,6 +97,15 @@ class FlowRunner(Runner):
                 name = run_name(self._flows[run.deployment_id], run.parameters) if run.deployment_id else run.name
                 if name != run.name:
                     await client.update_flow_run(run.id, name=name)
+
+
+def _update(flow: Flow[..., Any]) -> DeploymentUpdate:
+    """What Prefect does not write of a deployment: no foreign settings, and no parameters but those of the flow.
+
+    Prefect itself would take any parameter, and then the run would crash.
+    """
+    schema = {**flow.parameters.model_dump_for_openapi(), "additionalProperties": False}
+    return DeploymentUpdate.model_validate({**NEVER_SET, "parameter_openapi_schema": schema})
 
 
 async def _end_flows() -> None:

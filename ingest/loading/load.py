@@ -41,6 +41,12 @@ on conflict (event_id) do nothing
 EVENTS_OF_NOTHING = """
 select count(*) from staged_events as e where not exists (select from dreams.memory_names as n where n.id = e.memory_id)
 """
+TOLD = {
+    "new": "new", "edited": "edited", "unchanged": "unchanged", "met_again": "that say the same as another",
+    "forgotten": "forgotten before", "recalled": "that only repeat what was recalled", "events": "events",
+    "skipped_before_since": "older than --since", "redacted": "with secrets masked", "rejected": "rejected",
+    "remarks": "remarks",
+}  # fmt: skip
 ABSENT = "events of a memory that is not there"
 
 
@@ -86,11 +92,11 @@ class Loaded:
 
     @property
     def sentence(self) -> str:
-        """The counts in one line, followed by what was left out, by kind."""
+        """What happened, in one line, followed by what was left out, by kind."""
         counts = {name: len(value) if isinstance(value, list) else value for name, value in self.as_dict().items()}
-        told = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if isinstance(count, int)]
+        told = [f"{count} {TOLD[name]}" for name, count in counts.items() if name in TOLD and count]
         kinds = [f"{count} {kind}" for kind, count in sorted(self.left_out.items())]
-        return ", ".join(told) + (f"; left out: {', '.join(kinds)}" if kinds else "")
+        return (", ".join(told) or "none") + (f"; left out: {', '.join(kinds)}" if kinds else "")
 
 
 def load(

@@ -39,8 +39,8 @@ PRIVATE_KEY = re.compile(
 )
 
 AUTHORIZATION = re.compile(
-    r"(?i)(?P<header>authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)?\b(?P<scheme>bearer|basic|token)[ \t]{1,4}"
-    r"(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
+    r"(?i)(?=[abt])(?P<header>authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)?\b(?P<scheme>bearer|basic|token)"
+    r"[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{12,16384})"
 )
 
 # The last @ before the path ends the password, since people do not always encode one within.
@@ -50,8 +50,10 @@ URL_PASSWORD = re.compile(
 
 
 PLAIN_NAME = r"(?P<name>password|passwd|passphrase|token|secret|api[_-]?key)"
-FLAG = re.compile(rf"(?i)(?P<before>(?<![\w-])--?{PLAIN_NAME}[ \t]+['\"]?)(?P<value>[^\s\"'\[$<{{-][^\s\"']{{2,255}})")
-ELEMENT = re.compile(rf"(?i)(?P<before><(?:\w{{1,32}}:)?{PLAIN_NAME}>)(?P<value>[^<]{{1,1024}})(?=</)")
+FLAG = re.compile(
+    rf"(?i)(?=-)(?P<before>(?<![\w-])--?{PLAIN_NAME}[ \t]+['\"]?)(?P<value>[^\s\"'\[$<{{-][^\s\"']{{2,255}})"
+)
+ELEMENT = re.compile(rf"(?i)(?=<)(?P<before><(?:\w{{1,32}}:)?{PLAIN_NAME}>)(?P<value>[^<]{{1,1024}})(?=</)")
 SHORTEST_BEARER = 20
 
 CARD = re.compile(

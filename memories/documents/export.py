@@ -40,10 +40,11 @@ from dreams.memory_versions order by memory_id, version
 """
 # A memory's own creation is not exported: its date implies it.
 EVENTS = """
-select event_id, memory_id, document_id, kind, grade, query_id, rank, occurred_at, details
-from dreams.recall_events
-where kind not in ('created', 'rehearsed') or kind = 'created' and document_id is not null
-order by coalesce(query_id, event_id), rank, event_id
+select
+    e.event_id, e.memory_id, e.document_id, e.kind, e.grade, e.query_id, e.rank, e.occurred_at, e.details, s.query
+from dreams.recall_events as e left join dreams.searches as s on s.query_id = coalesce(e.query_id, e.event_id)
+where e.kind not in ('created', 'rehearsed') or e.kind = 'created' and e.document_id is not null
+order by coalesce(e.query_id, e.event_id), e.rank, e.event_id
 """
 PLACE_KEYS = ("byte_start", "byte_end")
 ACTIONS = ("opened", "cited", "listed")
@@ -132,7 +133,7 @@ def _recall(events: Sequence[Mapping[str, object]]) -> Line:
     first = events[0]
     line: Line = {
         "type": "recall",
-        "query": _details(first).get("query", ""),
+        "query": first["query"] or "",
         "occurred_at": _date(first["occurred_at"]),
         "results": [
             {

@@ -1,11 +1,13 @@
-"""Deletes a memory, and reports what that removed from each table and what remains until when."""
+"""Deletes a memory, or shows what that would do: what is removed from each table, and what remains until when."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from memories.documents.memoir import memoir
 from memories.documents.write import forget
 from memories.postgres.database import Connection
+from memories.records import Memoir
 
 MEMORIES = "public.memories"
 # Rows deleted and updated so far. The server may add up several transactions: take the difference of two readings.
@@ -38,6 +40,14 @@ class Receipt:
     def rows(self) -> int:
         """Rows of the memory itself: one per chunk."""
         return self.removed[MEMORIES]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgettable:
+    """A memory, and the receipt that its deletion would have now."""
+
+    memory: Memoir
+    receipt: Receipt
 
 
 UNTIL_CYCLE = Remaining(
@@ -73,6 +83,13 @@ def forget_with_receipt(connection: Connection, memory_id: UUID) -> Receipt:
         {name: count for name, count in changed.items() if count},
         (UNTIL_CYCLE, UNTIL_SCRUB, *FOR_GOOD),
     )
+
+
+def forgettable(connection: Connection, memory_id: UUID) -> Forgettable:
+    """Deletes a memory to see what that removes, and rolls it back. Raises NotFound when there is no such row."""
+    memory = memoir(connection, memory_id)
+    with connection.transaction(force_rollback=True):
+        return Forgettable(memory, forget_with_receipt(connection, memory_id))
 
 
 def _counts(connection: Connection) -> Mapping[str, tuple[int, int]]:

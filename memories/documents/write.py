@@ -18,6 +18,7 @@ from memories.instant import in_utc
 from memories.postgres.database import Connection
 from memories.records import Document, identity
 
+NAMED_CANDIDATES = 3
 SHORTEST_PREFIX = 6
 HEXADECIMAL = frozenset("0123456789abcdef")
 UUID_DIGITS = 32
@@ -191,13 +192,15 @@ def find(connection: Connection, reference: str | UUID) -> UUID:
     if not SHORTEST_PREFIX <= len(digits) <= UUID_DIGITS or not HEXADECIMAL.issuperset(digits):
         raise InputError(f"{reference!r} is not an id: give the memory's id, or at least its first six characters")
     found = connection.execute(
-        "select distinct memory_id from dreams.memory_names where id between %s and %s limit 2",
-        (UUID(digits.ljust(UUID_DIGITS, "0")), UUID(digits.ljust(UUID_DIGITS, "f"))),
+        "select distinct memory_id from dreams.memory_names where id between %s and %s order by 1 limit %s",
+        (UUID(digits.ljust(UUID_DIGITS, "0")), UUID(digits.ljust(UUID_DIGITS, "f")), NAMED_CANDIDATES + 1),
     ).fetchall()
     if not found:
         raise NotFound(f"{str(reference)!r} names no memory: search for it, or give the id that a search shows")
     if len(found) > 1:
-        raise InputError(f"{str(reference)!r} is the beginning of several ids: give more of it")
+        named = [str(memory_id) for (memory_id,) in found[:NAMED_CANDIDATES]]
+        more = "" if len(found) == len(named) else " and others"
+        raise InputError(f"{str(reference)!r} begins several ids ({', '.join(named)}{more}): give more of it")
     return UUID(str(found[0][0]))
 
 

@@ -185,7 +185,8 @@ def asked(store: AssistantStore, shown: Shown, ask: Callable[[Desk], Given]) -> 
     try:
         return ask(Desk(store.memory(), store.file_roots, shown))
     except ValidationError as error:
-        raise MCPError(INVALID_PARAMS, error.errors(include_url=False)[0]["msg"]) from error
+        told = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise MCPError(INVALID_PARAMS, told) from error
     except DreamsError as error:
         raise MCPError(INVALID_PARAMS if isinstance(error, InputError) else INTERNAL_ERROR, str(error)) from error
 

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,8 +26,65 @@ from memories.postgres.backup_file import (
 from memories.postgres.database import Connection, connect
 from memories.postgres.migrate import MIGRATIONS, migrate, tables_made_by
 
+MEMORIES = "public.memories"
 LEFT_OUT = {"dreams.content_changes", "dreams.unscrubbed"}
-FIRST = ["public.memories", "dreams.cycles"]
+FIRST = [MEMORIES, "dreams.cycles"]
+
+# What this store has forgotten. An id can be in use again, when the text that it is made from was stored again.
+FORGOTTEN = """
+create temporary table forgotten_here as
+select t.*, not exists (select from public.memories as m where m.id = t.memory_id) as is_gone
+from dreams.tombstones as t
+"""
+PREVIEW = """
+with returned as (
+    select id, parent_id from backed_up
+    where
+        content_hash in (select content_hash from forgotten_here)
+        or id::uuid in (select memory_id from forgotten_here where is_gone)
+)
+select
+    (select count(*) from public.memories),
+    (select count(*) from dreams.recall_events),
+    count(*),
+    count(*) filter (
+        where id in (select id from returned) or parent_id in (select parent_id from returned)
+    )
+from backed_up
+"""
+KEEP_FORGOTTEN = """
+insert into dreams.tombstones (content_hash, memory_id, forgotten_at)
+select content_hash, memory_id, forgotten_at from forgotten_here on conflict (content_hash) do nothing
+"""
+FORGET_AGAIN = """
+with returned as (
+    select id, parent_id from public.memories
+    where
+        content_hash in (select content_hash from forgotten_here)
+        or id in (select memory_id from forgotten_here where is_gone)
+)
+delete from public.memories
+where id in (select id from returned) or parent_id in (select parent_id from returned)
+"""
+REVIVE = """
+delete from dreams.tombstones as t using forgotten_here as f
+where
+    t.content_hash = f.content_hash
+    and (
+        t.content_hash in (select content_hash from public.memories)
+        or f.is_gone and t.memory_id in (select id from public.memories)
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a restoration replaces and brings, counted; `forgotten_since` of the backup's memories were forgotten."""
+
+    replaced_memories: int
+    replaced_events: int
+    memories: int
+    forgotten_since: int
 
 
 def backup(file: Path) -> Mapping[str, int]:
@@ -46,8 +104,10 @@ def backup(file: Path) -> Mapping[str, int]:
     return {name: table.rows for name, table in tables.items()}
 
 
-def restore(file: Path, *, replace: bool = False) -> Mapping[str, int]:
+def restore(file: Path, *, replace: bool = False, revive: bool = False) -> Mapping[str, int]:
     """Restores a backup to an empty store in one transaction, then migrates it to this version; returns rows by table.
+
+    Memories that were forgotten since stay forgotten, unless they are to `revive`.
 
     Raises InputError when the file is not a backup or is damaged, or when the store holds memories and `replace` is not
     set; then no memory is changed.
@@ -57,16 +117,41 @@ def restore(file: Path, *, replace: bool = False) -> Mapping[str, int]:
         _check_tables(file, manifest)
         archive.check_rows()
         migrate(until=max(manifest.migrations))
-        with connect() as connection:
-            _check_target(connection, manifest, replace)
-            connection.execute("set constraints all deferred")
-            _mark_changed(connection)
-            with _emptied(connection, _tables(_applied(connection))):
-                for name, table in manifest.tables.items():
-                    _read_table(connection, archive, name, table)
-            _mark_changed(connection)
-        migrate()
-        return {name: table.rows for name, table in manifest.tables.items()}
+        with connect(autocommit=True) as connection:
+            with connection.transaction():
+                _check_target(connection, manifest, replace)
+                connection.execute("set constraints all deferred")
+                connection.execute(FORGOTTEN)
+                _mark_changed(connection)
+                with _emptied(connection, _tables(_applied(connection))):
+                    for name, table in manifest.tables.items():
+                        _read_table(connection, archive, name, table)
+                _mark_changed(connection)
+                _move_queries(connection)
+                connection.execute(KEEP_FORGOTTEN)
+            migrate()
+            settled = connection.execute(REVIVE if revive else FORGET_AGAIN).rowcount
+        rows = {name: table.rows for name, table in manifest.tables.items()}
+        return rows if revive else rows | {MEMORIES: rows[MEMORIES] - settled}
+
+
+def preview(file: Path) -> Preview:
+    """Counts what a restoration would replace and bring. Raises InputError when the file is not a backup."""
+    with opened(file) as archive, connect() as connection:
+        _check_tables(file, archive.manifest)
+        memories = archive.manifest.tables[MEMORIES]
+        if connection.execute("select to_regclass('dreams.tombstones')").fetchone() == (None,):
+            return Preview(0, 0, memories.rows, 0)
+        columns = [sql.SQL("{} text").format(sql.Identifier(name)) for name in memories.columns]
+        made = sql.SQL("create temporary table backed_up ({}) on commit drop").format(sql.SQL(", ").join(columns))
+        try:
+            connection.execute(made)
+            _read_table(connection, archive, MEMORIES, memories, into="backed_up")
+            connection.execute(FORGOTTEN)
+            counted = connection.execute(PREVIEW).fetchone()
+        except (psycopg.DataError, psycopg.ProgrammingError) as error:
+            raise archive.damaged(MEMORIES) from error
+        return Preview(*(int(str(count)) for count in counted or ()))
 
 
 @contextmanager
@@ -156,6 +241,12 @@ def _mark_changed(connection: Connection) -> None:
         connection.execute("select dreams.mark_all_changed()")
 
 
+def _move_queries(connection: Connection) -> None:
+    """Moves the words of searches to where this store keeps them; an older store's migration does so."""
+    if connection.execute("select to_regproc('dreams.move_queries')").fetchone() != (None,):
+        connection.execute("select dreams.move_queries()")
+
+
 @contextmanager
 def _emptied(connection: Connection, names: Sequence[str]) -> Iterator[None]:
     """Empties tables, and disables their triggers for the duration of the block."""
@@ -174,10 +265,12 @@ def _emptied(connection: Connection, names: Sequence[str]) -> Iterator[None]:
         connection.execute(sql.SQL("alter table {} enable trigger user").format(table))
 
 
-def _read_table(connection: Connection, archive: BackupFile, name: str, table: Table) -> None:
+def _read_table(
+    connection: Connection, archive: BackupFile, name: str, table: Table, *, into: str | None = None
+) -> None:
     cursor = connection.cursor()
     try:
-        with cursor.copy(sql.SQL("copy {} from stdin").format(_copy_columns(name, table.columns))) as copy:
+        with cursor.copy(sql.SQL("copy {} from stdin").format(_copy_columns(into or name, table.columns))) as copy:
             for block in archive.blocks(name):
                 copy.write(block)
     except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:

@@ -24,9 +24,10 @@ where l.memory_id = %(id)s
 """
 
 EVENTS = """
-select kind, occurred_at, grade, details ->> 'query' as query, query_id, rank
-from dreams.recall_events where memory_id = any(%(rows)s)
-order by occurred_at desc, recorded_at desc, event_id limit %(limit)s
+select e.kind, e.occurred_at, e.grade, s.query, e.query_id, e.rank
+from dreams.recall_events as e left join dreams.searches as s on s.query_id = coalesce(e.query_id, e.event_id)
+where e.memory_id = any(%(rows)s)
+order by e.occurred_at desc, e.recorded_at desc, e.event_id limit %(limit)s
 """
 
 EDGES = """

@@ -120,7 +120,17 @@ async def _answer_invalid_request(request: Request, error: RequestValidationErro
     if where == "body":
         parts = _given(parts, error.body) + (parts[-1:] if first["type"] == "missing" else [])
     param = ".".join(map(str, parts)) or None
-    return failure(request, 400, f"Correct {f'{where}.{param}' if param else where}: {first['msg']}.", param)
+    return failure(request, 400, f"Correct {f'{where}.{param}' if param else where}: {_told(first)}.", param)
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """What is wrong, in our own words where we have some, else in pydantic's."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "uuid_parsing":
+        return f"{error['input']!r} is not an id"
+    told = str(error["msg"])
+    return told if told[1:2].isupper() else told[:1].lower() + told[1:]
 
 
 def _given(parts: Sequence[str | int], body: object) -> list[str | int]:
@@ -134,10 +144,13 @@ def _given(parts: Sequence[str | int], body: object) -> list[str | int]:
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
-    headers = dict(error.headers or {})
+    headers, told = dict(error.headers or {}), str(error.detail)
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed_methods(request))
-    return failure(request, error.status_code, str(error.detail), headers=headers)
+        told = f"{request.url.path} does not take {request.method}: use {headers['Allow']}."
+    elif told == HTTPStatus.NOT_FOUND.phrase:
+        told = f"There is nothing at {request.url.path}: /docs shows what there is."
+    return failure(request, error.status_code, told, headers=headers)
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -90,6 +90,27 @@ def test_a_bad_line_is_named_and_the_rest_loads(store_url: str, dreams: Dreams, 
     assert (again["new"], again["edited"], again["unchanged"]) == (0, 0, 4)
 
 
+def test_secrets_that_were_masked_stay_masked_until_the_person_says_otherwise(
+    store_url: str, dreams: Dreams, tmp_path: Path
+) -> None:
+    """Wherever the folder has moved, and for new notes in it."""
+    here, there = tmp_path / "here" / "notes", tmp_path / "there" / "notes"
+    here.mkdir(parents=True)
+    there.parent.mkdir()
+    (here / "old.md").write_text("password: hunter2hunter2")
+    dreams("ingest", "markdown", str(here), "--redact")
+    again = dreams("ingest", "markdown", str(here))
+    assert "--no-redact" in sentence(again)
+    assert "1 unchanged" in again.stdout
+    here.rename(there)
+    (there / "new.md").write_text("password: swordfish2swordfish2")
+    dreams("ingest", "markdown", str(there))
+    assert "fish" not in dreams("export").stdout
+    assert "2 edited" in dreams("ingest", "markdown", str(there), "--no-redact").stdout
+    assert "masked" not in dreams("ingest", "markdown", str(there)).stderr
+    assert "fish2" in dreams("export").stdout
+
+
 def test_a_content_of_ten_megabytes_and_strange_dates(store_url: str, dreams: Dreams, tmp_path: Path) -> None:
     notes = [
         {"id": "big", "content": "Every tide since the war. " * 400_000, "created_at": "1948-02-01"},
@@ -118,6 +139,8 @@ def test_a_content_of_ten_megabytes_and_strange_dates(store_url: str, dreams: Dr
         (["run", "--set", "x"], "sets nothing"),
         (["db", "restore", "/nowhere/all.zip"], "/nowhere/all.zip"),
         (["nonsense"], "nonsense"),
+        (["export", "all.jsonl"], "write it like: dreams export > memories.jsonl"),
+        (["open", "00000000", "--query-id", "nope"], "'nope' is no query_id"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(

@@ -205,6 +205,9 @@ def test_parameters_are_checked(scheduler: Scheduler) -> None:
     path = f"/deployments/{scheduler.deployment('dream/long-term')}/create_flow_run"
     for wrong in ({"stage": "no_stage"}, {"dry_run": "maybe"}, {"set": ["a"]}):
         assert scheduler.api.post(path, json={"parameters": wrong}).status_code in {409, 422}, wrong
+    refused = scheduler.api.post(path, json={"parameters": {"full_refesh": True}})
+    assert refused.status_code == 409
+    assert "'full_refesh' was unexpected" in refused.json()["detail"]
     for wrong, why in (
         ({"set": {"no_such": 1}}, "no parameter 'no_such'"),
         ({"as_of": "soon"}, "as_of"),

@@ -128,7 +128,8 @@ def test_forget_says_what_would_go_and_asks(notes: dict[str, str], dreams: Dream
     assert "events" in told.stdout
     assert "Kept." in told.stdout
     kept = json.loads(dreams("forget", notes["The spare"], "--json", input="n\n").stdout)
-    assert kept == {"id": notes["The spare"], "forgotten": False, "rows": {"memory rows": 1, "events": 1}}
+    would_remove = {"public.memories": 1, "dreams.recall_events": 1}
+    assert kept == {"id": notes["The spare"], "forgotten": False, "would_remove": would_remove}
     gone = json.loads(dreams("forget", notes["The spare"], "--json", "--yes").stdout)
     assert (gone["forgotten"], gone["removed"]["public.memories"]) == (True, 1)
     assert "dreams db scrub" in gone["remains"][0]["until"]

@@ -236,8 +236,7 @@ def test_what_is_left_out_and_remarked_is_in_the_summary(connection: Connection)
     records = [LeftOut("templates", 2), document("1", "a"), remark, LeftOut("templates"), LeftOut("users.json")]
     loaded = load(connection, records)
     assert (loaded.new, loaded.remarks, loaded.left_out) == (1, [remark], {"templates": 3, "users.json": 1})
-    assert loaded.sentence.startswith("1 new, ")
-    assert loaded.sentence.endswith("0 rejected, 1 remarks; left out: 3 templates, 1 users.json")
+    assert loaded.sentence == "1 new, 1 remarks; left out: 3 templates, 1 users.json"
     assert json.loads(json.dumps(loaded.as_dict()))["left_out"] == {"templates": 3, "users.json": 1}
 
 

@@ -3,17 +3,20 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import httpx
 import numpy
 import pytest
 
+from ingest.health import checks
 from memories.embedding.embedder import Embedder
 from memories.embedding.servers import (
     announcement,
@@ -23,7 +26,7 @@ from memories.embedding.servers import (
 )
 from memories.errors import ModelUnreachable
 from memories.settings import StoreSettings
-from tests.conftest import ROOT, ollama_server
+from tests.conftest import ROOT, forget_settings, ollama_server
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def home(tmp_path: Path) -> Iterator[StoreSettings]:
     yield store
     if announcement(store).exists():
         os.kill(pid_of(store), signal.SIGTERM)
+    forget_settings()
 
 
 def pid_of(store: StoreSettings) -> int:
@@ -48,7 +52,9 @@ def eventually(holds: Callable[[], object]) -> bool:
     return True
 
 
-def test_many_who_need_it_at_once_share_one_and_a_dead_one_is_replaced(home: StoreSettings) -> None:
+def test_many_who_need_it_at_once_share_one_and_a_dead_one_is_replaced(
+    home: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embedders = [Embedder(home) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         vectors = list(pool.map(lambda embedder: embedder(["the same text"]), embedders))
@@ -56,6 +62,14 @@ def test_many_who_need_it_at_once_share_one_and_a_dead_one_is_replaced(home: Sto
     assert vectors[0].shape == (1, 384)
     assert announcement(home).stat().st_mode & 0o777 == 0o600
     assert start(home) is None
+    monkeypatch.setenv("DREAMS_HOME", str(home.dreams_home))
+    monkeypatch.delenv("OLLAMA_URL", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("SIDECAR_PORT", str(taken.getsockname()[1]))
+        forget_settings()
+        port, found = (check for check in islice(checks(), 6) if check.part in ("port", "models"))
+    assert not port.ok
+    assert found.detail == f"a sidecar answers at {running(home).url}"
     first = pid_of(home)
     os.kill(first, signal.SIGKILL)
     assert eventually(lambda: running(home) is None)
@@ -121,13 +135,17 @@ def test_a_missing_model_and_a_wrong_answer_are_named(tmp_path: Path) -> None:
                 Embedder(store)(["anything"])
 
 
-def test_a_sidecar_with_a_key_is_asked_with_it(home: StoreSettings, tmp_path: Path) -> None:
+def test_a_sidecar_with_a_key_is_asked_with_it(home: StoreSettings, store_url: str, tmp_path: Path) -> None:
     served = subprocess.Popen(
         [sys.executable, str(ROOT / "dreams.py"), "serve"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "SIDECAR_PORT": "0", "SIDECAR_API_KEY": "open sesame", "DREAMS_HOME": str(tmp_path)},
     )  # fmt: skip
     try:
-        port = str(httpx.URL(served.stdout.readline().split(" at ")[1].split()[0]).port)
+        told = served.stdout.readline()
+        address = told.split(" at ")[1].split()[0]
+        assert f"{address}/docs" in told
+        assert served.stdout.readline() == "The store holds 0 memories.\n"
+        port = str(httpx.URL(address).port)
         known = home.model_copy(update={"sidecar_port": port, "sidecar_api_key": "open sesame"})
         assert Embedder(known, waits=False)(["anything"]).shape == (1, 384)
         with pytest.raises(ModelUnreachable, match="SIDECAR_API_KEY"):

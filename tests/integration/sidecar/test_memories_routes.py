@@ -196,7 +196,9 @@ def test_a_wrong_request_is_told_which_part_is_wrong(
     path: str, body: object, param: str | None, storeless: httpx.Client
 ) -> None:
     answer = storeless.post(f"/v1/memories{path}", content=json.dumps(body))
-    assert problem(answer, 400, param).startswith("Correct body")
+    told = problem(answer, 400, param)
+    assert told.startswith("Correct body")
+    assert "Value error" not in told
 
 
 def test_other_wrong_requests_are_told_so_too(storeless: httpx.Client) -> None:
@@ -206,7 +208,9 @@ def test_other_wrong_requests_are_told_so_too(storeless: httpx.Client) -> None:
     problem(storeless.patch(f"/v1/memories/{NOBODY}", json={"created_at": "2024-01-01T00:00:00Z"}), 400, "created_at")
     problem(storeless.get(f"/v1/memories/{NOBODY}/why?query=%00"), 400, "query")
     problem(storeless.get(f"/v1/memories/{NOBODY}/why?query="), 400, "query")
-    problem(storeless.get("/v1/memories/3f2a91c0"), 404)
+    assert "'nope' is not an id" in problem(storeless.get(f"/v1/memories/{NOBODY}?query_id=nope"), 400, "query_id")
+    assert "/docs" in problem(storeless.get("/v1/memories/3f2a91c0/nothing"), 404)
+    assert "POST" in problem(storeless.get("/v1/memories/search"), 405)
     wrong_method = storeless.put(f"/v1/memories/{NOBODY}", json={})
     problem(wrong_method, 405)
     assert set(wrong_method.headers["allow"].split(", ")) == {"GET", "PATCH", "DELETE"}
@@ -221,6 +225,23 @@ def test_what_is_not_there_cannot_be_read_changed_explained_or_forgotten(shared:
     ):
         assert NOBODY in problem(answer, 404)
         assert answer.json()["error"]["type"] == "not_found_error"
+
+
+def test_the_beginning_of_an_id_is_enough(shared: httpx.Client) -> None:
+    memory_id = stored(shared, "the anchor lies in the locker")
+    assert shared.get(f"/v1/memories/{memory_id[:8]}").json()["id"] == memory_id
+    twins = ["abcdef00-0000-4000-8000-000000000000", "abcdef00-0000-4000-8000-000000000001"]
+    with connect() as connection:
+        for twin in twins:
+            connection.execute(
+                "insert into memories (id, content, content_hash, context, summary) values (%s, %s, %s, '', '')",
+                (twin, twin, twin),
+            )
+    told = problem(shared.get("/v1/memories/abcdef"), 400)
+    assert all(twin in told for twin in twins)
+    assert "names no memory" in problem(shared.get("/v1/memories/0123456789"), 404)
+    assert "not an id" in problem(shared.delete("/v1/memories/nonsense"), 400)
+    assert shared.delete(f"/v1/memories/{memory_id[:6]}").json()["id"] == memory_id
 
 
 def test_a_memory_cannot_be_given_the_content_of_another(shared: httpx.Client) -> None:

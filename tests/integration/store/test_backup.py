@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 
+from memories.documents.edit import MemoryChanges, edit
 from memories.documents.write import forget, store
 from memories.errors import InputError, StoreUnsuitable
 from memories.postgres.backup import backup, restore
 from memories.postgres.database import connect
 from memories.postgres.migrate import MIGRATIONS, tables_made_by
 from memories.records import Document
+from memories.views.explanation import explain
+from tests.conftest import Dreams
+from tests.integration.doors.test_command import sentence
 
+Parts = dict[str, bytes]
 TABLES = [
     "public.memories",
     "dreams.recall_events",
@@ -78,6 +83,61 @@ def test_a_store_with_memories_is_not_overwritten_unless_asked(store_url: str, t
         assert connection.execute("select content from memories").fetchall() == [("first",)]
 
 
+def test_what_was_forgotten_since_a_backup_stays_forgotten_unless_revived(
+    store_url: str, dreams: Dreams, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "all.zip")
+    with connect() as connection:
+        back, edited, long = (
+            store(connection, Document("test", name, text))
+            for name, text in (("1", "kept"), ("2", "said before"), ("3", "Chapter and verse. " * 2_000))
+        )
+    rows = backup(tmp_path / "all.zip")["public.memories"]
+    with connect() as connection:
+        edit(connection, edited, MemoryChanges(content="said after"))
+        edit(connection, back, MemoryChanges(content="kept, they said"))
+        for memory_id in (edited, long, back):
+            forget(connection, memory_id)
+        assert store(connection, Document("test", "1", "kept")) == back
+        store(connection, Document("test", "4", "new"))
+    refused = dreams("db", "restore", file, "--replace", input="n\n")
+    assert refused.stdout.endswith("Kept.\n")
+    assert f"holds {rows} memories; the 2 memories and" in sentence(refused)
+    assert f"{rows - 1} of its memories were forgotten since and stay forgotten" in sentence(refused)
+    assert dreams("db", "restore", file, "--replace", "--yes").returncode == 0
+    with connect() as connection:
+        assert connection.execute("select content from memories").fetchall() == [("kept",)]
+        assert connection.execute("select from dreams.memory_versions").rowcount == 0
+    assert dreams("db", "restore", file, "--replace", "--revive", "--yes").returncode == 0
+    with connect() as connection:
+        assert connection.execute("select count(*) from memories").fetchone() == (rows,)
+        assert connection.execute("select from dreams.tombstones").rowcount == 1
+
+
+def without_searches(manifest: dict[str, Any], parts: Parts) -> None:
+    """Makes a backup one of a version that kept the words of a search with its events."""
+    manifest["migrations"] = [name for name in manifest["migrations"] if name < "0038"]
+    for name in set(manifest["tables"]) - tables_made_by(manifest["migrations"]):
+        del manifest["tables"][name], parts[f"{name}.copy"]
+
+
+def test_the_words_of_searches_in_an_earlier_backup_go_with_what_they_found(store_url: str, tmp_path: Path) -> None:
+    with connect() as connection:
+        memory_id = store(connection, Document("test", "1", "The key hangs behind the clock"))
+        connection.execute("alter table dreams.recall_events disable trigger event_inserted")
+        connection.execute(
+            "insert into dreams.recall_events (memory_id, kind, query_id, rank, occurred_at, details)"
+            " select %s, 'listed', id, 1, now(), '{\"query\": \"which key?\"}' from memories",
+            (memory_id,),
+        )
+    backup(tmp_path / "all.zip")
+    restore(rewritten(tmp_path / "all.zip", without_searches), replace=True)
+    with connect() as connection:
+        assert {event.query for event in explain(connection, memory_id).events} == {"which key?", None}
+        forget(connection, memory_id)
+        assert connection.execute("select from dreams.searches").rowcount == 0
+
+
 def test_a_backup_does_not_replace_a_file(store_url: str, tmp_path: Path) -> None:
     (tmp_path / "all.zip").write_text("precious")
     with pytest.raises(InputError, match="exists"):
@@ -109,7 +169,6 @@ def test_a_damaged_backup_restores_nothing(store_url: str, tmp_path: Path, damag
 
 
 ACCOUNTS = ("public.accounts", b"2\tmallory\n")
-Parts = dict[str, bytes]
 
 
 @pytest.fixture

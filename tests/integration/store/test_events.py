@@ -48,8 +48,9 @@ def memory(store_url: str) -> Iterator[Memory]:
 def events(*kinds: str) -> list[tuple[object, ...]]:
     with connect() as connection:
         return connection.execute(
-            "select kind, memory_id, query_id, rank, details ->> 'query' from dreams.recall_events"
-            " where kind = any(%s) order by kind, rank, memory_id",
+            "select e.kind, e.memory_id, e.query_id, e.rank, s.query from dreams.recall_events as e"
+            " left join dreams.searches as s on s.query_id = e.query_id and e.kind = 'listed'"
+            " where e.kind = any(%s) order by e.kind, e.rank, e.memory_id",
             (list(kinds or ("listed", "opened", "cited")),),
         ).fetchall()
 

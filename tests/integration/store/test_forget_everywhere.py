@@ -186,7 +186,7 @@ def test_nothing_is_left_of_a_deleted_memory(dreamt_url: str, dreams: Dreams, tm
         holding = [
             name for name in archive.namelist() if any(w.encode() in archive.read(name).lower() for w in every_word)
         ]
-    assert holding == ["dreams.recall_events.copy"]
+    assert holding == ["dreams.searches.copy"]
 
 
 def cycle_in_which_one_is_deleted() -> None:

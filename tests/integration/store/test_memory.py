@@ -315,21 +315,19 @@ def test_what_would_go_is_counted_and_goes(dreamt_url: str, embedder: WordEmbedd
     with Memory(embed=embedder) as memory:
         going = memory.forgettable(str(row[0]))
         assert going.memory.id == row[0]
-        assert {"memory rows", "vectors", "events", "annotations", "edges", "places in episodes", "insights"} <= set(
-            going.rows
-        )
-        removed = memory.forget(row[0]).removed
-        assert removed["public.memories"] == going.rows["memory rows"] == 1
-        assert removed["dreams.recall_events"] == going.rows["events"]
+        would_go = going.receipt.removed
+        assert {"dreams.annotations", "dreams.memory_insights"} <= set(would_go)
+        assert memory.get(row[0], record=False).content == going.memory.content
+        assert memory.forget(row[0]) == going.receipt
         with pytest.raises(NotFound):
             memory.forgettable(row[0])
         assert row[0] not in {result.memory.id for result in memory.search(going.memory.content, 50).results}
-    for table, rows in {
-        "recall_events where memory_id": "events", "edge_states where memory_a": "edges",
-        "episode_members where memory_id": "places in episodes", "attention_slots where memory_id": "slots of working memory",
-    }.items():  # fmt: skip
-        assert going.rows[rows] > 0
-        assert fetch(f"select count(*) from dreams.{table} = %s", row[0]) == [(0,)]
+    for condition in (
+        "recall_events where memory_id = %s", "edge_states where %s in (memory_a, memory_b)",
+        "episode_members where memory_id = %s", "attention_slots where memory_id = %s",
+    ):  # fmt: skip
+        assert would_go[f"dreams.{condition.split()[0]}"] > 0
+        assert fetch(f"select from dreams.{condition}", row[0]) == []
 
 
 def test_connections_that_postgres_closed_are_replaced(memory: Memory) -> None:

@@ -25,7 +25,9 @@ DREAMT = ["0006_views.sql", "0010_mention_edges.sql", EARLIER[-1]]
 # These keep a transcript from bringing back what was forgotten.
 RECALLED_IDS = {"dreams.recalled_texts.memory_id", "dreams.recalled_texts.document_id"}
 # Documented changes by migrations. 0011: what records of episodes say about members. 0028: the agent of concepts.
+# 0038: the words of searches have a table of their own.
 CHANGED: Mapping[tuple[str, str], str] = {
+    ("dreams.recall_events", "details"): "nullif(details - 'query', '{}')",
     ("dreams.cycle_changes", "before"): "case relation when 'episodes' then"
     " before - '{topics,projects,places,people}'::text[]"
     " when 'semantic_network' then before || '{\"agent\": \"default\"}' else before end",

@@ -44,6 +44,8 @@ TOKENS = [
     "L1aW4aubDFB7yfras2S1mN3bqg9" + "nwySY8nkoLmJebSLD5BWv3ENZ",
 ]
 IN_PLACE = [
+    "İstanbul, ADMIN PASSWORD: «Hunter2!»",
+    "ADMIN PASSWORD: «Hunter2!»; Passwort: «geheim42»",
     f"STRIPE_KEY=«{'a8Kd92jf' + 'kL02mskqWE'}»",
     f"export OPENWEATHER_KEY='«{HEX[:24]}»'",
     f"DefaultEndpointsProtocol=https;AccountName=x;AccountKey=«{BASE64[:84]}Ab==»;EndpointSuffix=core",
