@@ -25,7 +25,9 @@ ODD = 'it\'s 100% "odd" \\ 水, $(home)\n`x`'
 
 
 def open_to_others(folder: Path) -> list[Path]:
-    return [path for path in (folder, *folder.rglob("*")) if path.lstat().st_mode & 0o077]
+    """The files and folders that others may use; a link has no mode of its own."""
+    paths = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
+    return [path for path in paths if path.stat().st_mode & 0o077]
 
 
 @pytest.fixture
