@@ -1,5 +1,6 @@
 """Commands that run until they are interrupted: the schedules, the sidecar, the MCP server."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,15 +41,20 @@ def schedule(
 @app.command(
     help="Serve memories (/v1/memories) and models (Ollama's and OpenAI's protocols) over HTTP."
     + EXAMPLE
-    + "dreams serve"
+    + "dreams serve --model ~/models/Qwen3-0.6B"
 )
-def serve() -> None:
+def serve(
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a causal model, as transformers saves it; it is the default model.")
+    ] = None,
+) -> None:
     try:
         from sidecar.serve import serve as serve_models
         from sidecar.settings import settings
     except ModuleNotFoundError as error:
         raise InputError(f"the sidecar is not installed ({error.name} is missing): pip install '.[sidecar]'") from error
-    serve_models(settings(), lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
+    chosen = settings() if model is None else settings().model_copy(update={"model": model.expanduser().absolute()})
+    serve_models(chosen, lambda address, names: say(f"{', '.join(names)} at {address} (Ctrl-C ends it)."))
 
 
 @app.command(

@@ -56,16 +56,20 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tiny_model(family: str, seed: int = 0) -> PreTrainedModel:
+    """A model with random weights, which hardly ever ends a reply by itself."""
     torch.manual_seed(seed)
     match family:
         case "llama":
-            return LlamaForCausalLM(LlamaConfig(**SHAPE)).eval()
+            model: PreTrainedModel = LlamaForCausalLM(LlamaConfig(**SHAPE))
         case "qwen3":
-            return Qwen3ForCausalLM(Qwen3Config(**SHAPE)).eval()
+            model = Qwen3ForCausalLM(Qwen3Config(**SHAPE))
         case _:
             layers = ["sliding_attention", "full_attention"]
             experts = {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "layer_types": layers}
-            return GptOssForCausalLM(GptOssConfig(**SHAPE | experts)).eval()
+            model = GptOssForCausalLM(GptOssConfig(**SHAPE | experts))
+    with torch.no_grad():
+        model.lm_head.weight[SHAPE["eos_token_id"]] = 0
+    return model.eval()
 
 
 def save_tiny(folder: Path, family: str = "llama", seed: int = 0, template: str | None = TEMPLATE) -> Path:

@@ -99,10 +99,14 @@ def running(store: StoreSettings) -> Server | None:
     """The running server: OLLAMA_URL (unchecked), a background sidecar, or `dreams serve`; None when there is none."""
     if store.ollama_url is not None:
         return Server(ollama_address(store.ollama_url))
+    return next((server for server in (_announced(store), served(store)) if server and _answers(server)), None)
+
+
+def served(store: StoreSettings) -> Server:
+    """Where `dreams serve` listens, if it runs."""
     host = "127.0.0.1" if store.sidecar_host in EVERY_ADDRESS else store.sidecar_host
     address = f"http://{f'[{host}]' if ':' in host else host}:{store.sidecar_port}"
-    served = Server(address, store.sidecar_api_key, secret(store.dreams_home))
-    return next((server for server in (_announced(store), served) if server and _answers(server)), None)
+    return Server(address, store.sidecar_api_key, secret(store.dreams_home))
 
 
 def start(store: StoreSettings) -> "subprocess.Popen[bytes] | None":

@@ -5,55 +5,67 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from memories.embedding.servers import ollama_address
 from memories.home import FILE_MODE, home, make_folder
-from memories.settings import settings
-from sidecar.generators import smollm2
+from memories.settings import settings as store_settings
+from sidecar.generators import model_folder, smollm2
 from sidecar.generators.ollama_server import OllamaServer
 from sidecar.generators.openai_server import OpenAIServer
 from sidecar.generators.protocol import Generator, ModelCard
 from sidecar.generators.queue import ReplyLimits, ServedGenerator
 from sidecar.generators.remote import RemoteServer
+from sidecar.settings import SidecarSettings
 
 
-def of_this_machine(folder: Path | None, limits: ReplyLimits) -> list[ServedGenerator]:
-    """The model of `folder` first, if one is given, and SmolLM2 if its wheel is installed.
+def of_this_machine(settings: SidecarSettings) -> list[ServedGenerator]:
+    """The model of SIDECAR_MODEL first, if one is given, and SmolLM2 if its wheel is installed.
 
     Raises UnloadableModel when the folder holds no whole model.
     """
-    offered = [] if folder is None else [of_folder(folder, limits)]
+    limits = _limits(settings)
+    offered = [] if settings.model is None else [_of_folder(settings.model, limits)]
     if smollm2.is_installed():
         aliases = (f"{smollm2.NAME}:latest", "smollm2")
         offered.append(ServedGenerator(smollm2.CARD, smollm2.load, limits, aliases))
     return offered
 
 
-def of_folder(folder: Path, limits: ReplyLimits) -> ServedGenerator:
-    """A model folder under its own name. Raises UnloadableModel when it holds no whole model."""
-    # Imported here: transformers takes seconds, which a sidecar that only embeds does not have.
-    from sidecar.generators import model_folder
+def elsewhere(settings: SidecarSettings) -> dict[str, Callable[[str], ServedGenerator]]:
+    """The servers whose models are served here too, by the prefix of their names."""
+    limits = _limits(settings)
+    found: dict[str, Callable[[str], ServedGenerator]] = {}
+    ollama_url = store_settings().ollama_url
+    if ollama_url is not None:
+        ollama = RemoteServer(ollama_address(ollama_url), "OLLAMA_URL")
+        found["ollama"] = partial(_of_server, "ollama", ollama, OllamaServer, limits)
+    if settings.openai_base_url is not None:
+        openai = RemoteServer(settings.openai_base_url, "OPENAI_BASE_URL", settings.openai_api_key, "OPENAI_API_KEY")
+        found["openai"] = partial(_of_server, "openai", openai, OpenAIServer, limits)
+    return found
 
+
+def _limits(settings: SidecarSettings) -> ReplyLimits:
+    return ReplyLimits(settings.parallel_replies, settings.waiting_replies, settings.reply_seconds)
+
+
+def _of_folder(folder: Path, limits: ReplyLimits) -> ServedGenerator:
     card = model_folder.describe(folder)
-    return ServedGenerator(card, partial(model_folder.load, folder), limits, (f"{card.name}:latest",))
+    return ServedGenerator(card, partial(_load, folder), limits, (f"{card.name}:latest",))
 
 
-def of_server(
-    prefix: str, server: RemoteServer, kind: Callable[[RemoteServer, str], Generator], limits: ReplyLimits
-) -> Callable[[str], ServedGenerator]:
-    """Makes the generator `prefix/NAME` of a server elsewhere; its replies wait there, not for one another here."""
+def _load(folder: Path) -> Generator:
+    # Imported here: transformers takes seconds, which a sidecar that only embeds does not have.
+    from sidecar.generators import causal_model
 
-    def made(name: str) -> ServedGenerator:
-        card = ModelCard(f"{prefix}/{name}", prefix, capabilities=("completion", "tools"))
-        return ServedGenerator(card, partial(kind, server, name), limits, threads=limits.parallel)
-
-    return made
+    return causal_model.load(folder)
 
 
-def of_ollama(url: str, limits: ReplyLimits) -> Callable[[str], ServedGenerator]:
-    return of_server("ollama", RemoteServer(url, "OLLAMA_URL"), OllamaServer, limits)
-
-
-def of_openai(server: RemoteServer, limits: ReplyLimits) -> Callable[[str], ServedGenerator]:
-    return of_server("openai", server, OpenAIServer, limits)
+def _of_server(
+    prefix: str, server: RemoteServer, kind: Callable[[RemoteServer, str], Generator], limits: ReplyLimits, name: str
+) -> ServedGenerator:
+    """The model `name` of a server elsewhere; its replies wait there, not for one another here."""
+    card = ModelCard(f"{prefix}/{name}", prefix, capabilities=("completion", "tools"))
+    return ServedGenerator(card, partial(kind, server, name), limits, threads=limits.parallel)
 
 
 def chosen() -> str | None:
@@ -75,4 +87,4 @@ def choose(name: str) -> None:
 
 
 def _chosen_file() -> Path:
-    return settings().dreams_home / "generators" / "chosen"
+    return store_settings().dreams_home / "generators" / "chosen"

@@ -3,16 +3,33 @@
 import re
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from secrets import token_hex
+from time import perf_counter
+from typing import Any
 
-from transformers import PreTrainedModel
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from sidecar.generators.decoding.batch import DecodingBatch
 from sidecar.generators.decoding.row import Row
 from sidecar.generators.decoding.template import ChatTemplate
 from sidecar.generators.decoding.tokens import TokenTable
-from sidecar.generators.errors import ContextExceeded, InvalidRequest
+from sidecar.generators.errors import ContextExceeded, InvalidRequest, UnloadableModel
+from sidecar.generators.model_folder import describe, template_source
 from sidecar.generators.protocol import ChatMessage, GenerationRequest, Piece
+
+# What transformers raises at folders that are damaged or of an unknown kind.
+DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
 
 
 class CausalModel:
@@ -36,25 +53,21 @@ class CausalModel:
         if room < 1:
             raise ContextExceeded(self._context_tokens, len(prompt))
         row = Row(request, prompt, self._table, min(request.max_tokens or room, room), thinks=thinks)
-        yield Piece()
         try:
-            for _ in self._batch.read(row):
-                yield from self._take(row) or (Piece(),)
+            # Others enter before the first step, so that short prompts are read together.
+            self._batch.enter(row)
+            yield Piece()
             while row.pieces or not row.is_finished:
                 # A step that another reply took may have brought pieces of this one.
                 if not row.pieces:
                     self._batch.step()
-                yield from self._take(row) or (Piece(),)
+                ready = tuple(row.pieces)
+                row.pieces.clear()
+                yield from ready or (Piece(),)
+            if row.error is not None:
+                raise row.error
         finally:
             self._batch.leave(row)
-
-    def _take(self, row: Row) -> tuple[Piece, ...]:
-        """The pieces that are ready. Raises what the row failed with, after them."""
-        pieces = tuple(row.pieces)
-        row.pieces.clear()
-        if not pieces and row.error is not None:
-            raise row.error
-        return pieces
 
     def _prompt(self, request: GenerationRequest) -> tuple[list[int], bool]:
         """The tokens of the prompt, and whether the reply begins in the middle of a thought."""
@@ -93,3 +106,73 @@ class CausalModel:
                 if part
             )
         )
+
+
+def load(folder: Path) -> CausalModel:
+    """Loads a folder, on a GPU if there is one, and runs no code from it.
+
+    Raises UnloadableModel when the folder is damaged or of no known kind.
+    """
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    card = describe(folder)
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=_dtype(config.dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except DAMAGES as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UnloadableModel(f"{folder} cannot be loaded, replace it or name another folder: {reason}") from error
+    lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+    if lacking:
+        raise UnloadableModel(f"{folder} lacks weights ({', '.join(lacking[:3])}, ...): fetch the whole model again")
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise UnloadableModel(f"{folder} has no tokenizer.json: convert its tokenizer with transformers")
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), _stop_ids(folder, config, tokenizer))
+    source = template_source(folder)
+    special = {name: str(text) for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
+    return CausalModel(model, table, None if source is None else ChatTemplate(source, special), card.context_tokens)
+
+
+def _dtype(saved: torch.dtype | None) -> torch.dtype | str:
+    """The type to compute in: the saved one on a GPU; on a processor float32, unless bfloat16 is as fast there."""
+    if torch.cuda.is_available():
+        return "auto"
+    if saved is not torch.bfloat16:
+        return torch.float32
+    return (
+        torch.bfloat16 if _seconds_of_product(torch.bfloat16) <= _seconds_of_product(torch.float32) else torch.float32
+    )
+
+
+def _seconds_of_product(dtype: torch.dtype) -> float:
+    """The time of a product of a weight matrix and the vector of one token, the best of five."""
+    weight, vector = torch.ones(2048, 2048, dtype=dtype), torch.ones(1, 2048, dtype=dtype)
+    seconds = []
+    for _ in range(5):
+        started = perf_counter()
+        torch.nn.functional.linear(vector, weight)
+        seconds.append(perf_counter() - started)
+    return min(seconds)
+
+
+def _stop_ids(folder: Path, config: Any, tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """The tokens that end a reply, first those of the generation config."""
+    sources = [tokenizer.eos_token_id, getattr(config, "eos_token_id", None)]
+    if (folder / "generation_config.json").is_file():
+        sources.insert(0, GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id)
+    found: list[int] = []
+    for source in sources:
+        found += source if isinstance(source, list) else [] if source is None else [source]
+    if not found:
+        raise UnloadableModel(f"{folder} names no token that ends a reply: set eos_token_id in generation_config.json")
+    return found

@@ -1,27 +1,16 @@
-"""Opens a model folder as transformers saves it: config.json, tokenizer, safetensors; runs no code from it."""
+"""Describes and checks a model folder as transformers saves it: config.json, tokenizer, safetensors."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import Any, NamedTuple
 
-import torch
-import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
-
-from sidecar.generators.causal_model import CausalModel
-from sidecar.generators.decoding.template import ChatTemplate
-from sidecar.generators.decoding.tokens import TokenTable
 from sidecar.generators.errors import UnloadableModel
 from sidecar.generators.protocol import Capability, ModelCard
 
 INDEX = "model.safetensors.index.json"
 LONGEST_HEADER_BYTES = 100_000_000
-# What transformers raises at folders that are damaged or of an unknown kind.
-DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
 
 
 class WeightFile(NamedTuple):
@@ -33,7 +22,7 @@ class WeightFile(NamedTuple):
     size_bytes: int
 
 
-def describe(folder: Path, name: str | None = None) -> ModelCard:
+def describe(folder: Path) -> ModelCard:
     """What is known of a folder without loading it. Raises UnloadableModel when a file is missing or cut short."""
     config = _json_of(folder / "config.json")
     files = _weight_files(folder)
@@ -42,16 +31,19 @@ def describe(folder: Path, name: str | None = None) -> ModelCard:
         digest.update(file.header_bytes)
         digest.update(str(file.size_bytes).encode())
     text_config = config.get("text_config", config)
-    source = _template_source(folder)
+    context_tokens = text_config.get("max_position_embeddings") if isinstance(text_config, dict) else None
+    if not isinstance(context_tokens, int):
+        raise UnloadableModel(f"{folder / 'config.json'} names no max_position_embeddings: fetch it again")
+    source = template_source(folder)
     capabilities: list[Capability] = ["completion"]
     if source is not None:
         capabilities.append("tools")
         if "<think>" in source or "enable_thinking" in source:
             capabilities.append("thinking")
     return ModelCard(
-        name or folder.resolve().name,
+        folder.resolve().name,
         str(config.get("model_type", "unknown")),
-        int(text_config.get("max_position_embeddings", 2048)),
+        context_tokens,
         sum(_element_count(entry) for file in files for entry in file.header.values()),
         sum(file.size_bytes for file in files),
         digest.hexdigest(),
@@ -60,74 +52,7 @@ def describe(folder: Path, name: str | None = None) -> ModelCard:
     )
 
 
-def load(folder: Path) -> CausalModel:
-    """Loads the model, on a GPU if there is one. Raises UnloadableModel when the folder is damaged or unknown."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    card = describe(folder)
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model, report = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=_dtype(config.dtype),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except DAMAGES as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UnloadableModel(f"{folder} cannot be loaded, replace it or name another folder: {reason}") from error
-    lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-    if lacking:
-        raise UnloadableModel(f"{folder} lacks weights ({', '.join(lacking[:3])}, ...): fetch the whole model again")
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise UnloadableModel(f"{folder} has no tokenizer.json: convert its tokenizer with transformers")
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), _stop_ids(folder, config, tokenizer))
-    source = _template_source(folder)
-    special = {name: str(text) for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
-    return CausalModel(model, table, None if source is None else ChatTemplate(source, special), card.context_tokens)
-
-
-def _dtype(saved: torch.dtype | None) -> torch.dtype | str:
-    """The type to compute in: the saved one on a GPU; on a processor float32, unless bfloat16 is as fast there."""
-    if torch.cuda.is_available():
-        return "auto"
-    if saved is not torch.bfloat16:
-        return torch.float32
-    return (
-        torch.bfloat16 if _seconds_of_product(torch.bfloat16) <= _seconds_of_product(torch.float32) else torch.float32
-    )
-
-
-def _seconds_of_product(dtype: torch.dtype) -> float:
-    """The time of a product of a weight matrix and the vector of one token, the best of five."""
-    weight, vector = torch.ones(2048, 2048, dtype=dtype), torch.ones(1, 2048, dtype=dtype)
-    seconds = []
-    for _ in range(5):
-        started = perf_counter()
-        torch.nn.functional.linear(vector, weight)
-        seconds.append(perf_counter() - started)
-    return min(seconds)
-
-
-def _stop_ids(folder: Path, config: Any, tokenizer: PreTrainedTokenizerFast) -> list[int]:
-    """The tokens that end a reply, first those of the generation config."""
-    sources = [tokenizer.eos_token_id, getattr(config, "eos_token_id", None)]
-    if (folder / "generation_config.json").is_file():
-        sources.insert(0, GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id)
-    found: list[int] = []
-    for source in sources:
-        found += source if isinstance(source, list) else [] if source is None else [source]
-    if not found:
-        raise UnloadableModel(f"{folder} names no token that ends a reply: set eos_token_id in generation_config.json")
-    return found
-
-
-def _template_source(folder: Path) -> str | None:
+def template_source(folder: Path) -> str | None:
     """The chat template beside the tokenizer, or in its configuration; None when there is none."""
     if (folder / "chat_template.jinja").is_file():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Loads each generator when it is first asked, runs it in one thread, and queues the requests for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -64,7 +64,7 @@ class ServedGenerator:
         """Lets go of the model, which is freed when the replies that use it have ended; the next request loads it."""
         self._loaded = None
 
-    async def reply(self, request: GenerationRequest) -> AsyncIterator[Piece]:
+    async def reply(self, request: GenerationRequest) -> AsyncGenerator[Piece]:
         """The pieces of one reply; closing the iterator cancels it within one step.
 
         Raises QueueFull when too many wait, ReplyTimedOut when it takes too long, InvalidRequest and ModelError as the

@@ -24,12 +24,12 @@ def is_installed() -> bool:
 def load() -> Generator:
     """The model, converted first if that was not done. Raises UnloadableModel when the wheel is missing or damaged."""
     # Imported here: transformers takes seconds, which a sidecar that only embeds does not have.
-    from sidecar.generators import model_folder
+    from sidecar.generators import causal_model
 
     folder = home() / "generators" / f"{NAME}-{OFFICIAL_SHA256[:12]}"
     if not _is_whole(folder):
         _convert(_wheel_file(), folder)
-    return model_folder.load(folder)
+    return causal_model.load(folder)
 
 
 def _wheel_file() -> Path:

@@ -81,6 +81,13 @@ class GrowingCache(Cache):  # type: ignore[misc]
     def filled(self) -> list[KeysValues]:
         return [layer.filled() for layer in self.growing]
 
+    def select(self, indices: list[int], length: int | None = None) -> list[KeysValues]:
+        """A copy of some rows, of their last `length` positions, for each layer."""
+        return [
+            KeysValues(*(part[indices][:, :, 0 if length is None else part.shape[2] - length :] for part in layer))
+            for layer in self.filled()
+        ]
+
     def row(self, index: int, length: int) -> list[KeysValues]:
         """A copy of the last `length` positions of one row, for each layer."""
         return [
