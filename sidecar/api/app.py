@@ -12,6 +12,7 @@ from sidecar.api.routes import (
     openai,
     operation,
 )
+from sidecar.api.routes.replies import chat, completions, ollama_chat, responses
 from sidecar.registry import Registry
 from sidecar.settings import SidecarSettings
 from sidecar.store import ServedStore
@@ -39,12 +40,9 @@ def create_app(registry: Registry, settings: SidecarSettings, store: ServedStore
     app.include_router(operation.health)
     app.include_router(docs.router)
     keyed = [] if settings.api_key is None else [Depends(bearer)]
-    for router in (
-        operation.router,
-        ollama.router,
-        openai.router,
-        *([] if store is None else [memories.router, asking.router]),
-    ):
+    models = (ollama.router, ollama_chat.router, openai.router, chat.router, completions.router, responses.router)
+    of_store = () if store is None else (memories.router, asking.router)
+    for router in (operation.router, *models, *of_store):
         app.include_router(router, dependencies=keyed)
     failures.register(app)
     return app

@@ -27,7 +27,8 @@ SECOND_WORDS = {"ingest": SOURCES, "query": queries()}
 
 def variables() -> set[str]:
     named = {name.upper() for settings in (StoreSettings, IngestSettings) for name in settings.model_fields}
-    return named | {f"SIDECAR_{name.upper()}" for name in SidecarSettings.model_fields}
+    fields = SidecarSettings.model_fields.items()
+    return named | {str(field.validation_alias or f"SIDECAR_{name.upper()}") for name, field in fields}
 
 
 def code_lines(*documents: str) -> Iterator[str]:

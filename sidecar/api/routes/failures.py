@@ -5,6 +5,7 @@ Below `/v1/` that is OpenAI's format, `{"error": {"message", "type", "param", "c
 """
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from memories.errors import (
     StoreError,
 )  # fmt: skip
 from memories.faults import tell
+from sidecar.generators.errors import InvalidRequest, QueueFull, RemoteFailure, ReplyTimedOut, UnloadableModel
 from sidecar.registry import UnknownModelError
 
 Kind = Literal[
@@ -34,6 +36,7 @@ Kind = Literal[
     "permission_error",
     "not_found_error",
     "conflict_error",
+    "rate_limit_error",
     "server_error",
 ]
 KINDS: Mapping[int, Kind] = {
@@ -41,6 +44,7 @@ KINDS: Mapping[int, Kind] = {
     403: "permission_error",
     404: "not_found_error",
     409: "conflict_error",
+    429: "rate_limit_error",
 }
 MEANINGS: Mapping[int, str] = {
     400: "The request is wrong; `param` names the wrong part.",
@@ -50,10 +54,14 @@ MEANINGS: Mapping[int, str] = {
     409: "Another memory has this content, or the given search did not list this memory.",
     413: "The body is larger than SIDECAR_REQUEST_MEGABYTES.",
     421: "The Host header does not name this machine.",
+    429: "Too many requests wait for this model.",
+    502: "The server that generates for this one failed.",
     503: "Postgres or the model does not answer at the moment.",
+    504: "The reply took longer than SIDECAR_REPLY_SECONDS.",
 }
 EVERYWHERE = (400, 401, 403, 413, 421)
-RETRY_SECONDS = 5
+# A place in a queue is free sooner than a server has started.
+RETRY_SECONDS = {429: 1, 503: 5}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -83,8 +91,8 @@ def documented(*statuses: int, form: type[BaseModel] = Failure) -> dict[int | st
     described: dict[int | str, dict[str, Any]] = {
         status: {"model": form, "description": MEANINGS[status]} for status in sorted({*EVERYWHERE, *statuses})
     }
-    if 503 in described:
-        described[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
+    for status in RETRY_SECONDS.keys() & described.keys():
+        described[status]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
     return described | {"default": {"model": form, "description": "Any other error."}}
 
 
@@ -97,7 +105,17 @@ def register(app: FastAPI) -> None:
 
 async def _answer_dreams_error(request: Request, error: DreamsError) -> JSONResponse:
     status = _status_of(error)
-    return failure(request, status, str(error), headers={"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
+    headers = {"Retry-After": str(RETRY_SECONDS[status])} if status in RETRY_SECONDS else None
+    param = error.parameter if isinstance(error, InvalidRequest) else None
+    return failure(request, status, str(error), param, headers, _code_of(error))
+
+
+def in_stream(error: BaseException) -> Problem:
+    """The error of a reply whose first part was sent already; the traceback of an unexpected one is kept."""
+    if not isinstance(error, DreamsError):
+        return _problem(500, f"{tell(error).sentence}.")
+    param = error.parameter if isinstance(error, InvalidRequest) else None
+    return _problem(_status_of(error), str(error), param, _code_of(error))
 
 
 def _status_of(error: DreamsError) -> int:
@@ -108,10 +126,27 @@ def _status_of(error: DreamsError) -> int:
             return 409
         case InputError():
             return 400
-        case StoreError() | CacheLocked() | ModelUnreachable():
+        case QueueFull():
+            return 429
+        case RemoteFailure():
+            return 502
+        case StoreError() | CacheLocked() | ModelUnreachable() | UnloadableModel():
             return 503
+        case ReplyTimedOut():
+            return 504
         case _:
             return 500
+
+
+def _code_of(error: DreamsError) -> str | None:
+    """The code by which clients know an error better than by its status."""
+    match error:
+        case UnknownModelError():
+            return "model_not_found"
+        case InvalidRequest():
+            return error.code
+        case _:
+            return None
 
 
 async def _answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -148,9 +183,17 @@ async def _answer_http_error(request: Request, error: HTTPException) -> JSONResp
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed_methods(request))
         told = f"{request.url.path} does not take {request.method}: use {headers['Allow']}."
-    elif told == HTTPStatus.NOT_FOUND.phrase:
-        told = f"There is nothing at {request.url.path}: /docs shows what there is."
+    elif error.status_code == 404 and told == HTTPStatus.NOT_FOUND.phrase:
+        told = _no_route(request)
     return failure(request, error.status_code, told, headers=headers)
+
+
+def _no_route(request: Request) -> str:
+    """Says what there is instead of a route that is not there."""
+    paths = list(request.app.openapi()["paths"])
+    near = get_close_matches(request.url.path, paths, n=3, cutoff=0.7)
+    what = f"ask {' or '.join(near)}" if near else "/docs describes the routes there are"
+    return f"There is nothing at {request.url.path}: {what}."
 
 
 def _allowed_methods(request: Request) -> list[str]:
@@ -168,15 +211,23 @@ async def _answer_fault(request: Request, error: Exception) -> JSONResponse:
 
 
 def failure(
-    request: Request, status: int, message: str, param: str | None = None, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    message: str,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    code: str | None = None,
 ) -> JSONResponse:
-    message, param = _encodable(message), None if param is None else _encodable(param)
+    problem = _problem(status, message, param, code)
     if not request.url.path.startswith("/v1/"):
-        return JSONResponse({"error": message}, status, headers)
-    kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
-    code = HTTPStatus(status).name.lower()
-    problem = Problem(message=message, type=kind, param=param, code=code)
+        return JSONResponse({"error": problem.message}, status, headers)
     return JSONResponse(Failure(error=problem).model_dump(), status, headers)
+
+
+def _problem(status: int, message: str, param: str | None = None, code: str | None = None) -> Problem:
+    kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    param = None if param is None else _encodable(param)
+    return Problem(message=_encodable(message), type=kind, param=param, code=code or HTTPStatus(status).name.lower())
 
 
 def _encodable(text: str) -> str:

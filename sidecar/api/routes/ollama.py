@@ -1,4 +1,4 @@
-"""Ollama's protocol, limited to embedding; tests use the official `ollama` client."""
+"""Ollama's protocol: models and embeddings; tests use the official `ollama` client."""
 
 from time import perf_counter_ns
 from typing import Any
@@ -11,6 +11,7 @@ from sidecar.api.routes.embedding import Texts, embed, registry
 from sidecar.api.routes.failures import Sentence, documented
 from sidecar.api.routes.text import Text
 from sidecar.embedders.queue import ServedModel
+from sidecar.generators.protocol import ModelCard
 
 # The release of Ollama whose protocol this implements; clients derive the available features from it.
 PROTOCOL_VERSION = "0.12.0"
@@ -55,16 +56,20 @@ async def version() -> dict[str, str]:
 @router.get("/tags")
 async def tags(request: Request) -> dict[str, list[dict[str, object]]]:
     """Lists the served models."""
-    return {"models": [_described(model) for model in registry(request).models]}
+    served = registry(request)
+    return {"models": [*map(_described, served.models), *(_offered(each.card) for each in served.generators)]}
 
 
 @router.get("/ps")
 async def running(request: Request) -> dict[str, list[dict[str, object]]]:
-    """Lists the loaded models: every served model stays loaded while the sidecar runs."""
+    """Lists the loaded models: embedders as long as the sidecar runs, generators since they were first asked."""
+    served = registry(request)
+    loaded = [each.card for each in served.generators if each.is_loaded]
+    kept = {"expires_at": NEVER, "size_vram": 0}
     return {
         "models": [
-            {**_described(model), "expires_at": NEVER, "size_vram": 0, "context_length": model.embedder.context_tokens}
-            for model in registry(request).models
+            *({**_described(one), **kept, "context_length": one.embedder.context_tokens} for one in served.models),
+            *({**_offered(card), **kept, "context_length": card.context_tokens} for card in loaded),
         ]
     }
 
@@ -72,6 +77,8 @@ async def running(request: Request) -> dict[str, list[dict[str, object]]]:
 @router.post("/show")
 async def show(request: Request, body: ModelRequest) -> dict[str, object]:
     """Returns a model's details and capabilities."""
+    if body.model not in registry(request).embedder_names:
+        return _shown(registry(request).generator(body.model).card)
     embedder = registry(request).find(body.model).embedder
     family = embedder.family
     return {
@@ -124,6 +131,34 @@ def _described(model: ServedModel) -> dict[str, object]:
             "parameter_size": f"{embedder.parameter_count / 1e6:.0f}M",
             "quantization_level": "F32",
         },
+    }
+
+
+def _offered(card: ModelCard) -> dict[str, object]:
+    return {
+        "name": card.name,
+        "model": card.name,
+        "size": card.size_bytes,
+        "digest": card.digest,
+        "details": {
+            "format": "safetensors",
+            "family": card.family,
+            "families": [card.family],
+            "parameter_size": f"{card.parameter_count / 1e6:.0f}M",
+            "quantization_level": card.quantization,
+        },
+    }
+
+
+def _shown(card: ModelCard) -> dict[str, object]:
+    return {
+        "details": _offered(card)["details"],
+        "model_info": {
+            "general.architecture": card.family,
+            "general.parameter_count": card.parameter_count,
+            f"{card.family}.context_length": card.context_tokens,
+        },
+        "capabilities": list(card.capabilities),
     }
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's protocol, limited to embedding; tests use the official `openai` client."""
+"""OpenAI's protocol: models and embeddings; tests use the official `openai` client."""
 
 import base64
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, Strict
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 
 from memories.errors import InputError
 from sidecar.api.routes.embedding import Texts, embed, registry
@@ -15,6 +16,20 @@ from sidecar.api.routes.text import Text
 from sidecar.embedders.protocol import Vectors
 from sidecar.embedders.queue import ServedModel
 
+
+class ModelName(Convertor[str]):
+    """A model's name in a path; those of other servers have slashes."""
+
+    regex = "(?!.*/activate$).+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("model", ModelName())
 router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=documented(404, 503))
 Given = Field(min_length=1)
 Tokens = Annotated[list[Annotated[int, Strict()]], Given]
@@ -51,13 +66,19 @@ class EmbeddingResponse(BaseModel):
 @router.get("/models")
 async def models(request: Request) -> dict[str, object]:
     """Lists the served models."""
-    return {"object": "list", "data": [_described(model.embedder.name) for model in registry(request).models]}
+    return {"object": "list", "data": [_described(name) for name in registry(request).names]}
 
 
-@router.get("/models/{name}")
+@router.get("/models/{name:model}")
 async def model(request: Request, name: str) -> dict[str, object]:
     """Describes a served model."""
-    return _described(registry(request).find(name).embedder.name)
+    return _described(registry(request).own_name(name))
+
+
+@router.post("/models/{name:path}/activate")
+async def activate(request: Request, name: str) -> dict[str, object]:
+    """Makes a generator the one that the name `default` means; replies that another is giving go on."""
+    return _described(registry(request).activate(name).card.name)
 
 
 @router.post("/embeddings", response_model=EmbeddingResponse)

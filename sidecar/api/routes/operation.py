@@ -37,10 +37,36 @@ class Metrics:
         for model in registry.models:
             waiting.labels(model.embedder.name).set_function(partial(getattr, model, "unanswered_texts"))
 
+        self.generated_tokens = Counter(
+            "sidecar_generated_tokens", "Tokens of replies", ["model"], registry=self.collected
+        )
+        self.read_tokens = Counter(
+            "sidecar_read_tokens", "Tokens of prompts that were read", ["model"], registry=self.collected
+        )
+        self.first_token_seconds = Histogram(
+            "sidecar_first_token_seconds", "Time to the first token", ["model"], registry=self.collected
+        )
+        self.tokens_per_second = Histogram(
+            "sidecar_tokens_per_second",
+            "Tokens a second after the first",
+            ["model"],
+            registry=self.collected,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+        )
+        self.replies = Gauge(
+            "sidecar_replies", "Replies in work or waiting", ["model", "state"], registry=self.collected
+        )
+
         about = "A figure of the visible dream cycle (docs/biology.md)"
         self.biology = Gauge("dreams_biology", about, ["figure"], registry=self.collected)
         self.lowest = Gauge("dreams_biology_low", "The smallest value expected", ["figure"], registry=self.collected)
         self.highest = Gauge("dreams_biology_high", "The largest value expected", ["figure"], registry=self.collected)
+
+    def tell_replies(self, registry: Registry) -> None:
+        """Sets how many replies each generator is giving, and how many requests wait for it."""
+        for generator in registry.generators:
+            self.replies.labels(generator.card.name, "running").set(generator.running)
+            self.replies.labels(generator.card.name, "waiting").set(generator.waiting)
 
     def tell(self, readings: Iterable[Reading]) -> None:
         """Sets the dream cycle's figures to these readings, and removes all others."""
@@ -91,7 +117,7 @@ async def readyz(request: Request) -> dict[str, object]:
     except StoreUnreachable as error:
         # This route needs no key, so it must not reveal where Postgres is.
         raise StoreUnreachable("Postgres does not answer: start it, or correct POSTGRES_DB_URL.") from error
-    return {"status": "ready", "models": [model.embedder.name for model in request.app.state.registry.models]}
+    return {"status": "ready", "models": request.app.state.registry.names}
 
 
 @router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
@@ -103,4 +129,5 @@ async def metrics(request: Request) -> Response:
     except StoreUnreachable:
         # The sidecar's own metrics are still reported; /readyz says what is wrong with the store.
         request.app.state.metrics.tell([])
+    request.app.state.metrics.tell_replies(request.app.state.registry)
     return Response(generate_latest(request.app.state.metrics.collected), media_type=CONTENT_TYPE_LATEST)

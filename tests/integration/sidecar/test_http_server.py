@@ -4,6 +4,7 @@ import resource
 import socket
 import subprocess
 import sys
+from asyncio import BaseTransport
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -177,3 +178,17 @@ def test_a_slow_but_steady_body_is_taken(hasty_port: int) -> None:
             Event().wait(0.06)
         made.shutdown(socket.SHUT_WR)
         assert read_to_end(made).endswith(b"0123456789")
+
+
+def test_parts_of_a_stream_do_not_wait_for_one_another() -> None:
+    options: list[int] = []
+
+    class NotedProtocol(PunctualProtocol):
+        def connection_made(self, transport: BaseTransport) -> None:
+            super().connection_made(transport)
+            options.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    with serving(NotedProtocol) as port:
+        httpx.get(f"http://127.0.0.1:{port}/")
+    assert options
+    assert all(options)

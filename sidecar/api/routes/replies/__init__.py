@@ -1,0 +1,1 @@
+"""The routes that generate: chat, completions and responses of OpenAI, chat and generate of Ollama."""
