@@ -67,6 +67,10 @@ class Parameters(BaseModel):
     replay_budget: Count
     replay_catch_up_nights: Nights
     need_spread: Share
+    reminding_strength: float = Field(ge=0, lt=1)
+    reminding_budget: Count
+    reminding_similarity: float = Field(ge=-1, lt=1)
+    name_commonness: Share
     consolidation_threshold: float = Field(gt=0, le=1)
     stability_half_days: float = Field(gt=0, le=36_500)
     fsrs_weights: Annotated[list[float], AfterValidator(_within_bounds)]
