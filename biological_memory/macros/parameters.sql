@@ -11,7 +11,7 @@
         "excluded_tags", "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
         "contiguity_decay", "contiguity_backward", "contiguity_context", "entity_neighbours",
         "community_resolution", "concept_support", "supersession_similarity", "contradiction_similarity",
-        "habit_lift", "anomaly_deviations", "prediction_horizon_days"
+        "habit_lift", "habit_false_discoveries", "anomaly_deviations", "prediction_horizon_days"
     ]) }}
 {%- endmacro %}
 

@@ -87,6 +87,7 @@ class Parameters(BaseModel):
     supersession_similarity: Similarity
     contradiction_similarity: Similarity
     habit_lift: float = Field(gt=0, le=168)
+    habit_false_discoveries: Share
     anomaly_deviations: float = Field(ge=0, le=100)
     prediction_horizon_days: int = Field(ge=1, le=365)
 

@@ -100,6 +100,7 @@ EFFECTS = {
     "supersession_similarity": Effect(0.75, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'supersession'", fewer),
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
     "habit_lift": Effect(4, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
+    "habit_false_discoveries": Effect(0, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
@@ -108,6 +109,7 @@ GROUPS = [
     ("session_gap_minutes", "contiguity_lag", "entity_neighbours", "concept_support", "forgetting_rate", "attention_weight",
      "supersession_similarity", "habit_lift", "anomaly_deviations", "replay_budget"),
     ("contiguity_backward", "contradiction_similarity", "hebbian_learning_rate", "need_spread", "stability_half_days",
+     "habit_false_discoveries",
      "emotional_weight", "reminding_budget"),
     ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay",
      "contiguity_context", "reminding_strength"),
