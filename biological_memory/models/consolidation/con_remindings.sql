@@ -1,6 +1,6 @@
 -- One row per item and day on which a new one brought it back to mind: study-phase retrieval (Hintzman 2004). A new
--- item reminds of the few earlier ones, of days before, that share its distinctive names or are nearest in meaning; each
--- day an item is presented once, by the strongest of its cues.
+-- item reminds of the few earlier ones, of days before, that share its distinctive names or are nearest in meaning;
+-- each day an item is presented once, by the strongest of its cues.
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('con_reminding_inputs')) }}"

@@ -1,7 +1,7 @@
 {% set most_surprising = 20 %}
--- One row per memory unlike anything before it: its similarity to the nearest earlier memory is far below the usual. It
--- shares a concept with another memory (what shares none is a fragment, a log or a template rather than news), and it is
--- one of the agent's few farthest.
+-- One row per memory unlike anything before it: its similarity to the nearest earlier memory is far below the usual.
+-- It shares a concept with another memory (what shares none is a fragment, a log or a template rather than news), and
+-- it is one of the agent's few farthest.
 with nearest as (
     select memory_id, nearest_similarity from {{ ref('ltm_nearest') }}
     where nearest_similarity is not null

@@ -14,7 +14,9 @@ final as (
             if(rhythm = 'weekday', 'on ' || slot || 's', 'around ' || slot || ':00'),
             slot_count, total_count, week_count
         ) as insight_description,
-        json_object('lift', round(lift, 3), 'days', slot_count, 'weeks', week_count, 'chance', chance) as supporting_evidence,
+        json_object(
+            'lift', round(lift, 3), 'days', slot_count, 'weeks', week_count, 'chance', chance
+        ) as supporting_evidence,
         memory_ids as related_memories,
         night_at as discovered_at,
         'exact binomial test, false discovery rate' as discovery_method

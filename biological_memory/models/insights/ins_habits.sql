@@ -40,11 +40,15 @@ items as (
     select agent, {{ local_time('min(created_at)') }} as local_at from concepts group by agent, item_id
 ),
 
+placed as (
+    select agent, cast(local_at as date) as local_date, {{ rhythm_slots('local_at') }} from items
+),
+
 general as (
-    select agent, rhythm, slot, count(*) / sum(count(*)) over (partition by agent, rhythm) as share
-    from (
-        select distinct agent, cast(local_at as date) as local_date, {{ rhythm_slots('local_at') }} from items
-    ) as placed
+    select
+        agent, rhythm, slot,
+        count(distinct local_date) / sum(count(distinct local_date)) over (partition by agent, rhythm) as share
+    from placed
     group by agent, rhythm, slot
 ),
 
@@ -59,11 +63,18 @@ counted as (
     group by agent, concept, rhythm, slot
 ),
 
+concept_counts as (
+    select agent, count(*) as concept_count from recurring group by agent
+),
+
+slot_counts as (
+    select agent, count(*) as slot_count from general group by agent
+),
+
 -- Every recurring concept is tried with every slot that memories fall into.
 tried as (
     select agent, concept_count * slot_count as trial_count
-    from (select agent, count(*) as concept_count from recurring group by agent) as concepts_of
-    inner join (select agent, count(*) as slot_count from general group by agent) as slots_of using (agent)
+    from concept_counts inner join slot_counts using (agent)
 ),
 
 tested as (

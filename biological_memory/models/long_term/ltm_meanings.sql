@@ -1,6 +1,6 @@
 -- One row per memory: its gist in a sentence (its summary, else the annotation's gist, else its beginning), its
--- distinct concepts (the topics of its annotation, then its tags), the names in it, and its kind of knowledge. Names are
--- words of three letters or more with a capital and, in scripts without capitals, entities.
+-- distinct concepts (the topics of its annotation, then its tags), the names in it, and its kind of knowledge. Names
+-- are words of three letters or more with a capital and, in scripts without capitals, entities.
 {% set most_characters = 100000 %}
 {{ config(
     materialized='incremental', incremental_strategy='append',
