@@ -99,7 +99,7 @@ EFFECTS = {
     "concept_support": Effect(4, "ltm_concept_edges", "select count(*) from ltm_concept_edges", fewer),
     "supersession_similarity": Effect(0.75, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'supersession'", fewer),
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
-    "habit_lift": Effect(4, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
+    "habit_lift": Effect(20, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "habit_false_discoveries": Effect(0, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
