@@ -65,6 +65,7 @@ MECHANISMS = (
     Mechanism("none", {}),
     Mechanism("contiguity", {"contiguity_lag": 0}),
     Mechanism("Hebbian edges", {"hebbian_learning_rate": 0}),
+    Mechanism("reminding", {"reminding_strength": 0}),
     Mechanism("replay", {"replay_budget": 0}),
     Mechanism("down-scaling", {"forgetting_rate": 0}),
     Mechanism("context drift", {"episode_boundary_similarity": -1}),

@@ -57,7 +57,10 @@ def read(folder: Path) -> duckdb.DuckDBPyConnection:
         create table log_end as select max(occurred_at) as instant from stg_events;
         create table stg_annotations (memory_id bigint, sentiment double);
         create table stg_embeddings (memory_id bigint, dimensions integer, embedding blob, embedding_hash ubigint);
-        create table stg_nights (agent varchar, night date, replayed_count integer)"""
+        create table stg_nights (agent varchar, night date, replayed_count integer);
+        create table ltm_meanings (memory_id bigint, item_id bigint, name_hashes ubigint[]);
+        create table ltm_nearest (memory_id bigint, fingerprint ubigint);
+        create table ltm_semantic_edges (later_id bigint, earlier_id bigint, cosine_similarity double)"""
     )
     return connection
 
@@ -71,9 +74,9 @@ def choose(connection: duckdb.DuckDBPyConnection) -> None:
     shipped.build(
         connection,
         *("attention_events", "wm_activations", "wm_windows", "wm_crowding", "wm_capacities", "attention_slots"),
-        "con_coactivations",
+        *("stm_sessions", "ltm_mentions", "con_reminding_inputs", "con_remindings", "con_coactivations"),
         *(
-            "stm_sessions",
+            "ltm_presentations",
             "ltm_nights",
             "ltm_recall_odds",
             "ltm_need_inputs",

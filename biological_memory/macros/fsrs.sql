@@ -64,25 +64,45 @@
     end, 0.001)
 {%- endmacro %}
 
-{# One event as a state for fsrs_fold: stability and difficulty are those of a new memory after its first event. #}
-{% macro fsrs_event(occurred_at, grade) -%}
+{#
+    One event as a state for fsrs_fold: stability and difficulty are those of a new memory after its first event. A
+    reminding weighs less than a review, whose weight is 1.
+#}
+{% macro fsrs_event(occurred_at, grade, weight=1) -%}
     {
         'seconds': epoch({{ occurred_at }}),
         'grade': cast({{ grade }} as integer),
+        'weight': cast({{ weight }} as double),
         'stability': {{ fsrs_initial_stability(grade) }},
         'difficulty': {{ fsrs_initial_difficulty(grade) }},
         'lapses': 0
     }
 {%- endmacro %}
 
-{# Folds a memory's events, in time order, into its state after the last. #}
+{# The weight of an event: a reminding succeeds with the retrievability of the item (Thios & D'Agostino 1976). #}
+{% macro fsrs_weight_of(days) -%}
+    event.weight * {{ fsrs_retrievability(days, "state.stability") }}
+{%- endmacro %}
+
+{#
+    Folds a memory's events, in time order, into its state after the last. Each moves the state by its weight from that
+    without it to that after a review: stability, difficulty, and the age from which forgetting goes on.
+#}
 {% macro fsrs_fold(events) -%}
     {%- set days = "cast(floor((event.seconds - state.seconds) / 86400) as integer)" -%}
+    {%- set weight = fsrs_weight_of(days) -%}
+    {%- set stability = fsrs_next_stability("state.stability", "state.difficulty", "event.grade", days) -%}
+    {%- set difficulty = fsrs_next_difficulty("state.difficulty", "event.grade") -%}
     list_reduce({{ events }}, lambda state, event: {
-        'seconds': event.seconds,
+        'seconds': if(event.weight < 1, state.seconds + {{ weight }} * (event.seconds - state.seconds), event.seconds),
         'grade': event.grade,
-        'stability': {{ fsrs_next_stability("state.stability", "state.difficulty", "event.grade", days) }},
-        'difficulty': {{ fsrs_next_difficulty("state.difficulty", "event.grade") }},
+        'weight': event.weight,
+        'stability': if(
+            event.weight < 1, state.stability + {{ weight }} * ({{ stability }} - state.stability), {{ stability }}
+        ),
+        'difficulty': if(
+            event.weight < 1, state.difficulty + {{ weight }} * ({{ difficulty }} - state.difficulty), {{ difficulty }}
+        ),
         'lapses': state.lapses + cast(event.grade = 1 as integer)
     })
 {%- endmacro %}

@@ -7,10 +7,11 @@
         "session_gap_minutes", "context_drift_rate", "episode_boundary_similarity",
         "hebbian_learning_rate", "forgetting_rate", "least_weight", "replay_budget", "replay_catch_up_nights", "need_spread",
         "consolidation_threshold", "stability_half_days",
+        "reminding_strength", "reminding_budget", "reminding_similarity", "name_commonness",
         "excluded_tags", "fsrs_weights", "fsrs_decay", "semantic_neighbours", "semantic_similarity", "contiguity_lag",
         "contiguity_decay", "contiguity_backward", "contiguity_context", "entity_neighbours",
         "community_resolution", "concept_support", "supersession_similarity", "contradiction_similarity",
-        "habit_lift", "anomaly_deviations", "prediction_horizon_days"
+        "habit_lift", "habit_false_discoveries", "anomaly_deviations", "prediction_horizon_days"
     ]) }}
 {%- endmacro %}
 

@@ -67,6 +67,10 @@ class Parameters(BaseModel):
     replay_budget: Count
     replay_catch_up_nights: Nights
     need_spread: Share
+    reminding_strength: float = Field(ge=0, lt=1)
+    reminding_budget: Count
+    reminding_similarity: float = Field(ge=-1, lt=1)
+    name_commonness: Share
     consolidation_threshold: float = Field(gt=0, le=1)
     stability_half_days: float = Field(gt=0, le=36_500)
     fsrs_weights: Annotated[list[float], AfterValidator(_within_bounds)]
@@ -83,6 +87,7 @@ class Parameters(BaseModel):
     supersession_similarity: Similarity
     contradiction_similarity: Similarity
     habit_lift: float = Field(gt=0, le=168)
+    habit_false_discoveries: Share
     anomaly_deviations: float = Field(ge=0, le=100)
     prediction_horizon_days: int = Field(ge=1, le=365)
 

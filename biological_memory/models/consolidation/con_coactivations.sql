@@ -1,5 +1,6 @@
--- One row per pair of memories and instant at which both were active: slots of one window of working memory, or an
--- agent's results of one search. At most nine items are active at once, so that the number of pairs grows linearly.
+-- One row per pair of memories and instant at which both were active: slots of one window of working memory, an agent's
+-- results of one search, or a new memory and those that it reminded of. At most nine items (or a reminding's budget and
+-- its cue) are active at once, so that the number of pairs grows linearly.
 with slots as (
     select * from {{ ref('attention_slots') }}
 ),
@@ -42,11 +43,29 @@ active_results as (
     qualify row_number() over (partition by agent, occasion order by max(activity) desc, min(rank), item_id) <= 9
 ),
 
--- Products add up if a window ends at the instant of a search, or searches share an instant; other pairs need no sum.
-active as (
-    select *, occurred_at in (select occurred_at from active_results) as may_add_up from active_slots
+remindings as (
+    select * from {{ ref('con_remindings') }}
+),
+
+active_remindings as (
+    select agent, 'reminding/' || cue_id as occasion, occurred_at, item_id, tie as activity from remindings
+    union all
+    select distinct agent, 'reminding/' || cue_id as occasion, occurred_at, cue_id as item_id, 1.0 as activity
+    from remindings
+),
+
+-- Products add up if a window ends at the instant of a search or of a new memory, or searches share an instant; other
+-- pairs need no sum.
+adding as (
+    select * from active_results
     union all by name
-    select *, true as may_add_up from active_results
+    select * from active_remindings
+),
+
+active as (
+    select *, occurred_at in (select occurred_at from adding) as may_add_up from active_slots
+    union all by name
+    select *, true as may_add_up from adding
 ),
 
 pairs as (

@@ -1,22 +1,35 @@
 -- One row per pair of co-activated memories: the weight of their edge, folded over co-activations and nights.
 -- Co-activation: dw = eta x pre x post x (1 - w), Hebb's rule with Oja's bound, so 0 <= w <= 1.
--- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it; nights are dates, not runs.
+-- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it or came to mind on the day
+-- before: as many nights are spared as of the one that was spared more often. Nights are dates, not runs.
 with coactivations as (
     select *, least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning
     from {{ ref('con_coactivations') }}
 ),
 
 rehearsals as (
-    select distinct memories.item_id, {{ night_of('events.occurred_at') }} as night
+    select memories.item_id, {{ night_of('events.occurred_at') }} as night
     from {{ ref('stg_events') }} as events
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
     where events.kind = 'rehearsed'
 ),
 
+remindings as (
+    select item_id, day + 1 as night from {{ ref('con_remindings') }}
+    where day < {{ night_of(as_of()) }}
+),
+
 spared as (
-    select memory_a, memory_b, night from coactivations inner join rehearsals on memory_a = item_id
-    union
-    select memory_a, memory_b, night from coactivations inner join rehearsals on memory_b = item_id
+    select item_id, night, row_number() over (partition by item_id order by night) as spared_nights
+    from (
+        select * from rehearsals
+        union
+        select * from remindings
+    ) as nights
+),
+
+last_spared as (
+    select item_id, max(night) as night from spared group by item_id
 ),
 
 -- Most pairs were active together only once, which gives their weight directly.
@@ -27,31 +40,47 @@ counted as (
     from coactivations group by memory_a, memory_b
 ),
 
+-- The last night that was spared after the last co-activation.
+spared_since as (
+    select memory_a, memory_b, greatest(a.night, b.night) as night
+    from counted
+    left join last_spared as a on a.item_id = memory_a
+    left join last_spared as b on b.item_id = memory_b
+    where greatest(a.night, b.night) > {{ night_of('last_at') }}
+),
+
 repeated as (
     select memory_a, memory_b from counted where evidence_count > 1
     union
-    select memory_a, memory_b from spared
+    select memory_a, memory_b from spared_since
 ),
 
 steps as (
-    select
-        memory_a, memory_b, {{ night_of('occurred_at') }} as night, occurred_at, learning, 0 as spared_nights
+    select memory_a, memory_b, {{ night_of('occurred_at') }} as night, occurred_at, learning
     from coactivations semi join repeated using (memory_a, memory_b)
     union all
-    -- Before the first co-activation the weight is 0, so that a spared night does no harm.
-    select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning, 1 as spared_nights
-    from spared
+    select memory_a, memory_b, night, {{ night_instant('night') }} as occurred_at, 0.0 as learning from spared_since
+),
+
+counting as (
+    select
+        steps.*,
+        coalesce(a.spared_nights, 0) as spared_a,
+        coalesce(b.spared_nights, 0) as spared_b
+    from steps
+    asof left join spared as a on a.item_id = steps.memory_a and a.night <= steps.night
+    asof left join spared as b on b.item_id = steps.memory_b and b.night <= steps.night
 ),
 
 ordered as (
     select
         memory_a, memory_b,
         {{ ordered_list(
-            "{'night': datediff('day', date '1970-01-01', night), 'learning': learning, 'spared_nights': spared_nights,"
-            ~ " 'weight': learning}",
-            ['occurred_at', '-spared_nights']
+            "{'night': datediff('day', date '1970-01-01', night), 'learning': learning, 'spared_a': spared_a,"
+            ~ " 'spared_b': spared_b, 'weight': learning}",
+            ['occurred_at', 'learning']
         ) }} as steps
-    from steps group by memory_a, memory_b
+    from counting group by memory_a, memory_b
 ),
 
 folded as (
@@ -60,9 +89,13 @@ folded as (
         list_reduce(steps, lambda state, step: {  -- noqa: PRS
             'night': step.night,
             'learning': step.learning,
-            'spared_nights': step.spared_nights,
-            'weight': {{ waned('state.weight', 'greatest(step.night - state.night - step.spared_nights, 0)') }}
-                * (1 - step.learning) + step.learning
+            'spared_a': step.spared_a,
+            'spared_b': step.spared_b,
+            'weight': {{ waned(
+                'state.weight',
+                'greatest(step.night - state.night'
+                ~ ' - greatest(step.spared_a - state.spared_a, step.spared_b - state.spared_b), 0)'
+            ) }} * (1 - step.learning) + step.learning
         }) as state
     from ordered
 ),

@@ -1,4 +1,7 @@
+{% set most_surprising = 20 %}
 -- One row per memory unlike anything before it: its similarity to the nearest earlier memory is far below the usual.
+-- It shares a concept with another memory (what shares none is a fragment, a log or a template rather than news), and
+-- it is one of the agent's few farthest.
 with nearest as (
     select memory_id, nearest_similarity from {{ ref('ltm_nearest') }}
     where nearest_similarity is not null
@@ -11,6 +14,19 @@ memories as (
 nights as (
     select agent, night_at from {{ ref('ltm_nights') }}
     where is_last
+),
+
+-- Concepts of two items or more.
+known_concepts as (
+    select agent, concept from {{ ref('ltm_concepts') }}
+    group by agent, concept
+    having count(distinct item_id) > 1
+),
+
+connected as (
+    select distinct memory_id
+    from {{ ref('ltm_concepts') }}
+    semi join known_concepts using (agent, concept)
 ),
 
 familiar as (
@@ -36,9 +52,11 @@ final as (
         *,
         (usual_similarity - nearest_similarity) / usual_deviation as deviations
     from familiar
+    semi join connected using (memory_id)
     where
         earlier_count >= 30
         and nearest_similarity < usual_similarity - {{ var('anomaly_deviations') }} * usual_deviation
+    qualify row_number() over (partition by agent order by deviations desc, memory_id) <= {{ most_surprising }}
 )
 
 select * from final

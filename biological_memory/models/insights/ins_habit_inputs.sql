@@ -15,7 +15,7 @@ final as (
         md5(
             nights.agent || ' ' || nights.night_at || ' '
             || {{ rows_hash('concepts.memory_id, concepts.item_id, concepts.created_at, concepts.concepts') }}
-            || ' {{ var("timezone") }} {{ var("habit_lift") }}'
+            || ' {{ var("timezone") }} {{ var("habit_lift") }} {{ var("habit_false_discoveries") }}'
         ) as fingerprint
     from nights
     inner join concepts on concepts.agent = nights.agent and concepts.created_at < nights.night_at

@@ -10,14 +10,16 @@ final as (
         'pattern' as insight_type,
         confidence as confidence_score,
         format(
-            '{} comes up {}: {} of {} memories, on {} different days.', concept,
+            '{} comes up {}: on {} of {} days, in {} different weeks.', concept,
             if(rhythm = 'weekday', 'on ' || slot || 's', 'around ' || slot || ':00'),
-            slot_count, total_count, date_count
+            slot_count, total_count, week_count
         ) as insight_description,
-        json_object('lift', round(lift, 3), 'days', date_count) as supporting_evidence,
+        json_object(
+            'lift', round(lift, 3), 'days', slot_count, 'weeks', week_count, 'chance', chance
+        ) as supporting_evidence,
         memory_ids as related_memories,
         night_at as discovered_at,
-        'share of a weekday or hour beside that of all memories' as discovery_method
+        'exact binomial test, false discovery rate' as discovery_method
     from habits
 )
 

@@ -1,6 +1,7 @@
 -- One row per night and memory most likely to be needed soon after it. The probability is calibrated: the share of the
--- memories predicted in the four horizons before that were needed in time (rule of succession). A night's predictions
--- are kept for two horizons, so that each is scored with the probability it was made with.
+-- memories predicted in the four horizons before that were needed in time (rule of succession); beside it stands the
+-- share of all memories that were. A night's predictions are kept for two horizons, so that each is scored with the
+-- probability it was made with.
 with nights as (
     select agent, night from {{ ref('ltm_nights') }}
     where is_evaluated
@@ -13,6 +14,8 @@ needs as (
 recalls as (
     select item_id, occurred_at from {{ ref('attention_events') }}
     where kind <> 'created'
+    union all
+    select item_id, occurred_at from {{ ref('con_remindings') }}
 ),
 
 -- Picks the top five directly, in a twentieth of the time that ranking all memories takes.
@@ -42,10 +45,34 @@ outcomes as (
     from ranked
 ),
 
+all_needed as (
+    select nights.agent, nights.night, count(distinct recalls.item_id) as needed_count
+    from needs
+    inner join nights using (agent, night)
+    inner join recalls
+        on
+            recalls.item_id = needs.item_id
+            and recalls.occurred_at >= needs.night_at
+            and recalls.occurred_at < {{ night_instant('needs.night + ' ~ var('prediction_horizon_days')) }}
+    group by nights.agent, nights.night
+),
+
+base as (
+    select needs.agent, needs.night, count(*) as item_count, any_value(all_needed.needed_count) as needed_count
+    from needs
+    inner join nights using (agent, night)
+    left join all_needed using (agent, night)
+    group by needs.agent, needs.night
+),
+
 hits as (
-    select agent, night, due_at, count(*) as predicted_count, count(*) filter (where was_needed) as needed_count
+    select
+        outcomes.agent, outcomes.night, outcomes.due_at, count(*) as predicted_count,
+        count(*) filter (where outcomes.was_needed) as needed_count,
+        any_value(base.item_count) as item_count, coalesce(any_value(base.needed_count), 0) as all_needed_count
     from outcomes
-    group by agent, night, due_at
+    inner join base using (agent, night)
+    group by outcomes.agent, outcomes.night, outcomes.due_at
 ),
 
 calibrated as (
@@ -56,7 +83,9 @@ calibrated as (
         outcomes.item_id,
         outcomes.due_at,
         outcomes.was_needed,
-        (1 + coalesce(sum(hits.needed_count), 0)) / (2 + coalesce(sum(hits.predicted_count), 0)) as probability
+        (1 + coalesce(sum(hits.needed_count), 0)) / (2 + coalesce(sum(hits.predicted_count), 0)) as probability,
+        coalesce(sum(hits.needed_count), 0) as hit_count,
+        coalesce(sum(hits.all_needed_count) / sum(hits.item_count), 0) as base_rate
     from outcomes
     left join hits
         on

@@ -1,10 +1,15 @@
--- One row per memory that revises an earlier one: it says that something changed and is similar to what it changes
--- (supersession), or gives other quantities, on another day, for nearly the same statement (contradiction).
+-- One row per memory that revises an earlier one: it says that something changed and is similar to what it changes, or
+-- is a revert of it as git words it (supersession), or gives other quantities, on another day, for nearly the same
+-- statement (contradiction). A long text says many things, so that likeness of two does not tell what was revised.
+{% set longest_statement = 500 %}
+-- A statement like several earlier ones, with other quantities, is the next of a series (a log).
+{% set most_contradicted = 2 %}
 {% set is_quantity = "(e.kind in ('quantity', 'time'))" %}
 with annotations as (
     select memory_id, memories.created_at, revises, topics, entities
     from {{ ref('stg_annotations') }}
     inner join {{ ref('stg_memories') }} as memories using (memory_id)
+    where coalesce(length(memories.content), 0) <= {{ longest_statement }}
 ),
 
 -- The few memories that can revise another: those with a cue of change or a quantity.
@@ -48,20 +53,47 @@ compared as (
     from near
 ),
 
-revising as (
-    select
-        *,
-        if(revises, 'supersession', 'contradiction') as revision_type
-    from compared
+superseding as (
+    select *, 'supersession' as revision_type from compared
+    where revises and shares_subject and cosine_similarity >= {{ var('supersession_similarity') }}
+),
+
+contradicting as (
+    select *, 'contradiction' as revision_type from compared
     where
-        shares_subject
-        and (
-            (revises and cosine_similarity >= {{ var('supersession_similarity') }})
-            or (
-                not revises and quantities_differ and is_another_day
-                and cosine_similarity >= {{ var('contradiction_similarity') }}
-            )
-        )
+        not revises and shares_subject and quantities_differ and is_another_day
+        and cosine_similarity >= {{ var('contradiction_similarity') }}
+    qualify count(*) over (partition by later_id) <= {{ most_contradicted }}
+),
+
+openings as (
+    select
+        memory_id, agent, created_at,
+        regexp_extract(left(content, 1000), '^[^\n]*') as opening,
+        regexp_extract(left(content, 1000), '^Revert "(.+)"', 1) as reverted
+    from {{ ref('stg_memories') }}
+),
+
+reverting as (
+    select
+        later.memory_id as later_id, earlier.memory_id as earlier_id, cast(1 as double) as cosine_similarity,
+        later.created_at, 'supersession' as revision_type
+    from openings as later
+    inner join openings as earlier
+        on
+            earlier.agent = later.agent
+            and earlier.opening = later.reverted
+            and earlier.created_at < later.created_at
+    where later.reverted <> ''
+    qualify row_number() over (partition by later.memory_id order by earlier.created_at desc, earlier.memory_id) = 1
+),
+
+revising as (
+    select later_id, earlier_id, cosine_similarity, created_at, revision_type from superseding
+    union all
+    select later_id, earlier_id, cosine_similarity, created_at, revision_type from contradicting
+    union all
+    select * from reverting
 ),
 
 final as (

@@ -1,4 +1,5 @@
--- One row per item: how often and when it was last attended to and replayed, and whether its owner has pinned it.
+-- One row per item: how often and when it was last attended to, brought to mind and replayed, and whether its owner has
+-- pinned it.
 {{ config(materialized='view') }}
 with presentations as (
     select * from {{ ref('ltm_presentations') }}
@@ -16,10 +17,12 @@ memories as (
 presented as (
     select
         item_id,
-        cast(count(*) filter (where not is_rehearsal) as integer) as access_count,
-        max(occurred_at) filter (where not is_rehearsal) as last_accessed_at,
-        cast(count(*) filter (where is_rehearsal) as integer) as rehearsal_count,
+        cast(count(*) filter (where kind = 'attention') as integer) as access_count,
+        max(occurred_at) filter (where kind = 'attention') as last_accessed_at,
+        cast(count(*) filter (where kind = 'reminding') as integer) as reminding_count,
+        cast(count(*) filter (where kind = 'replay') as integer) as rehearsal_count,
         cast(count(*) as integer) as presentation_count,
+        {{ exact_sum('strength') }} / count(*) as presentation_strength,
         max(occurred_at) as last_presented_at
     from presentations
     group by item_id

@@ -1,5 +1,7 @@
 -- One row per memory: its gist in a sentence (its summary, else the annotation's gist, else its beginning), its
--- distinct concepts (the topics of its annotation, then its tags), and its kind of knowledge.
+-- distinct concepts (the topics of its annotation, then its tags), the names in it, and its kind of knowledge. Names
+-- are words of three letters or more with a capital and, in scripts without capitals, entities.
+{% set most_characters = 100000 %}
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('ltm_meaning_inputs'), 'memory_id') }}"
@@ -37,6 +39,16 @@ named as (
                 lambda tag: tag is distinct from lower(memories.channel)
             )
         ) as concepts,
+        list_concat(
+            regexp_extract_all(left(memories.content, {{ most_characters }}), '(?:^|[^\pL\pN])(\p{Lu}\pL{2,})', 1),
+            list_transform(
+                list_filter(
+                    coalesce(annotations.entities, []),
+                    lambda e: e.kind not in ('quantity', 'time') and lower(e.text) = e.text
+                ),
+                lambda e: e.text
+            )
+        ) as names,
         annotations.task_type,
         coalesce(len(list_filter(annotations.entities, lambda e: e.kind in ('code', 'file'))) > 0, false)
             as names_code
@@ -56,6 +68,7 @@ told as (
         list_filter(concepts, lambda concept, place:  -- noqa: PRS
             concept <> '' and list_position(concepts, concept) = place
         ) as concepts,
+        list_sort(list_distinct(list_transform(names, lambda name: hash(agent, lower(name))))) as name_hashes,
         coalesce(task_type = 'goal', false) as is_goal,
         coalesce(task_type in ('task', 'action'), false) and names_code as is_procedural
     from named

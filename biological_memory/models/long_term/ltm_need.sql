@@ -1,5 +1,6 @@
--- One row per night and item that existed by then: how likely it is to be needed next. Part of each item's recall odds
--- spreads to the items it was active together with (Mattar & Daw 2018).
+-- One row per night and item that existed by then: how likely it is to be needed next. Part of the odds comes from the
+-- items it was active together with (Mattar & Daw 2018), and from the names in it: what the environment keeps naming
+-- returns (Anderson & Schooler 1991).
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ltm_need_inputs')) }}"
@@ -60,6 +61,45 @@ received as (
     group by shared_out.night, ties.to_id
 ),
 
+mentions as (
+    select
+        *,
+        min(occurred_at) over (partition by name_hash) as first_at,
+        lead(occurred_at) over (partition by name_hash order by mention_number) as next_at
+    from {{ ref('ltm_mentions') }}
+),
+
+nights_seen as (
+    select agent, night, night_at, count(*) as item_count from activated
+    group by agent, night, night_at
+),
+
+-- Each mention of a name holds its state until the next one.
+names as (
+    select
+        nights_seen.night,
+        nights_seen.night_at,
+        mentions.name_hash,
+        {{ distinctiveness('mentions.mention_number', 'nights_seen.item_count') }} * exp({{ base_level_activation(
+            'mentions.mention_number', 'epoch(nights_seen.night_at) - epoch(mentions.first_at)',
+            'epoch(nights_seen.night_at) - epoch(mentions.occurred_at)'
+        ) }}) as odds
+    from mentions
+    inner join nights_seen
+        on
+            nights_seen.agent = mentions.agent
+            and mentions.occurred_at < nights_seen.night_at
+            and coalesce(mentions.next_at >= nights_seen.night_at, true)
+),
+
+named as (
+    select names.night, mentions.item_id, {{ exact_sum('names.odds') }} as odds
+    from names
+    inner join mentions on mentions.name_hash = names.name_hash and mentions.occurred_at < names.night_at
+    where names.odds > 0
+    group by names.night, mentions.item_id
+),
+
 final as (
     select
         activated.agent,
@@ -69,9 +109,10 @@ final as (
         activated.fingerprint,
         activated.recall_odds,
         (1 - {{ var('need_spread') }}) * activated.recall_odds
-        + {{ var('need_spread') }} * coalesce(received.odds, 0) as need
+        + {{ var('need_spread') }} * (coalesce(received.odds, 0) + coalesce(named.odds, 0)) as need
     from activated
     left join received using (night, item_id)
+    left join named using (night, item_id)
 )
 
 select * from final

@@ -8,8 +8,8 @@ attended as (
         nights.agent,
         nights.night,
         nights.night_at,
-        {{ rows_hash('events.event_id, events.item_id, events.occurred_at') }} as events_hash
-    from {{ ref('attention_events') }} as events
+        {{ rows_hash('events.event_id, events.item_id, events.occurred_at, events.strength') }} as events_hash
+    from (select * from {{ ref('ltm_presentations') }} where kind <> 'replay') as events
     inner join nights on nights.agent = events.agent and events.occurred_at < nights.night_at
     group by nights.agent, nights.night, nights.night_at
 ),
@@ -22,16 +22,28 @@ tied as (
     group by attended.agent, attended.night
 ),
 
+named as (
+    select
+        attended.agent,
+        attended.night,
+        {{ rows_hash('mentions.item_id, mentions.name_hash, mentions.occurred_at') }} as names_hash
+    from {{ ref('ltm_mentions') }} as mentions
+    inner join attended on attended.agent = mentions.agent and mentions.occurred_at < attended.night_at
+    group by attended.agent, attended.night
+),
+
 final as (
     select
         attended.agent,
         attended.night,
         md5(
             attended.agent || ' ' || attended.night || ' ' || attended.night_at || ' ' || attended.events_hash || ' '
-            || coalesce(tied.ties_hash, 0) || ' {{ var("activation_decay") }} {{ var("need_spread") }}'
+            || coalesce(tied.ties_hash, 0) || ' ' || coalesce(named.names_hash, 0)
+            || ' {{ var("activation_decay") }} {{ var("need_spread") }} {{ var("name_commonness") }}'
         ) as fingerprint
     from attended
     left join tied using (agent, night)
+    left join named using (agent, night)
 )
 
 select * from final

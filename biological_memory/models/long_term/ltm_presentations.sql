@@ -1,7 +1,14 @@
--- One row per event that presented an item: it was attended to by day, or replayed at night.
+-- One row per event that presented an item: it was attended to by day, came to mind beside a new one, or was replayed
+-- at night.
 {{ config(materialized='view') }}
 with attended as (
-    select item_id, agent, occurred_at, false as is_rehearsal from {{ ref('attention_events') }}
+    select event_id, item_id, agent, occurred_at, 'attention' as kind, 1.0 as strength
+    from {{ ref('attention_events') }}
+),
+
+reminded as (
+    select cue_id as event_id, item_id, agent, occurred_at, 'reminding' as kind, strength
+    from {{ ref('con_remindings') }}
 ),
 
 events as (
@@ -14,13 +21,15 @@ memories as (
 ),
 
 rehearsed as (
-    select memories.item_id, memories.agent, events.occurred_at, true as is_rehearsal
+    select events.event_id, memories.item_id, memories.agent, events.occurred_at, 'replay' as kind, 1.0 as strength
     from events
     inner join memories using (memory_id)
 ),
 
 final as (
     select * from attended
+    union all by name
+    select * from reminded
     union all by name
     select * from rehearsed
 )

@@ -1,5 +1,5 @@
 -- One row per night and item that existed by then: its recall odds, exp(activation) (Anderson & Schooler 1991). Counts
--- only attention, because a replay at night does not mean that the item was needed.
+-- attention and remindings, these by their strength; a replay at night does not mean that the item was needed.
 {{ config(materialized='view') }}
 with nights as (
     select * from {{ ref('ltm_nights') }}
@@ -13,9 +13,11 @@ events as (
         occurred_at,
         first_value(occurred_at) over so_far as first_at,
         row_number() over so_far as attended_count,
-        lead(occurred_at) over so_far as next_at
-    from {{ ref('attention_events') }}
-    window so_far as (partition by agent, item_id order by occurred_at)
+        lead(occurred_at) over so_far as next_at,
+        cast(sum({{ exact('strength') }}) over so_far as double) as attended_strength
+    from {{ ref('ltm_presentations') }}
+    where kind <> 'replay'
+    window so_far as (partition by agent, item_id order by occurred_at rows unbounded preceding)
 ),
 
 attended as (
@@ -25,6 +27,7 @@ attended as (
         nights.night_at,
         events.item_id,
         events.attended_count,
+        events.attended_strength,
         events.first_at,
         events.occurred_at as last_at
     from events
@@ -41,7 +44,7 @@ final as (
         night,
         night_at,
         item_id,
-        exp({{ base_level_activation(
+        attended_strength / attended_count * exp({{ base_level_activation(
             'attended_count', 'epoch(night_at) - epoch(first_at)', 'epoch(night_at) - epoch(last_at)'
         ) }}) as recall_odds
     from attended

@@ -1,4 +1,5 @@
--- One row per item: its events in time order, and stability, difficulty and lapses after them (FSRS-6, a fold).
+-- One row per item: its events and remindings in time order, and stability, difficulty and lapses after them (FSRS-6, a
+-- fold).
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale(ref('ltm_review_inputs'), 'item_id') }}"
@@ -9,15 +10,29 @@ with inputs as (
     {{ where_missing('item_id') }}
 ),
 
-events as (
-    select item_id, {{ ordered_list(fsrs_event('occurred_at', 'grade'), ['occurred_at', 'event_id']) }} as events
-    from {{ ref('attention_events') }}
+presented as (
+    select item_id, event_id, occurred_at, grade, 1.0 as strength from {{ ref('attention_events') }}
     semi join inputs using (item_id)
+    union all
+    select item_id, cue_id as event_id, occurred_at, 3 as grade, strength from {{ ref('con_remindings') }}
+    semi join inputs using (item_id)
+),
+
+events as (
+    select
+        item_id,
+        count(*) filter (where strength = 1) as review_count,
+        {{ ordered_list(
+            fsrs_event('occurred_at', 'grade', 'strength'), ['occurred_at', '-strength', 'event_id']
+        ) }} as events
+    from presented
     group by item_id
 ),
 
 folded as (
-    select inputs.item_id, inputs.fingerprint, events.events, {{ fsrs_fold('events.events') }} as state  -- noqa: PRS
+    select
+        inputs.item_id, inputs.fingerprint, events.review_count, events.events,
+        {{ fsrs_fold('events.events') }} as state  -- noqa: PRS
     from inputs
     inner join events using (item_id)
 ),
@@ -30,7 +45,7 @@ final as (
         state.stability as stability_days,
         state.difficulty as difficulty,
         make_timestamptz(cast(round(state.seconds * 1000000) as bigint)) as last_reviewed_at,
-        cast(len(events) as integer) as review_count,
+        cast(review_count as integer) as review_count,
         cast(state.lapses as integer) as lapse_count
     from folded
 )

@@ -34,6 +34,8 @@ final as (
         accesses.access_count,
         accesses.last_accessed_at,
         accesses.presentation_count,
+        accesses.presentation_strength,
+        accesses.reminding_count,
         accesses.last_presented_at,
         accesses.pinned,
         cast(encodings.encoding as double) as encoding,

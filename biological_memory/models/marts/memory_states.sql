@@ -38,6 +38,7 @@ final as (
         states.access_count,
         states.last_accessed_at,
         states.presentation_count,
+        cast(states.presentation_strength as double) as presentation_strength,
         states.last_presented_at,
         states.encoding,
         states.association_sum,
@@ -60,7 +61,8 @@ final as (
         ) as provenance,
         case
             when reviews.review_count > 1 then 'recall'
-            when states.presentation_count > states.access_count then 'replay'
+            when states.presentation_count > states.access_count + states.reminding_count then 'replay'
+            when states.reminding_count > 0 then 'reminding'
             when states.association_sum > 0 then 'association'
             else 'encoding'
         end as consolidation_source

@@ -82,7 +82,7 @@ def test_every_model_and_column_is_described(manifest: dict[str, dict]) -> None:
 
 
 def test_the_docs_carry_the_equations(manifest: dict[str, dict]) -> None:
-    assert "(1 − s) e^B + s Σⱼ shareⱼ e^Bⱼ" in manifest["ltm_need"]["description"]
+    assert "(1 − s) e^B + s (Σⱼ shareⱼ e^Bⱼ" in manifest["ltm_need"]["description"]
 
 
 def test_marts_have_enforced_contracts(manifest: dict[str, dict]) -> None:

@@ -73,6 +73,10 @@ EFFECTS = {
     "replay_budget": Effect(3, "replays", "select count(*) from replays", fewer),
     "replay_catch_up_nights": Effect(2, "ltm_nights", "select count(*) from ltm_nights where is_replay_due", fewer),
     "need_spread": Effect(0.9, "ltm_need_inputs ltm_need", "select sum(need) from ltm_need", other),
+    "reminding_strength": Effect(0.1, "con_reminding_inputs con_remindings", "select avg(strength) from con_remindings", fewer),
+    "reminding_budget": Effect(1, "con_reminding_inputs con_remindings", "select count(*) from con_remindings", fewer),
+    "reminding_similarity": Effect(0.9, "con_reminding_inputs con_remindings", "select sum(tie) from con_remindings", fewer),
+    "name_commonness": Effect(0.2, "con_reminding_inputs con_remindings", "select sum(tie) from con_remindings", more),
     "stability_half_days": Effect(
         2, "ltm_states memory_states", "select count(*) from memory_states where knowledge_type = 'semantic'", more
     ),
@@ -95,7 +99,8 @@ EFFECTS = {
     "concept_support": Effect(4, "ltm_concept_edges", "select count(*) from ltm_concept_edges", fewer),
     "supersession_similarity": Effect(0.75, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'supersession'", fewer),
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
-    "habit_lift": Effect(4, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
+    "habit_lift": Effect(20, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
+    "habit_false_discoveries": Effect(0, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
@@ -104,13 +109,15 @@ GROUPS = [
     ("session_gap_minutes", "contiguity_lag", "entity_neighbours", "concept_support", "forgetting_rate", "attention_weight",
      "supersession_similarity", "habit_lift", "anomaly_deviations", "replay_budget"),
     ("contiguity_backward", "contradiction_similarity", "hebbian_learning_rate", "need_spread", "stability_half_days",
-     "emotional_weight"),
+     "habit_false_discoveries",
+     "emotional_weight", "reminding_budget"),
     ("replay_catch_up_nights", "interference_similarity", "semantic_neighbours", "context_drift_rate", "fsrs_decay",
-     "contiguity_context"),
+     "contiguity_context", "reminding_strength"),
     ("working_memory_capacity", "semantic_similarity", "episode_boundary_similarity", "fsrs_weights",
      "prediction_horizon_days", "least_weight"),
-    ("activation_decay", "community_resolution", "night_hour"),
-    ("attention_window_minutes", "timezone", "contiguity_decay"),
+    ("activation_decay", "community_resolution", "night_hour", "reminding_similarity"),
+    ("attention_window_minutes", "contiguity_decay", "name_commonness"),
+    ("timezone",),
     ("excluded_tags",),
 ]  # fmt: skip
 # The views of schema dreams apply these, as the cycle recorded them.
