@@ -173,11 +173,12 @@ def next_questions(connection: Connection) -> Sequence[str]:
     joined = connection.execute(JOINED).fetchone()
     if joined is None:
         return ["dreams query last-week", "dreams query revisions", "dreams query strongest"]
-    source, target = (quote(str(concept)) for concept in joined)
+    source, target = (str(concept) for concept in joined)
     return [
+        f"dreams ask {quote(f'what do I know about {source}?')}",
         "dreams query last-week",
         "dreams query revisions",
-        f"dreams query path --set from={source} --set to={target}",
+        f"dreams query path --set from={quote(source)} --set to={quote(target)}",
     ]
 
 
