@@ -12,7 +12,6 @@ foreign questions of which it says that nothing sure was found. No model judges.
 
 import json
 import os
-import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from benchmarks.retrieval.calibration import (
     Judged,
     calibration_error,
     fit,
+    foreign,
     probabilities,
     ranking_quality,
 )
@@ -37,20 +37,6 @@ from memories.recall.confidence import FIRST, WITH_VECTOR, WORDS_ALONE, Model
 from memories.records import LEAST_SURE
 
 WORDS = bool(os.environ.get("WORDS"))
-Sets = Mapping[str, Sequence[Collected]]
-
-
-def foreign(sets: Sets, asked: Collected) -> Sequence[LabelledQuestion]:
-    """As many questions about others as the collection has of its own: half about its likes, if it has any."""
-    chance = random.Random(asked.name)
-    alike = next(collections for collections in sets.values() if asked in collections)
-    near = [question for other in alike if other is not asked for question in other.questions]
-    far = [
-        question for others in sets.values() if others is not alike for other in others for question in other.questions
-    ]
-    wanted = len(asked.questions)
-    chosen = chance.sample(near, min(wanted // 2, len(near)))
-    return chosen + chance.sample(far, min(wanted - len(chosen), len(far)))
 
 
 def judged(memory: Memory, collected: Collected, others: Sequence[LabelledQuestion]) -> Iterator[Judged]:

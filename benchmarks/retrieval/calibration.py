@@ -4,6 +4,7 @@ Half of the questions are about the life that is searched, half about another; e
 half. A question counts as answered when one of the first five results is evidence.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 
@@ -11,7 +12,9 @@ import numpy
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from memories.recall.confidence import Model, Signs
+from benchmarks.retrieval.sets import Collected, LabelledQuestion
+from memories.recall.confidence import Model
+from memories.records import Signs
 
 BINS = 10
 RIDGE = 1e-3
@@ -25,6 +28,19 @@ class Judged:
     signs: Signs
     is_answered: bool
     is_own: bool
+
+
+def foreign(sets: Mapping[str, Sequence[Collected]], asked: Collected) -> Sequence[LabelledQuestion]:
+    """As many questions about others as the collection has of its own: half about its likes, if it has any."""
+    chance = random.Random(asked.name)
+    alike = next(collections for collections in sets.values() if asked in collections)
+    near = [question for other in alike if other is not asked for question in other.questions]
+    far = [
+        question for others in sets.values() if others is not alike for other in others for question in other.questions
+    ]
+    wanted = len(asked.questions)
+    chosen = chance.sample(near, min(wanted // 2, len(near)))
+    return chosen + chance.sample(far, min(wanted - len(chosen), len(far)))
 
 
 def figures(judged: Sequence[Judged]) -> Floats:

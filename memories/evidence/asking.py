@@ -39,14 +39,16 @@ def ask(
     *,
     as_of: datetime | None = None,
     words_only: bool = False,
+    record: bool = True,
 ) -> Reply:
     """Answers with the sentences of memories that answer best. No model writes: each is quoted byte for byte.
 
-    What is quoted is recorded as cited, unless `as_of` asks for the past. Raises InputError as `Memory.search` does.
+    What is quoted is recorded as cited, unless `as_of` asks for the past or `record` is False. Raises InputError as
+    `Memory.search` does.
     """
-    answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only)
+    answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only, record=record)
     found = quotes(answer) if answer.is_sure else []
-    if as_of is None:
+    if record and as_of is None:
         for memory_id in dict.fromkeys(quote.memory_id for quote in found):
             memory.cited(memory_id, answer.query_id)
     return Reply(
