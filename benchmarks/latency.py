@@ -2,6 +2,7 @@
 
     make bench-latency                                  # 10,000 and 100,000 memories
     make bench-latency SIZES="10000 100000 1000000"     # a million takes long to fill: half an hour, 20 GB of disk
+    make bench-latency WORDS=330                        # memories of 2 kB, in passages; the default are those of a chat
     make bench-latency KEEP=folder                      # keeps the stores there, and reuses them
 
 Each size is a separate store in an embedded Postgres: synthetic memories (benchmarks/synthetic.py), loaded by COPY,
@@ -33,7 +34,7 @@ for name in ("POSTGRES_DB_URL", "EMBEDDING_MODEL", "OLLAMA_URL"):
 import numpy
 import psycopg
 
-from benchmarks.synthetic import Corpus, Vectors, fill
+from benchmarks.synthetic import MEDIAN_WORDS, Corpus, Vectors, fill
 from benchmarks.variables import number, numbers
 from memories.embedding.embedder import Embedder
 from memories.embedding.servers import announcement
@@ -55,6 +56,7 @@ K = 10
 Argument = TypeVar("Argument")
 Found = TypeVar("Found")
 QUERIES = number("QUERIES", 300)
+WORDS = number("WORDS", MEDIAN_WORDS)
 WARMING_QUERIES = 100
 EXACT_QUERIES = 50
 EF_SEARCH = (40, 60, 100)
@@ -66,7 +68,9 @@ PLAIN = (
 SIZES_ON_DISK = """
 select
     pg_relation_size('public.memories'), pg_total_relation_size('public.memories') - pg_indexes_size('public.memories'),
-    pg_relation_size('public.memories_embedding_idx'), pg_total_relation_size('dreams.edge_states'),
+    pg_relation_size('public.memories_embedding_idx'),
+    pg_total_relation_size('dreams.passages') - pg_indexes_size('dreams.passages'),
+    pg_indexes_size('dreams.passages'), pg_total_relation_size('dreams.edge_states'),
     pg_database_size(current_database())
 """
 
@@ -117,7 +121,10 @@ class Report:
         self._json(method, {"unit": unit, **{part: round(value, 1) for part, value in figures.items()}})
 
     def _json(self, method: str, figures: Mapping[str, object]) -> None:
-        print(json.dumps({"set": f"{self._size} memories", "method": method, **figures}), flush=True)
+        print(
+            json.dumps({"set": f"{self._size} memories", "median words": WORDS, "method": method, **figures}),
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -136,7 +143,7 @@ def main() -> None:
 
 
 def measure(base: str, size: int) -> None:
-    report, corpus = Report(size), Corpus(size)
+    report, corpus = Report(size), Corpus(size, WORDS)
     target = filled(base, corpus, report)
     questions = corpus.questions(QUERIES, seed=1)
     warming = corpus.questions(WARMING_QUERIES, seed=2)
@@ -157,7 +164,7 @@ def measure(base: str, size: int) -> None:
 
 def filled(base: str, corpus: Corpus, report: Report) -> str:
     """The connection string of the store of this size, which is filled if it does not exist."""
-    name = f"latency_{corpus.size}"
+    name = f"latency_{corpus.size}_{WORDS}"
     target = base.replace(f"/{database.DATABASE}?", f"/{name}?")
     with psycopg.connect(base, autocommit=True) as connection:
         if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
@@ -230,7 +237,8 @@ def by_words(report: Report, connection: Connection, warming: Sequence[str], que
 
 
 def bare_insert(report: Report, connection: Connection, texts: Sequence[str]) -> None:
-    connection.execute("create table bare (id uuid primary key default gen_random_uuid(), content text unique)")
+    connection.execute("create table bare (id uuid primary key default gen_random_uuid(), content text)")
+    connection.execute("create unique index on bare (md5(content))")
     statement = "insert into bare (content) values (%s)"
     _, took = timed(lambda text: connection.execute(statement, (text,), prepare=True), texts)
     connection.execute("drop table bare")
@@ -265,7 +273,9 @@ def with_model(report: Report, target: str, warming: Mapping[str, Vectors], ques
 
 def disk(report: Report, connection: Connection) -> None:
     row = connection.execute(SIZES_ON_DISK).fetchone()
-    names = ("memories", "memories with vectors", "vector index", "edges", "whole database")
+    names = (
+        "memories", "memories with vectors", "vector index", "passages", "passages' indexes", "edges", "whole database",
+    )  # fmt: skip
     lexical = sum(file.stat().st_size for file in (HOME / "lexical").rglob("*") if file.is_file())
     sizes = dict(zip(names, map(int, map(str, row or ())), strict=True)) | {"lexical index": lexical}
     report.figures("disk", "megabytes", {name: size / 1e6 for name, size in sizes.items()})

@@ -18,10 +18,12 @@ from typing import Any
 import numpy
 import yaml
 from numpy.typing import NDArray
+from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from memories.embedding.passages import passages
 from memories.embedding.vectors import COLUMN_DIMENSIONS
 from memories.postgres.database import Connection
 from memories.records import identity
@@ -49,7 +51,8 @@ FUNCTION_SHARE = 0.45
 TOPIC_SHARE = 0.3
 COLLOCATION_SHARE = 0.3
 FOLLOWERS = 3
-LENGTHS = (math.log(30), 0.7)
+MEDIAN_WORDS = 30
+LENGTH_DEVIATION = 0.7
 SHORTEST_WORDS = 8
 
 DIMENSIONS = 384
@@ -71,6 +74,11 @@ COLUMNS = {
     "id": "uuid", "content": "text", "content_hash": "varchar", "context": "text", "summary": "text",
     "metadata": "jsonb", "tags": "text[]", "created_at": "timestamptz", "updated_at": "timestamptz",
     "embedding_vector": "vector", "vector_magnitude": "float4", "embedding_model": "text",
+}  # fmt: skip
+
+PASSAGES = {
+    "memory_id": "uuid", "number": "int4", "from_character": "int4", "to_character": "int4", "embedding_model": "text",
+    "embedding": "halfvec",
 }  # fmt: skip
 
 PLACES = """
@@ -158,8 +166,9 @@ order by 1, 2
 class Language:
     """Generates texts from a vocabulary with topics."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, median_words: int = MEDIAN_WORDS, seed: int = 1) -> None:
         self._chance = numpy.random.default_rng(seed)
+        self._median_words = median_words
         function_count = len(FUNCTION_WORDS)
         self.words = numpy.array([*FUNCTION_WORDS, *self._pseudo_words()], dtype=object)
         self._function = _zipf(function_count)
@@ -172,7 +181,7 @@ class Language:
     def texts(self, topics: Numbers, chance: numpy.random.Generator, lengths: Numbers | None = None) -> list[str]:
         """A text for each topic, of log-normal length unless `lengths` gives the words of each."""
         if lengths is None:
-            drawn = chance.lognormal(*LENGTHS, len(topics)).astype(numpy.int64)
+            drawn = chance.lognormal(math.log(self._median_words), LENGTH_DEVIATION, len(topics)).astype(numpy.int64)
             lengths = numpy.maximum(drawn, SHORTEST_WORDS)
         tokens = self._tokens(numpy.repeat(topics, lengths), chance)
         ends = numpy.cumsum(lengths)
@@ -226,13 +235,13 @@ class Meanings:
 
 
 class Corpus:
-    """`size` memories with texts, vectors, sessions and subjects, the same for the same size."""
+    """`size` memories with texts, vectors, sessions and subjects, the same for the same size and median length."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, median_words: int = MEDIAN_WORDS) -> None:
         chance = numpy.random.default_rng(size)
         self.size = size
         clusters = max(size // MEMORIES_PER_CLUSTER, 10)
-        self.language, self.meanings = Language(), Meanings(clusters)
+        self.language, self.meanings = Language(median_words), Meanings(clusters)
         weights = numpy.cumsum(chance.dirichlet(numpy.full(clusters, 3.0)))
         opens = chance.random(size) < 1 / SESSION_MEMORIES
         opens[0] = True
@@ -271,6 +280,16 @@ class Corpus:
             model,
         ]  # fmt: skip
 
+    def passages(self, number: int, content: str, chance: numpy.random.Generator) -> Iterator[Sequence[object]]:
+        """The rows of dreams.passages of a long content, without the memory's id and the model."""
+        parts = passages(content)
+        if len(parts) > 1:
+            vectors = self.meanings.of(numpy.repeat(self.cluster[number], len(parts)), chance)
+            for place, (part, vector) in enumerate(zip(parts, vectors, strict=True), 1):
+                padded = numpy.zeros(COLUMN_DIMENSIONS, dtype=numpy.float32)
+                padded[:DIMENSIONS] = vector
+                yield place, part.from_character, part.to_character, HalfVector(padded)
+
     def questions(self, count: int, seed: int) -> Mapping[str, Vectors]:
         """Questions about the memories and the vector of each; every fifth names a person."""
         chance = numpy.random.default_rng(seed)
@@ -304,11 +323,15 @@ def fill(connection: Connection, corpus: Corpus, model: str) -> Mapping[str, flo
 def store_memories(connection: Connection, corpus: Corpus, model: str) -> dict[str, float]:
     """Stores the memories with vectors, and their sessions and clusters in table `places`; returns seconds by step."""
     seconds: dict[str, float] = {}
-    with _timed(seconds, "HNSW index"), _without_index(connection, "public", "memories_embedding_idx", corpus.size):
+    with (
+        _timed(seconds, "HNSW indexes"),
+        _without_index(connection, "public", "memories_embedding_idx", corpus.size),
+        _without_index(connection, "dreams", "passages_embedding_idx", corpus.size),
+    ):
         with _timed(seconds, "COPY"):
             _copy(connection, corpus, model)
         connection.execute("analyze public.memories")
-    seconds["HNSW index"] -= seconds["COPY"]
+    seconds["HNSW indexes"] -= seconds["COPY"]
     return seconds
 
 
@@ -327,7 +350,19 @@ def _copy(connection: Connection, corpus: Corpus, model: str) -> None:
             for number, row in enumerate(rows, start):
                 place = (corpus.session[number], corpus.position[number], corpus.cluster[number])
                 copy.write_row((number, row[0], *map(int, place)))
+        _copy_passages(connection, corpus, model, start, rows)
         start += len(rows)
+
+
+def _copy_passages(
+    connection: Connection, corpus: Corpus, model: str, start: int, rows: Sequence[Sequence[object]]
+) -> None:
+    chance = numpy.random.default_rng([corpus.size, start, 1])
+    with connection.cursor().copy(f"copy dreams.passages ({', '.join(PASSAGES)}) from stdin (format binary)") as copy:
+        copy.set_types(list(PASSAGES.values()))
+        for number, row in enumerate(rows, start):
+            for place, from_character, to_character, vector in corpus.passages(number, str(row[1]), chance):
+                copy.write_row((row[0], place, from_character, to_character, model, vector))
 
 
 def _dream(connection: Connection) -> None:
