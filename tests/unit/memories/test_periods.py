@@ -61,6 +61,23 @@ def test_a_month_without_a_year_is_of_every_year() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "year", "first", "last"),
+    [
+        ("in February", 2023, "2023-02-01", "2023-02-28"),
+        ("in February", 2024, "2024-02-01", "2024-02-29"),
+        ("on 28 February", 2023, "2023-02-28", "2023-02-28"),
+        ("on 29 February", 2023, "2023-02-28", "2023-02-28"),
+        ("on 29 February", 2024, "2024-02-29", "2024-02-29"),
+        ("in December", 9999, "9998-12-01", "9998-12-31"),
+    ],
+)
+def test_a_yearly_period_has_the_days_of_its_year(query: str, year: int, first: str, last: str) -> None:
+    (found,) = periods(query, NOW)
+    found = found.latest(datetime(year, 12, 31, tzinfo=UTC))
+    assert (f"{found.start:%Y-%m-%d}", f"{found.end - timedelta(days=1):%Y-%m-%d}") == (first, last)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "what may I do now",
@@ -82,6 +99,7 @@ DAYS = st.datetimes(timezones=st.just(UTC))
 @given(st.lists(st.sampled_from(PHRASES) | st.text(max_size=20), max_size=5).map(" ".join), DAYS)
 @example("tomorrow", datetime.max.replace(tzinfo=UTC))
 @example("yesterday", datetime.min.replace(tzinfo=UTC))
+@example("December", datetime.max.replace(tzinfo=UTC))
 @example("29 February", datetime(2023, 3, 1, tzinfo=UTC))
 def test_any_text_at_any_time_is_read(query: str, now: datetime) -> None:
     for period in periods(query, now):
