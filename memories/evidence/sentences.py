@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # A sentence ends at a line's end, or after its mark and a blank; scripts without spaces need no blank.
-END = re.compile(r"\n+|(?<=[.!?…])[\"')\]”’»]*\s+|(?<=[。！？])")
+END = re.compile(r"\n+|(?<=[.!?…؟۔।])[\"')\]”’»]*\s+|(?<=[。！？])")
 # After a short word with a capital (Mr. Smith, W. Batten) or a number (3. Buy milk), a point ends no sentence.
 UNFINISHED = re.compile(r"(?:^|\W)(?:[A-ZÀ-ÖØ-Þ]\w{0,3}|\d{1,3})\.$")
 LONGEST_UNFINISHED = 6

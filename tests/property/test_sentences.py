@@ -31,6 +31,7 @@ def test_a_point_after_an_initial_or_a_title_ends_no_sentence() -> None:
         "雨が降った。",
         "傘がない。",
     ]
+    assert [sentence.text for sentence in sentences("أين المفتاح؟ تحت الحصيرة.")] == ["أين المفتاح؟", "تحت الحصيرة."]
 
 
 @pytest.mark.parametrize("repeated", ["Mr. ", "a"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from memories.when.reading import Period, periods
+from memories.when.reading import MOST_PERIODS, Period, periods
 
 # A Tuesday.
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -50,6 +50,12 @@ def named(query: str) -> list[tuple[str, str]]:
 )
 def test_a_query_names_days(query: str, first: str, last: str) -> None:
     assert named(query) == [(first, last)]
+
+
+def test_a_pasted_table_names_no_more_times_than_a_search_can_read() -> None:
+    table = " ".join(f"{year}-01-01 yesterday" for year in range(1100, 1900))
+    assert len(periods(table, NOW)) == MOST_PERIODS
+    assert len(periods("yesterday " * 100, NOW)) == 1
 
 
 def test_a_month_without_a_year_is_of_every_year() -> None:
