@@ -14,14 +14,14 @@ FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]
 FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*[\"']?([^\n\"']{1,200})", re.MULTILINE)
 # What a bot appends to a commit: YAML between a line of dashes and one of dots.
 APPENDED_YAML = re.compile(
-    r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-][^\n]*|[\w-]+:[^\n]*)\n){0,500}(?:\.\.\.)?$", re.MULTILINE
+    r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-]|\w[\w-]*+:)[^\n]*+\n){0,500}+(?:\.\.\.)?$", re.MULTILINE
 )
 # A trailer of git: a token, a colon, a value. Below the text any token; above its end only those with a person.
 TRAILER = re.compile(r"[ \t]*+[A-Za-z][A-Za-z0-9]*+(?:-[A-Za-z0-9]+)*:[ \t]++\S")
 LIKELY_TRAILER = re.compile(r"[ \t]*+(?:[A-Za-z0-9]++(?:-[A-Za-z0-9]+)+|Cc|Fixes|Closes|Refs?|Bug|Link):[ \t]")
 PERSON_TRAILER = re.compile(
-    r"^[ \t]*[*-]?[ \t]*(?:[A-Za-z]+(?:-[A-Za-z]+)*-by|(?:Co-)?Authors?):[ \t]*"
-    r"([^<\n]{1,100}?)[ \t]*(?:<[^>\n]*>[^\n]*)?$",
+    r"^[ \t]*+(?:[*-][ \t]*+)?(?:[A-Za-z]+(?:-[A-Za-z]+)*-by|(?:Co-)?Authors?):"
+    r"(?:[ \t]*+([^<\s][^<\n]{0,99}?)[ \t]*+|[ \t]++)(?:<[^>\n]*>[^\n]*)?$",
     re.MULTILINE | re.IGNORECASE,
 )
 REVERTED = re.compile(r"^This reverts commit ([0-9a-f]{7,64})\.?[^\n]*$", re.MULTILINE)
@@ -43,7 +43,7 @@ LICENCE = re.compile(
 )
 # Encoded bytes: a long run with no blank in it that mixes letters and digits.
 ENCODED = re.compile(
-    r"-----BEGIN [A-Z ]+-----[\s\S]*?-----END [A-Z ]+-----|(?:data:[\w/+.-]+;base64,)[\w+/=]+"
+    r"-----BEGIN [A-Z ]+-----(?:(?!-----BEGIN )[\s\S])*?-----END [A-Z ]+-----|(?:data:[\w/+.-]+;base64,)[\w+/=]+"
     r"|(?:^[A-Za-z0-9+/]{60,}={0,2}\n?)+|(?<!\S)(?=[^\s\d]*\d)[A-Za-z0-9+/_=-]{80,}(?!\S)",
     re.MULTILINE,
 )
@@ -52,13 +52,13 @@ LOG_LINE = (
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|[a-z_-]+\[\d+\])[^\n]*"
 )
 LOGS = re.compile(
-    rf"(?:^{LOG_LINE}(?:\n|\Z)){{2,}}|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
+    rf"(?>^{LOG_LINE}(?:\n|\Z)){{2,}}+|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
 )
 CONTENTS_LINE = (
     r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}[ \t]*\d{1,5})[ \t]*"
 )
-CONTENTS = re.compile(rf"(?:^{CONTENTS_LINE}(?:\n|\Z)){{3,}}|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
-CODE_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE)
+CONTENTS = re.compile(rf"(?>^{CONTENTS_LINE}(?:\n|\Z)){{3,}}+|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
+CODE_BLOCK = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE)
 ANYWHERE = (
     FRONT_MATTER, APPENDED_YAML, PERSON_TRAILER, REVERTED, CHERRY_PICKED, QUOTED, SIGNATURE, TEMPLATE, ENCODED,
     LOGS, CONTENTS,
@@ -67,7 +67,7 @@ ANYWHERE = (
 # A line above the text, as the subject of a commit: no sentence, no item of a list.
 FIRST_LINE = re.compile(r"\A\s*([^\s\-*+>|`~=#][^\n]{0,118}[^\n.!?…:;,。！？：；，؟।])[ \t]*\n[ \t]*\n")
 MOST_TITLE_WORDS = 16
-HEADING = re.compile(r"\A\s*(?:#[ \t]+([^\n]+?)[ \t#]*(?:\n|\Z)|(\S[^\n]{0,198})\n=+[ \t]*(?:\n|\Z))")
+HEADING = re.compile(r"\A\s*(?:#[ \t]++([^\n]*[^\n \t#])|(\S[^\n]{0,198})\n=+[ \t]*(?:\n|\Z))")
 
 
 class Apparatus(NamedTuple):

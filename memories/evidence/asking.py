@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from memories.errors import NotFound
 from memories.evidence.quotes import Quote, quotes
 from memories.memory import NO_FILTERS, Memory
 from memories.records import Filters, Recalled
@@ -48,14 +49,25 @@ def ask(
     """
     answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only, record=record)
     found = quotes(answer) if answer.is_sure else []
-    if record and as_of is None:
-        for memory_id in dict.fromkeys(quote.memory_id for quote in found):
-            memory.cited(memory_id, answer.query_id)
+    gone = _cite(memory, found, answer.query_id) if record and as_of is None else frozenset[UUID]()
+    found = [quote for quote in found if quote.memory_id not in gone]
+    left = [result for result in answer.results if result.memory.id not in gone]
     return Reply(
         question=question,
         query_id=answer.query_id,
         confidence=answer.confidence,
         quotes=found,
-        misses=[] if found else answer.results[:MOST_MISSES],
+        misses=[] if found else left[:MOST_MISSES],
         note=answer.note,
     )
+
+
+def _cite(memory: Memory, found: Sequence[Quote], query_id: UUID) -> frozenset[UUID]:
+    """Records the quoted memories as cited; returns those deleted since the search."""
+    gone = set()
+    for memory_id in dict.fromkeys(quote.memory_id for quote in found):
+        try:
+            memory.cited(memory_id, query_id)
+        except NotFound:
+            gone.add(memory_id)
+    return frozenset(gone)

@@ -37,7 +37,8 @@ def quotes(answer: Answer) -> Sequence[Quote]:
 
 
 def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
-    least = LEAST_RELEVANCE * results[0].relevance if results else 0.0
+    # Where even the best one is below zero, no other is near enough to it.
+    least = min(LEAST_RELEVANCE * results[0].relevance, results[0].relevance) if results else 0.0
     return (result for result in results[:MOST_MEMORIES] if result.relevance >= least)
 
 
@@ -64,7 +65,9 @@ def _whole(content: str) -> Sentence:
 def _best(question: str, result: Recalled) -> Sequence[Sentence]:
     """The sentences that cover most of the question, in order; those of the excerpt where the words tell nothing."""
     asked = set(terms(question))
-    found = [each for each in sentences(result.memory.content) if not each.text.rstrip("\"')”’").endswith(("?", "？"))]
+    found = [
+        each for each in sentences(result.memory.content) if not each.text.rstrip("\"')”’").endswith(("?", "？", "؟"))
+    ]
     covered = [len(asked.intersection(terms(each.text))) + 0.5 * (each.text in result.excerpt) for each in found]
     if not found:
         return []

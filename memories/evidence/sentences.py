@@ -1,13 +1,14 @@
 """Cuts a content into sentences, each with its place in the content's bytes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # A sentence ends at a line's end, or after its mark and a blank; scripts without spaces need no blank.
-END = re.compile(r"\n+|(?<=[.!?…])[\"')\]”’»]*\s+|(?<=[。！？])")
+END = re.compile(r"\n+|(?<=[.!?…؟۔।])[\"')\]”’»]*\s+|(?<=[。！？])")
 # After a short word with a capital (Mr. Smith, W. Batten) or a number (3. Buy milk), a point ends no sentence.
-UNFINISHED = re.compile(r"(?:^|\W)(?:[A-ZÀ-ÖØ-Þ]\w{0,3}|\d{1,3})\.\s*$")
+UNFINISHED = re.compile(r"(?:^|\W)(?:[A-ZÀ-ÖØ-Þ]\w{0,3}|\d{1,3})\.$")
+LONGEST_UNFINISHED = 6
 LONGEST_CHARACTERS = 600
 
 
@@ -23,12 +24,11 @@ def sentences(content: str) -> Sequence[Sentence]:
     """The sentences of a content in order, without the blanks between them; a very long one is cut at a blank."""
     found: list[Sentence] = []
     begun = at_byte = 0
-    borders = [*(match.end() for match in END.finditer(content)), len(content)]
-    for border in borders:
-        piece = content[begun:border]
-        if not piece or (border < len(content) and "\n" not in piece and UNFINISHED.search(piece)):
+    borders = [*(match.span() for match in END.finditer(content)), (len(content), len(content))]
+    for mark_end, border in borders:
+        if border < len(content) and _is_unfinished(content, begun, mark_end, border):
             continue
-        for part in _cut(piece):
+        for part in _cut(content[begun:border]):
             length = len(part.encode())
             text = part.strip()
             if text:
@@ -39,11 +39,19 @@ def sentences(content: str) -> Sequence[Sentence]:
     return found
 
 
-def _cut(piece: str) -> Sequence[str]:
+def _is_unfinished(content: str, begun: int, mark_end: int, border: int) -> bool:
+    """Whether the sentence goes on after the border, looking only at its last word."""
+    last_word = content[max(begun, mark_end - LONGEST_UNFINISHED) : mark_end]
+    blanks = content[mark_end:border]
+    return blanks.isspace() and "\n" not in blanks and UNFINISHED.search(last_word) is not None
+
+
+def _cut(piece: str) -> Iterator[str]:
     """The piece, in parts of at most `LONGEST_CHARACTERS`."""
-    parts = []
-    while len(piece) > LONGEST_CHARACTERS:
-        blank = piece.rfind(" ", LONGEST_CHARACTERS // 2, LONGEST_CHARACTERS) + 1 or LONGEST_CHARACTERS
-        parts.append(piece[:blank])
-        piece = piece[blank:]
-    return [*parts, piece]
+    start = 0
+    while len(piece) - start > LONGEST_CHARACTERS:
+        latest = start + LONGEST_CHARACTERS
+        end = piece.rfind(" ", start + LONGEST_CHARACTERS // 2, latest) + 1 or latest
+        yield piece[start:end]
+        start = end
+    yield piece[start:]

@@ -14,7 +14,7 @@ MOST_CHARACTERS = 700
 def reply_lines(reply: Reply) -> Iterator[str]:
     """Each quotation with the memory it is from, or the nearest misses; without characters that steer a terminal."""
     if not reply.is_answered:
-        yield f"Not recorded: no memory answers this ({reply.confidence:.0%} sure)."
+        yield "Not recorded: no memory answers this."
         if reply.misses:
             yield "What comes nearest:"
         for miss in reply.misses:

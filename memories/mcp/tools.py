@@ -170,7 +170,10 @@ def ask_memory(desk: Desk, given: AskMemory) -> Reply:
         said = [
             f"{len(answer.quotes)} sentences of the user's memories answer this (probability {answer.confidence:.0%}).",
             quoter.explanation,
-            *(quoter.text(quote.memory_id, quote.created_at, quote.text) for quote in answer.quotes),
+            *(
+                quoter.text(quote.memory_id, quote.created_at, quote.text, superseded_by=quote.superseded_by or "")
+                for quote in answer.quotes
+            ),
         ]
     else:
         said = [UNSURE.format(answer.confidence)]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from memories.lexical.index import LexicalIndex
 from memories.lexical.near_spellings import respelled
-from memories.lexical.terms import terms
 from memories.postgres.database import Connection
 from memories.recall.fusion import Familiarity, chance
 from memories.recall.query import asked_terms, named, query_terms, without_names, without_relative_times
@@ -75,7 +74,7 @@ def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, ins
     names = named(query, lexical) if "people" not in without else frozenset[str]()
     vector = None
     # "What did I do yesterday?" asks for all of that day: what its other words are like says nothing.
-    if vector_of is not None and "dense" not in without and (terms(query) or not times):
+    if vector_of is not None and "dense" not in without and (asked_terms(query, {}, times) or not times):
         vector = vector_of(without_names(query, names))
     guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
     weights = query_terms(query, guessed) if "lexical" not in without else {}

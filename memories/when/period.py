@@ -1,5 +1,6 @@
 """A stretch of time that a question names, and how close to it a memory lies."""
 
+from calendar import isleap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,6 +11,8 @@ from memories.settings import settings
 
 YEARS = range(1000, 2200)
 FARTHEST_YEARS = 200
+# The last year of which a December ends within datetime's range.
+LAST_YEAR = 9998
 DAYS_OF_UNIT = {"day": 1, "week": 7, "month": 30, "year": 365}
 # What happened in a period is told up to this long after it, or a part of its length if that is longer.
 TOLD_WITHIN_DAYS = 3.0
@@ -36,14 +39,14 @@ class Period:
         """1 within the period, less with each day after it, and much less with each day before it."""
         if not self.yearly:
             return self._closeness(instant)
-        years = range(max(instant.year - 1, 1), min(instant.year + 1, 9998) + 1)
+        years = range(max(instant.year - 1, 1), min(instant.year + 1, LAST_YEAR) + 1)
         return max(self._of_year(year)._closeness(instant) for year in years)
 
     def latest(self, now: datetime) -> "Period":
         """Itself; of a yearly period, the last one that has begun."""
         if not self.yearly:
             return self
-        this_year = self._of_year(now.year)
+        this_year = self._of_year(min(now.year, LAST_YEAR))
         return this_year if this_year.start <= now else self._of_year(max(now.year - 1, 1))
 
     def _closeness(self, instant: datetime) -> float:
@@ -55,9 +58,16 @@ class Period:
         return exp(-after / scale) if after >= 0 else exp(-before * FORETOLD / scale)
 
     def _of_year(self, year: int) -> "Period":
-        # The 29th of February becomes the 28th in other years.
-        start = self.start.replace(year=year, day=min(self.start.day, 28) if self.start.month == 2 else self.start.day)
-        return Period(start, start + (self.end - self.start))
+        end = _in_year(self.end, year + self.end.year - self.start.year)
+        # The 29th of February becomes the 28th in years without one.
+        return Period(min(_in_year(self.start, year), end - timedelta(days=1)), end)
+
+
+def _in_year(midnight: datetime, year: int) -> datetime:
+    """The midnight in another year; where there is no 29th of February, that of the 1st of March."""
+    if (midnight.month, midnight.day) == (2, 29) and not isleap(year):
+        return midnight.replace(year=year, month=3, day=1)
+    return midnight.replace(year=year)
 
 
 def on(year: int | None, month: int | None = None, day: int | None = None) -> Iterator[Period]:

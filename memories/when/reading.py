@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from memories.settings import settings
@@ -17,6 +18,8 @@ from memories.when.words import SHORTEST_NAME, UNSPACED, Meaning, words
 ORDINARY_WORDS = frozenset({"may", "march"})
 LONGEST_PHRASE = 5
 LONGEST_COUNT = 4
+# A search reads the memories of each: a pasted table has hundreds of dates.
+MOST_PERIODS = 12
 TOKEN = re.compile(r"\d+|[^\W\d_]+")
 NUMERIC = re.compile(
     r"(?<![\d.-])(?:(\d{4})-(\d{1,2})(?:-(\d{1,2}))?|(\d{1,2})([./])(\d{1,2})\5(\d{4}))(?![\d-])"
@@ -27,10 +30,12 @@ UNTIL_NOW = re.compile(r"(?<!\w)(?:last|past|previous) (\d{1,4}) (day|week|month
 
 
 def periods(query: str, now: datetime) -> Sequence[Period]:
-    """The stretches of time that a query names, as of `now`, in the person's time zone."""
+    """The first `MOST_PERIODS` stretches of time that a query names, as of `now`, in the person's time zone."""
     try:
         today = now.astimezone(ZoneInfo(settings().timezone)).date()
-        return [*_numeric(query), *_relative(query.casefold(), today), *_written(NUMERIC.sub(" ", query), today)]
+        written = _written(NUMERIC.sub(" ", query), today)
+        found = dict.fromkeys(chain(_numeric(query), _relative(query.casefold(), today), written))
+        return list(found)[:MOST_PERIODS]
     except OverflowError:
         # A day after the year 9999, or before the year 1.
         return []

@@ -1,5 +1,6 @@
 """Sentences of any text are quotations: byte for byte, in order, and nothing but blanks is left out."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,3 +31,11 @@ def test_a_point_after_an_initial_or_a_title_ends_no_sentence() -> None:
         "雨が降った。",
         "傘がない。",
     ]
+    assert [sentence.text for sentence in sentences("أين المفتاح؟ تحت الحصيرة.")] == ["أين المفتاح؟", "تحت الحصيرة."]
+
+
+@pytest.mark.parametrize("repeated", ["Mr. ", "a"])
+def test_a_long_sentence_takes_no_longer_than_many_short_ones(repeated: str) -> None:
+    # Minutes, if each part copied the rest of the text.
+    content = repeated * 600_000
+    assert all(len(sentence.text) <= LONGEST_CHARACTERS for sentence in sentences(content))

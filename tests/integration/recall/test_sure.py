@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from memories.evidence.asking import ask
+from memories.evidence.quotes import quotes
 from memories.memory import Memory
+from memories.records import Answer
 from tests.conftest import Dreams, eventually
 
 KNOWN = "What is the goal for the three-day flood forecast?"
@@ -38,6 +41,28 @@ def test_an_answer_quotes_memories_byte_for_byte_and_records_that(memory: Memory
     assert any("three-day flood forecast" in quote.text for quote in reply.quotes)
     quoted = reply.quotes[0].memory_id
     assert eventually(lambda: any(event.kind == "cited" for event in memory.why(quoted).events))
+
+
+def test_an_answer_leaves_out_what_was_deleted_since_the_search(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = memory.store("The osprey nests at Kielder weir.")
+    search = memory.search
+
+    def found_and_deleted(*given: object, **options: object) -> Answer:
+        answer = search(*given, **options)
+        memory.forget(stored)
+        return answer
+
+    monkeypatch.setattr(memory, "search", found_and_deleted)
+    reply = ask(memory, "Where does the osprey nest?", words_only=True)
+    assert stored not in {quote.memory_id for quote in reply.quotes} | {miss.memory.id for miss in reply.misses}
+
+
+def test_the_best_result_is_quoted_though_its_relevance_is_below_zero(memory: Memory) -> None:
+    answer = memory.search(KNOWN, words_only=True, record=False)
+    lower = [replace(result, relevance=result.relevance - 100) for result in answer.results]
+    assert quotes(replace(answer, results=lower))[0] == quotes(answer)[0]
 
 
 def test_what_is_not_recorded_is_said_to_be_so(dreamt_url: str, dreams: Dreams) -> None:

@@ -101,3 +101,21 @@ def test_every_character_keeps_its_place(content: str) -> None:
 )
 def test_monotonous_text_is_read_in_linear_time(piece: str) -> None:
     assert len(apparatus(piece * 20_000).text) <= len(piece) * 20_000
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        " ",
+        "`",
+        "Author:" + " " * 99_000 + "<",
+        "# " + " " * 40_000 + "a" + " " * 40_000 + "b",
+        "---\nusage: x\n" + "-a: b\n" * 400 + "end\n",
+        ("a" + "." * 115 + "1\n") * 2 + "a" + "." * 200 + "x\n",
+        "-----BEGIN KEY-----\n",
+    ],
+)
+def test_no_text_takes_long(repeated: str) -> None:
+    # Backtracking would take minutes on some of these, or never end.
+    text = (repeated * (100_000 // len(repeated) + 1))[:100_000]
+    assert len(apparatus(text, with_code=False).text) == len(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from memories.when.reading import Period, periods
+from memories.when.reading import MOST_PERIODS, Period, periods
 
 # A Tuesday.
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -52,12 +52,35 @@ def test_a_query_names_days(query: str, first: str, last: str) -> None:
     assert named(query) == [(first, last)]
 
 
+def test_a_pasted_table_names_no_more_times_than_a_search_can_read() -> None:
+    table = " ".join(f"{year}-01-01 yesterday" for year in range(1100, 1900))
+    assert len(periods(table, NOW)) == MOST_PERIODS
+    assert len(periods("yesterday " * 100, NOW)) == 1
+
+
 def test_a_month_without_a_year_is_of_every_year() -> None:
     (june,) = periods("what do I do in June?", NOW)
     assert june.yearly
     assert june.closeness(datetime(2019, 6, 30, tzinfo=UTC)) == june.closeness(datetime(1661, 6, 1, tzinfo=UTC)) == 1
     assert june.closeness(datetime(2019, 12, 1, tzinfo=UTC)) < 0.01
     assert f"{june.latest(NOW).start:%Y-%m}" == "2026-06"
+
+
+@pytest.mark.parametrize(
+    ("query", "year", "first", "last"),
+    [
+        ("in February", 2023, "2023-02-01", "2023-02-28"),
+        ("in February", 2024, "2024-02-01", "2024-02-29"),
+        ("on 28 February", 2023, "2023-02-28", "2023-02-28"),
+        ("on 29 February", 2023, "2023-02-28", "2023-02-28"),
+        ("on 29 February", 2024, "2024-02-29", "2024-02-29"),
+        ("in December", 9999, "9998-12-01", "9998-12-31"),
+    ],
+)
+def test_a_yearly_period_has_the_days_of_its_year(query: str, year: int, first: str, last: str) -> None:
+    (found,) = periods(query, NOW)
+    found = found.latest(datetime(year, 12, 31, tzinfo=UTC))
+    assert (f"{found.start:%Y-%m-%d}", f"{found.end - timedelta(days=1):%Y-%m-%d}") == (first, last)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +105,7 @@ DAYS = st.datetimes(timezones=st.just(UTC))
 @given(st.lists(st.sampled_from(PHRASES) | st.text(max_size=20), max_size=5).map(" ".join), DAYS)
 @example("tomorrow", datetime.max.replace(tzinfo=UTC))
 @example("yesterday", datetime.min.replace(tzinfo=UTC))
+@example("December", datetime.max.replace(tzinfo=UTC))
 @example("29 February", datetime(2023, 3, 1, tzinfo=UTC))
 def test_any_text_at_any_time_is_read(query: str, now: datetime) -> None:
     for period in periods(query, now):
