@@ -11,9 +11,7 @@ from memories.settings import StoreSettings
 
 
 def open_to_others(folder: Path) -> list[Path]:
-    """The files and folders that others may use; a link has no mode of its own."""
-    paths = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
-    return [path for path in paths if path.stat().st_mode & 0o077]
+    return [path for path in (folder, *folder.rglob("*")) if path.lstat().st_mode & 0o077]
 
 
 @pytest.fixture
