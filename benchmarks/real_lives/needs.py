@@ -10,7 +10,7 @@ import duckdb
 
 from benchmarks.human_memory.shipped import build
 
-MODELS = ("ltm_recall_odds", "ltm_need")
+MODELS = ("ltm_recall_odds", "ltm_associates", "ltm_associate_spans", "ltm_mention_spans", "ltm_need")
 NIGHTS = """
 create table ltm_nights as
 select distinct

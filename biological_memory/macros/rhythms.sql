@@ -5,3 +5,6 @@
         {'rhythm': 'hour', 'slot': lpad(cast(hour({{ local_at }}) as varchar), 2, '0')}
     ], recursive := true)
 {%- endmacro %}
+
+{# In how many weeks a concept comes up before it is tried, and in how many it comes up in the slot of a habit. #}
+{% macro fewest_weeks() -%} 5 {%- endmacro %}

@@ -1,4 +1,3 @@
-{% set fewest_weeks = 5 %}
 -- One row per concept and weekday (or hour) at which it comes up more often than chance explains: an exact binomial
 -- test of every concept and slot, with a limit on the share of false discoveries (Benjamini & Hochberg 1995). Counts
 -- days, as memories of one day are often about one thing.
@@ -6,50 +5,14 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('ins_habit_inputs')) }}"
 ) }}
-with nights as (
-    select * from {{ ref('ins_habit_inputs') }}
+with slots as (
+    select * from {{ ref('ins_habit_slots') }}
     {{ where_part_is_missing(ref('ins_habit_inputs')) }}
 ),
 
-concepts as (
-    select found.*, nights.night_at, nights.fingerprint from {{ ref('ltm_concepts') }} as found
-    inner join nights on nights.agent = found.agent and found.created_at < nights.night_at
-),
-
-local as (
-    select
-        agent, item_id, concept,
-        any_value(night_at) as night_at, any_value(fingerprint) as fingerprint,
-        {{ local_time('min(created_at)') }} as local_at
-    from concepts
-    group by agent, item_id, concept
-),
-
--- Whether a concept recurs says nothing about when.
-recurring as (
-    select agent, concept from local group by agent, concept
-    having count(distinct date_trunc('week', local_at)) >= {{ fewest_weeks }}
-),
-
-slots as (
-    select * exclude (local_at), cast(local_at as date) as local_date, {{ rhythm_slots('local_at') }}
-    from local semi join recurring using (agent, concept)
-),
-
-items as (
-    select agent, {{ local_time('min(created_at)') }} as local_at from concepts group by agent, item_id
-),
-
-placed as (
-    select agent, cast(local_at as date) as local_date, {{ rhythm_slots('local_at') }} from items
-),
-
 general as (
-    select
-        agent, rhythm, slot,
-        count(distinct local_date) / sum(count(distinct local_date)) over (partition by agent, rhythm) as share
-    from placed
-    group by agent, rhythm, slot
+    select * exclude (fingerprint) from {{ ref('ins_habit_shares') }}
+    {{ where_part_is_missing(ref('ins_habit_inputs')) }}
 ),
 
 counted as (
@@ -64,17 +27,14 @@ counted as (
 ),
 
 concept_counts as (
-    select agent, count(*) as concept_count from recurring group by agent
-),
-
-slot_counts as (
-    select agent, count(*) as slot_count from general group by agent
+    select agent, count(distinct concept) as concept_count from slots group by agent
 ),
 
 -- Every recurring concept is tried with every slot that memories fall into.
 tried as (
-    select agent, concept_count * slot_count as trial_count
-    from concept_counts inner join slot_counts using (agent)
+    select agent, any_value(concept_count) * count(*) as trial_count
+    from concept_counts inner join general using (agent)
+    group by agent
 ),
 
 tested as (
@@ -101,10 +61,7 @@ discovered as (
 frequent as (
     select agent, concept, rhythm, slot, night_at, fingerprint, slot_count, total_count, week_count, lift, chance
     from discovered
-    where
-        week_count >= {{ fewest_weeks }}
-        and slot_count * 2 > total_count
-        and lift >= {{ var('habit_lift') }}
+    where week_count >= {{ fewest_weeks() }} and slot_count * 2 > total_count and lift >= {{ var('habit_lift') }}
 ),
 
 supported as (

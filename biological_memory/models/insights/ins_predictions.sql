@@ -11,13 +11,6 @@ needs as (
     select * from {{ ref('ltm_need') }}
 ),
 
-recalls as (
-    select item_id, occurred_at from {{ ref('attention_events') }}
-    where kind <> 'created'
-    union all
-    select item_id, occurred_at from {{ ref('con_remindings') }}
-),
-
 -- Picks the top five directly, in a twentieth of the time that ranking all memories takes.
 likeliest as (
     select
@@ -36,7 +29,7 @@ outcomes as (
     select
         *,
         exists(
-            select 1 from recalls
+            select 1 from {{ ref('ins_recalls') }} as recalls
             where
                 recalls.item_id = ranked.item_id
                 and recalls.occurred_at >= ranked.night_at
@@ -45,44 +38,19 @@ outcomes as (
     from ranked
 ),
 
-all_needed as (
-    select nights.agent, nights.night, count(distinct recalls.item_id) as needed_count
-    from needs
-    inner join nights using (agent, night)
-    inner join recalls
-        on
-            recalls.item_id = needs.item_id
-            and recalls.occurred_at >= needs.night_at
-            and recalls.occurred_at < {{ night_instant('needs.night + ' ~ var('prediction_horizon_days')) }}
-    group by nights.agent, nights.night
-),
-
-base as (
-    select needs.agent, needs.night, count(*) as item_count, any_value(all_needed.needed_count) as needed_count
-    from needs
-    inner join nights using (agent, night)
-    left join all_needed using (agent, night)
-    group by needs.agent, needs.night
-),
-
 hits as (
     select
         outcomes.agent, outcomes.night, outcomes.due_at, count(*) as predicted_count,
         count(*) filter (where outcomes.was_needed) as needed_count,
-        any_value(base.item_count) as item_count, coalesce(any_value(base.needed_count), 0) as all_needed_count
+        any_value(counts.item_count) as item_count, any_value(counts.needed_count) as all_needed_count
     from outcomes
-    inner join base using (agent, night)
+    inner join {{ ref('ins_need_counts') }} as counts using (agent, night)
     group by outcomes.agent, outcomes.night, outcomes.due_at
 ),
 
 calibrated as (
     select
-        outcomes.agent,
-        outcomes.night,
-        outcomes.night_at,
-        outcomes.item_id,
-        outcomes.due_at,
-        outcomes.was_needed,
+        outcomes.*,
         (1 + coalesce(sum(hits.needed_count), 0)) / (2 + coalesce(sum(hits.predicted_count), 0)) as probability,
         coalesce(sum(hits.needed_count), 0) as hit_count,
         coalesce(sum(hits.all_needed_count) / sum(hits.item_count), 0) as base_rate

@@ -19,19 +19,14 @@ revisers as (
 ),
 
 neighbours as (
-    select memory_id, unnest(neighbour_ids) as earlier_id, unnest(similarities) as cosine_similarity
+    select memory_id as later_id, unnest(neighbour_ids) as earlier_id, unnest(similarities) as cosine_similarity
     from {{ ref('ltm_nearest') }}
     semi join revisers using (memory_id)
 ),
 
-edges as (
-    select memory_id as later_id, earlier_id, cosine_similarity from neighbours
-    where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
-),
-
 near as (
     select
-        edges.*,
+        neighbours.*,
         later.created_at,
         later.revises,
         later.created_at - earlier.created_at >= interval 1 day as is_another_day,
@@ -39,9 +34,10 @@ near as (
         {{ entity_texts('earlier.entities', is_quantity) }} as earlier_quantities,
         list_concat(later.topics, {{ entity_texts('later.entities', 'not ' ~ is_quantity) }}) as subjects,
         list_concat(earlier.topics, {{ entity_texts('earlier.entities', 'not ' ~ is_quantity) }}) as earlier_subjects
-    from edges
-    inner join revisers as later on later.memory_id = edges.later_id
-    inner join annotations as earlier on earlier.memory_id = edges.earlier_id
+    from neighbours
+    inner join revisers as later on later.memory_id = neighbours.later_id
+    inner join annotations as earlier on earlier.memory_id = neighbours.earlier_id
+    where cosine_similarity >= least({{ var('supersession_similarity') }}, {{ var('contradiction_similarity') }})
 ),
 
 compared as (
@@ -66,34 +62,13 @@ contradicting as (
     qualify count(*) over (partition by later_id) <= {{ most_contradicted }}
 ),
 
-openings as (
-    select
-        memory_id, agent, created_at,
-        regexp_extract(left(content, 1000), '^[^\n]*') as opening,
-        regexp_extract(left(content, 1000), '^Revert "(.+)"', 1) as reverted
-    from {{ ref('stg_memories') }}
-),
-
-reverting as (
-    select
-        later.memory_id as later_id, earlier.memory_id as earlier_id, cast(1 as double) as cosine_similarity,
-        later.created_at, 'supersession' as revision_type
-    from openings as later
-    inner join openings as earlier
-        on
-            earlier.agent = later.agent
-            and earlier.opening = later.reverted
-            and earlier.created_at < later.created_at
-    where later.reverted <> ''
-    qualify row_number() over (partition by later.memory_id order by earlier.created_at desc, earlier.memory_id) = 1
-),
-
 revising as (
     select later_id, earlier_id, cosine_similarity, created_at, revision_type from superseding
     union all
     select later_id, earlier_id, cosine_similarity, created_at, revision_type from contradicting
     union all
-    select * from reverting
+    select later_id, earlier_id, 1e0 as cosine_similarity, created_at, 'supersession' as revision_type
+    from {{ ref('ins_reverts') }}
 ),
 
 final as (

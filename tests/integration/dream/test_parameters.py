@@ -54,7 +54,7 @@ class Effect:
 
 EFFECTS = {
     "excluded_tags": Effect(["portuguese", *HOSTILE], "stg_memory_inputs stg_memories", "select count(*) from stg_memories", fewer),
-    "timezone": Effect("Asia/Tokyo", "ins_habit_inputs ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
+    "timezone": Effect("Asia/Tokyo", "ins_habit_inputs ins_habit_slots ins_habit_shares ins_habits", "select count(*) from ins_habits where rhythm = 'hour' and slot = '07'", fewer),
     "night_hour": Effect(9, "ltm_nights", "select min(hour(timezone('UTC', night_at))) from ltm_nights", more),
     "attention_window_minutes": Effect(30, "wm_activations", "select count(distinct window_start) from wm_activations", fewer),
     "working_memory_capacity": Effect(5, "wm_capacities attention_slots", "select count(*) from attention_slots", fewer),
@@ -102,7 +102,7 @@ EFFECTS = {
     "habit_lift": Effect(20, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "habit_false_discoveries": Effect(0, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
-    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
+    "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_need_counts ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
 # Parameters tried in one dbt run: no figure in a group depends on another's parameter or models.
 GROUPS = [

@@ -47,7 +47,7 @@ def habits(memories: Sequence[Remembered]) -> list[tuple[str, str]]:
         " from (select unnest($1::text[]) as name, unnest($2::text[]) as concept, unnest($3::timestamptz[]) as instant)",
         [names, concepts, instants],
     )
-    build(connection, "ins_habits", habit_lift=1)
+    build(connection, "ins_habit_slots", "ins_habit_shares", "ins_habits", habit_lift=1)
     return connection.execute("select concept, slot from ins_habits").fetchall()
 
 
