@@ -32,7 +32,7 @@ final as (
         agent,
         day,
         md5(
-            agent || ' ' || day || ' ' || (bit_xor(hash(day, items_hash)) over up_to)
+            agent || ' ' || day || ' ' || ({{ rows_hash('day, items_hash') }} over up_to)
             || ' {{ var("reminding_strength") }} {{ var("reminding_budget") }} {{ var("reminding_similarity") }}'
             || ' {{ var("name_commonness") }} {{ var("timezone") }} {{ var("night_hour") }}'
         ) as fingerprint
