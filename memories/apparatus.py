@@ -14,7 +14,7 @@ FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]
 FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*[\"']?([^\n\"']{1,200})", re.MULTILINE)
 # What a bot appends to a commit: YAML between a line of dashes and one of dots.
 APPENDED_YAML = re.compile(
-    r"^---\n(?:[\w-]+:[^\n]*\n)(?:(?:[ \t-]|\w[\w-]*+:)[^\n]*+\n){0,500}+(?:\.\.\.)?$", re.MULTILINE
+    r"^---\n(?:[\w-]+:[^\n]*\n)(?>(?:(?:[ \t-]|\w[\w-]*+:)[^\n]*+\n){0,500})(?:\.\.\.)?$", re.MULTILINE
 )
 # A trailer of git: a token, a colon, a value. Below the text any token; above its end only those with a person.
 TRAILER = re.compile(r"[ \t]*+[A-Za-z][A-Za-z0-9]*+(?:-[A-Za-z0-9]+)*:[ \t]++\S")
@@ -52,12 +52,12 @@ LOG_LINE = (
     r"\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|[a-z_-]+\[\d+\])[^\n]*"
 )
 LOGS = re.compile(
-    rf"(?>^{LOG_LINE}(?:\n|\Z)){{2,}}+|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
+    rf"(?>(?>^{LOG_LINE}(?:\n|\Z)){{2,}})|^Traceback \(most recent call last\):\n(?:[ \t]+[^\n]*\n)+", re.MULTILINE
 )
 CONTENTS_LINE = (
     r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+\[[^\]\n]+\]\(#[^)\n]*\)|[^\n]{1,120}?(?:[.…] ?){4,120}[ \t]*\d{1,5})[ \t]*"
 )
-CONTENTS = re.compile(rf"(?>^{CONTENTS_LINE}(?:\n|\Z)){{3,}}+|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
+CONTENTS = re.compile(rf"(?>(?>^{CONTENTS_LINE}(?:\n|\Z)){{3,}})|^\[(?:\[_)?TOC(?:_\])?\][ \t]*$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE)
 ANYWHERE = (
     FRONT_MATTER, APPENDED_YAML, PERSON_TRAILER, REVERTED, CHERRY_PICKED, QUOTED, SIGNATURE, TEMPLATE, ENCODED,
