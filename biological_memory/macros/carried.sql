@@ -72,12 +72,17 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{# Whether an instant is on one of these days; lists them as literals, so that DuckDB filters while it scans. #}
-{% macro lies_on(days, instant) -%}
-    {%- if days is none -%} true
-    {%- elif days | length == 0 -%} false
-    {%- else -%} {{ day_number(instant) }} in ({{ days | join(", ") }})
+{# Whether a term is one of these values, or true; lists them as literals, so that DuckDB filters while it scans. #}
+{% macro is_one_of(values, term) -%}
+    {%- if values is none -%} true
+    {%- elif values | length == 0 -%} false
+    {%- else -%} {{ term }} in ('{{ values | join("', '") }}')
     {%- endif -%}
+{%- endmacro %}
+
+{# Whether an instant is on one of these days. #}
+{% macro lies_on(days, instant) -%}
+    {{ is_one_of(days, day_number(instant)) }}
 {%- endmacro %}
 
 {#

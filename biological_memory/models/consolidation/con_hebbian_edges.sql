@@ -1,31 +1,12 @@
 -- One row per pair of co-activated memories: the weight of their edge, folded over co-activations and nights.
--- Co-activation: dw = eta x pre x post x (1 - w), Hebb's rule with Oja's bound, so 0 <= w <= 1.
--- A night scales w by (1 - forgetting_rate), unless one of the two was replayed in it or came to mind on the day
--- before: as many nights are spared as of the one that was spared more often. Nights are dates, not runs.
+-- Learning is dw = eta x pre x post x (1 - w), Hebb's rule with Oja's bound; each night takes its share of w.
 with coactivations as (
     select *, least({{ var('hebbian_learning_rate') }} * activity_product, 1.0) as learning
     from {{ ref('con_coactivations') }}
 ),
 
-rehearsals as (
-    select memories.item_id, {{ night_of('events.occurred_at') }} as night
-    from {{ ref('stg_events') }} as events
-    inner join {{ ref('stg_memories') }} as memories using (memory_id)
-    where events.kind = 'rehearsed'
-),
-
-remindings as (
-    select item_id, day + 1 as night from {{ ref('con_remindings') }}
-    where day < {{ night_of(as_of()) }}
-),
-
 spared as (
-    select item_id, night, row_number() over (partition by item_id order by night) as spared_nights
-    from (
-        select * from rehearsals
-        union
-        select * from remindings
-    ) as nights
+    select * from {{ ref('con_spared_nights') }}
 ),
 
 last_spared as (
@@ -72,32 +53,9 @@ counting as (
     asof left join spared as b on b.item_id = steps.memory_b and b.night <= steps.night
 ),
 
-ordered as (
-    select
-        memory_a, memory_b,
-        {{ ordered_list(
-            "{'night': datediff('day', date '1970-01-01', night), 'learning': learning, 'spared_a': spared_a,"
-            ~ " 'spared_b': spared_b, 'weight': learning}",
-            ['occurred_at', 'learning']
-        ) }} as steps
-    from counting group by memory_a, memory_b
-),
-
 folded as (
-    select
-        memory_a, memory_b,
-        list_reduce(steps, lambda state, step: {  -- noqa: PRS
-            'night': step.night,
-            'learning': step.learning,
-            'spared_a': step.spared_a,
-            'spared_b': step.spared_b,
-            'weight': {{ waned(
-                'state.weight',
-                'greatest(step.night - state.night'
-                ~ ' - greatest(step.spared_a - state.spared_a, step.spared_b - state.spared_b), 0)'
-            ) }} * (1 - step.learning) + step.learning
-        }) as state
-    from ordered
+    select memory_a, memory_b, {{ hebbian_state() }} as state  -- noqa: PRS
+    from counting group by memory_a, memory_b
 ),
 
 final as (

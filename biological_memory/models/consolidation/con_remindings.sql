@@ -5,61 +5,20 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('con_reminding_inputs')) }}"
 ) }}
-{% set latest_mentions = 8 %}
+{% set missing = missing_days(ref('con_reminding_inputs')) %}
 with days as (
     select * from {{ ref('con_reminding_inputs') }}
     {{ where_part_is_missing(ref('con_reminding_inputs')) }}
 ),
 
-mentions as (
-    select * from {{ ref('ltm_mentions') }}
-),
-
--- Names are counted up to the day before.
-cues as (
-    select
-        mentions.*,
-        mention_number
-        - row_number() over (partition by name_hash, mentions.day order by mention_number) as earlier_count
-    from mentions
-    inner join days using (agent, day)
-),
-
-lags as (
-    select unnest(range({{ latest_mentions }})) as lag
-),
-
--- The more items have a name, the less it brings back of any one of them (its fan).
-fanned as (
-    select *, {{ distinctiveness('earlier_count', 'item_number') }} / (1 + ln(earlier_count)) as tie
-    from cues
-    where earlier_count > 0
-),
-
-looking_back as (
-    select fanned.*, fanned.earlier_count - lags.lag as earlier_number
-    from fanned
-    inner join lags on fanned.earlier_count > lags.lag
-    where fanned.tie > 0
-),
-
+-- The days are literals, which filter the scans of this view; joined with them, it would be computed for all days.
 named as (
-    select
-        later.item_id as cue_id,
-        earlier.item_id,
-        1 - product(1 - later.tie order by later.name_hash) as tie
-    from looking_back as later
-    inner join mentions as earlier
-        on earlier.name_hash = later.name_hash and earlier.mention_number = later.earlier_number
-    group by later.item_id, earlier.item_id
+    select * from {{ ref('con_name_ties') }} where {{ is_one_of(missing, 'day') }}
 ),
 
 items as (
     select
-        memories.memory_id,
-        memories.item_id,
-        sessions.agent,
-        sessions.created_at,
+        memories.memory_id, memories.item_id, sessions.agent, sessions.created_at,
         {{ night_of('sessions.created_at') }} as day
     from {{ ref('stg_memories') }} as memories
     inner join {{ ref('stm_sessions') }} as sessions using (item_id)

@@ -59,12 +59,7 @@ named as (
 
 told as (
     select
-        memory_id,
-        fingerprint,
-        item_id,
-        agent,
-        created_at,
-        gist,
+        memory_id, fingerprint, item_id, agent, created_at, gist,
         list_filter(concepts, lambda concept, place:  -- noqa: PRS
             concept <> '' and list_position(concepts, concept) = place
         ) as concepts,

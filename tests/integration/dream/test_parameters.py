@@ -76,7 +76,7 @@ EFFECTS = {
     "reminding_strength": Effect(0.1, "con_reminding_inputs con_remindings", "select avg(strength) from con_remindings", fewer),
     "reminding_budget": Effect(1, "con_reminding_inputs con_remindings", "select count(*) from con_remindings", fewer),
     "reminding_similarity": Effect(0.9, "con_reminding_inputs con_remindings", "select sum(tie) from con_remindings", fewer),
-    "name_commonness": Effect(0.2, "con_reminding_inputs con_remindings", "select sum(tie) from con_remindings", more),
+    "name_commonness": Effect(0.2, "con_reminding_inputs con_name_ties con_remindings", "select sum(tie) from con_remindings", more),
     "stability_half_days": Effect(
         2, "ltm_states memory_states", "select count(*) from memory_states where knowledge_type = 'semantic'", more
     ),
