@@ -41,7 +41,9 @@ lasting as (
     from dreams.long_term_memories
 ),
 foreseen as (
-    select avg(validation_score) as prediction_brier from dreams.memory_insights where insight_type = 'prediction'
+    -- The mean of a few says nothing.
+    select case when count(validation_score) >= 10 then avg(validation_score) end as prediction_brier
+    from dreams.memory_insights where insight_type = 'prediction'
 ),
 nightly as (
     select

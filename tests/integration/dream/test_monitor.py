@@ -16,12 +16,15 @@ def test_the_sample_lies_within_every_range_and_what_does_not_is_told(dreamt_url
         found = {reading.figure: reading for reading in readings(connection)}
     assert found.keys() == RANGES.keys()
     assert [name for name, reading in found.items() if not reading.is_within] == []
-    assert [name for name, reading in found.items() if reading.value is None] == []
+    # Too few predictions of the sample are due to judge them.
+    assert {name for name, reading in found.items() if reading.value is None} <= {"prediction_brier"}
     assert 5 <= (found["slot_capacity_mean"].value or 0) <= 9
 
     with sidecar(SIDECAR_PORT="0", POSTGRES_DB_URL=dreamt_url) as (_, address):
         shown = httpx.get(f"{address}/metrics").text
         for name, reading in found.items():
+            if reading.value is None:
+                continue
             (value,) = re.findall(rf'^dreams_biology{{figure="{name}"}} (\S+)$', shown, re.M)
             assert float(value) == pytest.approx(reading.value)
             (high,) = re.findall(rf'^dreams_biology_high{{figure="{name}"}} (\S+)$', shown, re.M)

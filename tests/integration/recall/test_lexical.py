@@ -456,6 +456,8 @@ def test_a_restored_store_is_searched_as_it_was(connection: Connection, tmp_path
     (egret,) = remember(connection, "egret")
     assert set(search(index, connection, "heron stork egret edited")) == {heron, egret}
     restore(tmp_path / "all.zip", replace=True)
+    assert set(search(index, connection, "heron stork egret")) == {heron}
+    restore(tmp_path / "all.zip", replace=True, revive=True)
     assert set(search(index, connection, "heron stork egret")) == {heron, stork}
     assert search(index, connection, "edited") == {}
 
