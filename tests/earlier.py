@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
-from ingest.annotation.annotate import annotate_rules
+from ingest.annotation.rules import annotate_by_rule
 from ingest.publishing.marts import MARTS
 from ingest.publishing.write_back import label_clusters
 from memories.documents.chunk import chunk
@@ -83,6 +84,15 @@ BESIDES = {
     "redactions": "select 'markdown', '/notes', true",
     "recalled_texts": "select id, sha256(content::bytea), id, 1, length(content), created_at from memories",
 }
+UNANNOTATED = """
+select distinct on (content_hash) content_hash, content from public.memories as m
+where not exists (select from dreams.annotations as a where a.content_hash = m.content_hash)
+"""
+ANNOTATE = """
+insert into dreams.annotations
+    (content_hash, annotator, annotator_version, entities, topics, sentiment, task_type, gist, revises)
+values (%s, 'rules', '2', %s, %s, %s, %s, %s, %s)
+"""
 # Earlier rules found other topics.
 EARLIER_RULES = "update dreams.annotations set annotator_version = '1', topics = topics[:1]"
 # Earlier models computed other figures and longer vectors, and cycles published them.
@@ -123,7 +133,7 @@ def live(connection: Connection) -> None:
         remember(connection, f"part {number}", part, NOW - timedelta(days=9), part=number)
     remember(connection, "1", NOTES[1], NOW - timedelta(days=5), context="said again")
     if has(connection, "annotations"):
-        annotate_rules(connection)
+        _annotate(connection)
     for name in ("2", f"{GONE} 0", f"{LATER} 0"):
         _edit(connection, name)
     connection.execute(TAG, (["boat", "sea"], '{"project": "boat"}', NOW, id_of("3")))
@@ -133,11 +143,20 @@ def live(connection: Connection) -> None:
         _lose_a_part(connection)
     _embed(connection)
     if has(connection, "annotations"):
-        annotate_rules(connection)
+        _annotate(connection)
         connection.execute(EARLIER_RULES)
     for table, rows in BESIDES.items():
         if has(connection, table):
             connection.execute(f"insert into dreams.{table} {rows}".encode())
+
+
+def _annotate(connection: Connection) -> None:
+    """Annotates what has no annotation as an earlier version did: it knew no passages, and an unknown feeling was 0."""
+    for content_hash_of_row, content in connection.execute(UNANNOTATED).fetchall():
+        found = annotate_by_rule(str(content))
+        entities = Jsonb([entity.model_dump() for entity in found.entities])
+        rest = (found.topics, found.sentiment or 0, found.task_type, found.gist, found.revises)
+        connection.execute(ANNOTATE, (content_hash_of_row, entities, *rest))
 
 
 def remember(
