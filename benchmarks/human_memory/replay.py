@@ -74,7 +74,8 @@ def choose(connection: duckdb.DuckDBPyConnection) -> None:
     shipped.build(
         connection,
         *("attention_events", "wm_activations", "wm_windows", "wm_crowding", "wm_capacities", "attention_slots"),
-        *("stm_sessions", "ltm_mentions", "con_reminding_inputs", "con_remindings", "con_coactivations"),
+        *("stm_sessions", "ltm_mentions", "con_reminding_inputs", "con_name_ties", "con_remindings"),
+        *("con_active_results", "con_coactivations"),
         *(
             "ltm_presentations",
             "ltm_nights",
@@ -133,7 +134,7 @@ def weights_after(
             select distinct agent, memory_a, memory_b, log_end.instant + to_days($night), 0.0 from lived, log_end""",
             {"night": night},
         )
-        shipped.build(connection, "con_hebbian_edges", **overrides)
+        shipped.build(connection, "con_spared_nights", "con_hebbian_edges", **overrides)
         edges = connection.sql("select weight from con_hebbian_edges order by memory_a, memory_b")
         found[night] = column(edges.fetchall())
     return found

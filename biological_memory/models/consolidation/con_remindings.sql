@@ -5,7 +5,7 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ drop_stale_parts(ref('con_reminding_inputs')) }}"
 ) }}
-{% set missing = missing_days(ref('con_reminding_inputs')) %}
+{% set missing = missing_days(ref('con_reminding_inputs')) if is_incremental() else none %}
 with days as (
     select * from {{ ref('con_reminding_inputs') }}
     {{ where_part_is_missing(ref('con_reminding_inputs')) }}
