@@ -30,7 +30,7 @@ LANGUAGES = ROOT / "tests" / "unit" / "ingest" / "languages.json"
 COMMITS, DIARY, PEOPLE = (
     DATA / "lives" / name for name in ("httpx_commits.jsonl.gz", "pepys.jsonl.gz", "pepys_people.json")
 )
-# Of the names that annotators take for people: words for God, ranks without a name, places and streets.
+# Names that annotators mistake for people: words for God, ranks without a name, places and streets.
 OTHERS = frozenset(
     [
         "God",

@@ -1,8 +1,8 @@
 """Finds proper names in a text, and which of them are people's.
 
 In scripts with capitals a name is a capitalised phrase; the dictionary tells it from a word that only begins a sentence
-or is a German noun. A person is told by a title, by a first name (Faker's lists, ninety countries), or by saying or
-thinking something. In scripts without capitals only people are found, by lists of names and by titles.
+or is a German noun. A title, a first name (Faker's lists, ninety countries), or a verb such as "said" or "thinks"
+marks a person. In scripts without capitals it finds people alone, by lists of names and by titles.
 """
 
 from collections.abc import Iterator
