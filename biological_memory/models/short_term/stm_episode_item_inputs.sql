@@ -14,7 +14,10 @@ annotations as (
 final as (
     select
         item_id,
-        hash(contexts.session_id, contexts.fingerprint, memories.fingerprint, annotations.fingerprint) as fingerprint
+        hash(
+            contexts.session_id, contexts.fingerprint, memories.fingerprint, annotations.fingerprint,
+            '{{ var("unknown_salience") }}'
+        ) as fingerprint
     from contexts
     inner join memories using (item_id)
     left join annotations using (item_id)

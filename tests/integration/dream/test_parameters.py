@@ -62,7 +62,7 @@ EFFECTS = {
     "activation_decay": Effect(0.8, "wm_activations", "select avg(activation_strength) from wm_activations", fewer),
     "attention_weight": Effect(0.6, "con_encoding", "select avg(encoding) from con_encoding", more),
     "emotional_weight": Effect(0.9, "con_encoding", "select avg(encoding) from con_encoding", more),
-    "unknown_salience": Effect(0, "stm_episode_items", "select avg(emotional_salience) from stm_episode_items", fewer),
+    "unknown_salience": Effect(0, "stm_episode_item_inputs stm_episode_items", "select avg(emotional_salience) from stm_episode_items", fewer),
     "session_gap_minutes": Effect(240, "stm_sessions", "select count(distinct session_id) from stm_sessions", fewer),
     "context_drift_rate": Effect(0.2, "stm_context_inputs stm_context", "select sum(context_similarity) from stm_context", other),
     "episode_boundary_similarity": Effect(
