@@ -21,7 +21,10 @@ VectorOf = Callable[[str], NDArray[numpy.float32] | None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller of a search wants. `without` switches terms of relevance off."""
+    """What a caller of a search wants. `without` switches terms of relevance off.
+
+    `periods` are times that the query means without naming them: those it counts from an event.
+    """
 
     query: str
     k: int
@@ -29,6 +32,7 @@ class Request:
     as_of: datetime | None
     without: Collection[Term]
     tag_weight: float
+    periods: Sequence[Period] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Question:
 def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, instant: datetime) -> Question:
     """The question of a request, without what the request switches off; without `vector_of`, it has no vector."""
     without, lexical = request.without, sources.lexical
-    times = periods(request.query, instant) if "time" not in without else []
+    times = [*request.periods, *periods(request.query, instant)] if "time" not in without else []
     query = without_relative_times(request.query, times)
     names = named(query, lexical) if "people" not in without else frozenset[str]()
     vector = None

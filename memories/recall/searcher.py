@@ -19,10 +19,11 @@ from memories.lexical.index import LexicalIndex
 from memories.postgres.database import Connection
 from memories.postgres.pool import StorePool
 from memories.recall.fusion import Familiarity
-from memories.recall.question import Request, Sources
+from memories.recall.question import Request, Sources, VectorOf
 from memories.recall.search import search
 from memories.recall.second_connection import beside
 from memories.records import Answer
+from memories.when.anchor import anchor
 
 CLOSE_SECONDS = 10.0
 WITHOUT_MODEL = "Answered by words and associations alone"
@@ -105,7 +106,8 @@ class Searcher:
         with beside(self._pool, connection) as second:
             model = self._models.current(connection)
             sources = Sources(connection, second, self._opened_lexical(), self._familiarity_of(model))
-            return search(request, sources, model, partial(vector_of, model) if vector_of else None)
+            vector_by_model = partial(vector_of, model) if vector_of else None
+            return search(_anchored(request, sources, model, vector_by_model), sources, model, vector_by_model)
 
     def _familiarity_of(self, model: str) -> Familiarity:
         with self._opening:
@@ -113,3 +115,14 @@ class Searcher:
 
     def _has_model(self) -> bool:
         return not isinstance(self._embed, Embedder) or self._embed.is_ready()
+
+
+def _anchored(request: Request, sources: Sources, model: str, vector_of: VectorOf | None) -> Request:
+    """The request with the time that its query counts from an event, if the event is surely recorded."""
+    counted = anchor(request.query) if "time" not in request.without else None
+    if counted is None:
+        return request
+    event = search(replace(request, query=counted.event, k=1), sources, model, vector_of)
+    if not event.is_sure or event.results[0].memory.created_at is None:
+        return request
+    return replace(request, periods=list(counted.periods(event.results[0].memory.created_at)))

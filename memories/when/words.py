@@ -10,6 +10,7 @@ from typing import NamedTuple
 LANGUAGES = "en ar cs da de el es fi fr hi hu it ja ko nb nl pl pt ro ru sv tr uk zh".split()  # noqa: SIM905
 MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+UNITS = ("day", "week", "month", "year")
 # Words that may stand between the parts of a date: "the 7th of May".
 BETWEEN = frozenset({"of", "the", "st", "nd", "rd", "th"})
 # Shorter phrases and names are words of other things as well, like "mo" and "mar".
@@ -35,7 +36,8 @@ class Meaning(NamedTuple):
 class Words:
     """The words of all languages for parts of a date.
 
-    `phrases` are tokens joined by blanks, with # for a number; `unspaced` are expressions, for scripts without blanks.
+    `phrases` are tokens joined by blanks, with # for a number; `unspaced` are expressions, for scripts without blanks;
+    `units` are the forms of day, week, month and year.
     """
 
     months: Mapping[str, int]
@@ -43,6 +45,7 @@ class Words:
     weekdays: Mapping[str, int]
     between: frozenset[str]
     numbers: Mapping[str, str]
+    units: Mapping[str, str]
     phrases: Mapping[str, Meaning]
     unspaced: Mapping[str, Meaning]
 
@@ -53,6 +56,7 @@ def words() -> Words:
     months: dict[str, int] = {}
     weekdays: dict[str, int] = {}
     numbers: dict[str, str] = {}
+    units: dict[str, str] = {}
     phrases: dict[str, Meaning] = {}
     unspaced: dict[str, Meaning] = {}
     full_months: set[str] = set()
@@ -60,6 +64,9 @@ def words() -> Words:
     for language in LANGUAGES:
         known = import_module(f"dateparser.data.date_translation_data.{language}").info
         between.update(word.casefold() for word in known.get("pertain", ()))
+        for unit in UNITS:
+            for form in known.get(unit, ()):
+                units.setdefault(form.casefold(), unit)
         for names, kept in ((MONTHS, months), (WEEKDAYS, weekdays)):
             for number, name in enumerate(names):
                 forms = [form.casefold().rstrip(".") for form in known[name]]
@@ -84,4 +91,4 @@ def words() -> Words:
             for word, number in replacement.items():
                 if number.isdecimal() and word.isalpha():
                     numbers.setdefault(word.casefold(), number)
-    return Words(months, frozenset(full_months), weekdays, frozenset(between), numbers, phrases, unspaced)
+    return Words(months, frozenset(full_months), weekdays, frozenset(between), numbers, units, phrases, unspaced)

@@ -23,6 +23,18 @@ def memory(dreamt_url: str) -> Iterator[Memory]:
         yield opened
 
 
+def test_two_days_before_an_event_is_found_by_the_date_of_the_event(memory: Memory) -> None:
+    wedding = datetime(2024, 6, 15, 12, tzinfo=UTC)
+    memory.store("The wedding of Ilse and Okan was in the orchard.", created_at=wedding)
+    bought = memory.store("Bought blue suede shoes.", created_at=wedding - timedelta(days=2))
+    memory.store("Bought a red raincoat.", created_at=wedding - timedelta(days=200))
+    asked = "What had I bought two days before the wedding of Ilse and Okan?"
+    for words_only in (False, True):
+        results = memory.search(asked, 3, words_only=words_only, record=False).results
+        assert results[0].memory.id == bought
+        assert results[0].terms["time"] > 0
+
+
 def test_a_question_about_the_store_is_surer_than_one_about_another_life(memory: Memory) -> None:
     for words_only in (False, True):
         known = memory.search(KNOWN, words_only=words_only, record=False)

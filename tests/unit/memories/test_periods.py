@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from memories.when.anchor import Anchor, anchor
 from memories.when.reading import MOST_PERIODS, Period, periods
 
 # A Tuesday.
@@ -119,3 +120,31 @@ def test_it_is_likelier_told_after_a_period_than_before_it(start: datetime, days
     assume(1 < start.year < 9998)
     period = Period(start, start + timedelta(days=1))
     assert period.closeness(period.end + timedelta(days=days)) >= period.closeness(start - timedelta(days=days + 1))
+
+
+@pytest.mark.parametrize(
+    ("query", "event", "count", "unit"),
+    [
+        ("what did I buy two days before the concert?", "the concert", -2, "day"),
+        ("Was aßen wir drei Wochen nach der Hochzeit?", "der Hochzeit", 3, "week"),
+        ("¿Qué hice 3 días antes de la boda?", "la boda", -3, "day"),
+        ("who came the day after the flood, and why?", "the flood", 1, "day"),
+    ],
+)
+def test_a_time_is_counted_from_an_event(query: str, event: str, count: int, unit: str) -> None:
+    found = anchor(query)
+    assert found is not None
+    assert (found.event, found.count, found.unit) == (event, count, unit)
+
+
+@pytest.mark.parametrize("query", ["two days before", "what came after the flood?", "two nice before the concert", ""])
+def test_what_counts_from_no_event_is_no_such_time(query: str) -> None:
+    assert anchor(query) is None
+
+
+@given(
+    st.integers(-9999, 9999), st.sampled_from(["day", "week", "month", "year"]), st.datetimes(timezones=st.just(UTC))
+)
+def test_a_time_counted_from_any_event_is_in_the_calendar(count: int, unit: str, event_at: datetime) -> None:
+    for period in Anchor("it", count, unit, "").periods(event_at):
+        assert period.start < period.end
