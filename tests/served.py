@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from threading import Thread
 
 import httpx
-import uvicorn
 
 from memories.embedding.vectors import Vectors
+from memories.serving.http_server import http_server
 from sidecar.api.app import create_app
 from sidecar.embedders.queue import ServedModel
 from sidecar.registry import Registry
@@ -44,7 +44,7 @@ def serving(**settings: object) -> Iterator[httpx.Client]:
     registry = Registry([ServedModel(WordCounts(), (), 64)])
     store = ServedStore(registry)
     app = create_app(registry, SidecarSettings(_env_file=None, **settings), store)  # type: ignore[call-arg, arg-type]
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+    server = http_server(app, lifespan="off")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

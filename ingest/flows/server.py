@@ -64,6 +64,8 @@ def _listener(port: int) -> Iterator[socket.socket]:
     """Listens on a port. Both processes hold the socket, so no other program can answer there and get the password."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it; without it each answer waits some 40 ms for the client's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((LOOPBACK, port))
             listener.listen()
