@@ -1,13 +1,9 @@
 """Every parameter is used, documented, and changes the outcome it names."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -15,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dbt.cache import install_extension
 from ingest.dbt.parameters import Parameters, check_parameters, run_parameters
-from ingest.dbt.project import PROFILES, PROJECT
+from ingest.dbt.project import PROJECT
+from ingest.dbt.run import run_dbt
 from ingest.settings import settings
 from memories.errors import DreamsError
 from memories.postgres.database import connect
@@ -137,20 +133,9 @@ def figure(query: str) -> float:
         return float(cache.execute(query).fetchone()[0])
 
 
-def run_models(url: str, models: str, overrides: dict[str, object]) -> None:
-    environment = {
-        **os.environ, "POSTGRES_DB_URL": url, "DUCKDB_PATH": str(settings().duckdb_file),
-        "DUCKDB_EXTENSION_DIRECTORY": str(install_extension()),
-    }  # fmt: skip
-    folder = settings().duckdb_file.parent / "target"
-    finished = subprocess.run(
-        [
-            sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-write-json", "run", "--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES),
-            "--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(overrides), "--select", *models.split(),
-        ],
-        env=environment, cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stdout[-2000:]
+def run_models(url: str, models: str, as_of: datetime, overrides: dict[str, object]) -> None:
+    parameters = {**run_parameters(overrides), "as_of": as_of.isoformat()}
+    run_dbt(url, settings().duckdb_file, parameters, select=models.split(), settings=settings())
 
 
 def test_each_parameter_has_a_type_and_a_range_that_its_default_meets() -> None:
@@ -205,7 +190,7 @@ def test_a_parameter_changes_the_outcome_it_names(dreamt_url: str, names: tuple[
     assert isinstance(as_of, datetime)
     before = {name: figure(EFFECTS[name].figure) for name in names}
     models = " ".join(dict.fromkeys(model for name in names for model in EFFECTS[name].models.split()))
-    run_models(dreamt_url, models, {"as_of": as_of.isoformat()} | {name: EFFECTS[name].value for name in names})
+    run_models(dreamt_url, models, as_of, {name: EFFECTS[name].value for name in names})
     after = {name: figure(EFFECTS[name].figure) for name in names}
     assert [
         (name, before[name], after[name]) for name in names if not EFFECTS[name].moves(before[name], after[name])
@@ -224,5 +209,5 @@ def test_the_threshold_of_consolidation_moves_fates(dreamt_url: str) -> None:
 
 
 def test_the_instant_is_a_parameter(dreamt_url: str) -> None:
-    run_models(dreamt_url, "stg_events", {"as_of": "2020-01-01T00:00:00+00:00"})
+    run_models(dreamt_url, "stg_events", datetime(2020, 1, 1, tzinfo=UTC), {})
     assert figure("select count(*) from stg_events") == 0
