@@ -1,11 +1,12 @@
 """Chooses the sentences of a search's results that answer its question."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
-from memories.evidence.sentences import Sentence, sentences
+from memories.evidence.sentences import Sentence, is_question, sentences
 from memories.lexical.terms import terms
 from memories.records import Answer, Recalled
 
@@ -37,9 +38,30 @@ def quotes(answer: Answer) -> Sequence[Quote]:
 
 
 def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
+    telling = list(islice((result for result in results if not _only_asks(result.memory.content)), MOST_MEMORIES))
     # Where even the best one is below zero, no other is near enough to it.
-    least = min(LEAST_RELEVANCE * results[0].relevance, results[0].relevance) if results else 0.0
-    return (result for result in results[:MOST_MEMORIES] if result.relevance >= least)
+    least = min(LEAST_RELEVANCE * telling[0].relevance, telling[0].relevance) if telling else 0.0
+    return (result for result in telling if result.relevance >= least)
+
+
+def _only_asks(content: str) -> bool:
+    """Whether a short content holds nothing but questions."""
+    return len(content) <= SHORT_CHARACTERS and all(is_question(each.text) for each in sentences(content))
+
+
+def one_by_one(quoted: Iterable[Quote]) -> Sequence[Quote]:
+    """The same quotes, a sentence each and without the questions among them."""
+    return [
+        replace(
+            quote,
+            text=each.text,
+            start_byte=quote.start_byte + each.start_byte,
+            end_byte=quote.start_byte + each.end_byte,
+        )
+        for quote in quoted
+        for each in sentences(quote.text)
+        if not is_question(each.text)
+    ]
 
 
 def _quoted(question: str, result: Recalled) -> Iterator[Quote]:
@@ -65,9 +87,7 @@ def _whole(content: str) -> Sentence:
 def _best(question: str, result: Recalled) -> Sequence[Sentence]:
     """The sentences that cover most of the question, in order; those of the excerpt where the words tell nothing."""
     asked = set(terms(question))
-    found = [
-        each for each in sentences(result.memory.content) if not each.text.rstrip("\"')”’").endswith(("?", "？", "؟"))
-    ]
+    found = [each for each in sentences(result.memory.content) if not is_question(each.text)]
     covered = [len(asked.intersection(terms(each.text))) + 0.5 * (each.text in result.excerpt) for each in found]
     if not found:
         return []

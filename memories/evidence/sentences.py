@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
+from unicodedata import name
 
 # A sentence ends at a line's end, or after its mark and a blank; scripts without spaces need no blank.
 END = re.compile(r"\n+|(?<=[.!?…؟۔।])[\"')\]”’»]*\s+|(?<=[。！？])")
@@ -37,6 +39,12 @@ def sentences(content: str) -> Sequence[Sentence]:
             at_byte += length
         begun = border
     return found
+
+
+def is_question(sentence: str) -> bool:
+    """Whether a question mark, of any script, is among the signs that the sentence ends with."""
+    ending = takewhile(lambda sign: not sign.isalnum(), reversed(sentence.rstrip()))
+    return any("QUESTION MARK" in name(sign, "") for sign in ending)
 
 
 def _is_unfinished(content: str, begun: int, mark_end: int, border: int) -> bool:

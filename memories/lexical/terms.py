@@ -33,6 +33,11 @@ def names(people: str) -> Sequence[str]:
     return namer().analyze(plain(people))
 
 
+def stems(text: str) -> Sequence[str]:
+    """Stems of all words of a text in order, stop words too."""
+    return stemmer().analyze(plain(text))
+
+
 def pairs(found: Sequence[str]) -> Sequence[str]:
     """Each two adjacent terms, joined into one."""
     return [f"{one}+{other}" for one, other in pairwise(found)]
@@ -51,6 +56,18 @@ def analyser() -> tantivy.TextAnalyzer:
         .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
         .filter(tantivy.Filter.custom_stopword(sorted(STOP_WORDS)))
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )
+
+
+@lru_cache(maxsize=1)
+def stemmer() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(LONGEST_WORD_BYTES))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
         .filter(tantivy.Filter.stemmer("english"))
         .build()
     )

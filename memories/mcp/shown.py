@@ -1,10 +1,9 @@
 """Remembers which search showed an assistant each memory, so that opening one counts as a result of that search."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from threading import Lock
 from uuid import UUID
-
-from memories.records import Answer
 
 MOST_SESSIONS = 1_000
 MOST_MEMORIES = 5_000
@@ -17,12 +16,12 @@ class Shown:
         self._searches: OrderedDict[UUID, UUID] = OrderedDict()
         self._changing = Lock()
 
-    def note(self, answer: Answer) -> None:
-        """Remembers the results of a search."""
+    def note(self, memory_ids: Iterable[UUID], query_id: UUID) -> None:
+        """Remembers which memories a search has shown."""
         with self._changing:
-            for result in answer.results:
-                self._searches[result.memory.id] = answer.query_id
-                self._searches.move_to_end(result.memory.id)
+            for memory_id in memory_ids:
+                self._searches[memory_id] = query_id
+                self._searches.move_to_end(memory_id)
             while len(self._searches) > MOST_MEMORIES:
                 self._searches.popitem(last=False)
 

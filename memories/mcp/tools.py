@@ -136,7 +136,7 @@ def get_statistics(desk: Desk, given: Nothing) -> Reply:
 def search_memory(desk: Desk, given: SearchMemory) -> Reply:
     found = search(desk.memory, given)
     answer = found.answer
-    desk.shown.note(answer)
+    desk.shown.note((result.memory.id for result in answer.results), answer.query_id)
     quoter = desk.memory.quoter()
     blocks = [_passage(quoter, each, found.scores[each.passage_id]) for each in answer.results]
     said = [
@@ -165,6 +165,8 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
 
 def ask_memory(desk: Desk, given: AskMemory) -> Reply:
     answer = ask(desk.memory, given.question, Filters(tags=given.tag_filter))
+    shown = [*(quote.memory_id for quote in answer.quotes), *(miss.memory.id for miss in answer.misses)]
+    desk.shown.note(shown, answer.query_id)
     quoter = desk.memory.quoter()
     if answer.is_answered:
         said = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memories.evidence.sentences import LONGEST_CHARACTERS, sentences
+from memories.evidence.sentences import LONGEST_CHARACTERS, is_question, sentences
 
 TEXTS = st.text() | st.lists(
     st.sampled_from(["Mr. ", "W. Batten", "so.", " ", "\n", "Ja! ", "雨。", "3. ", "a" * 700])
@@ -32,6 +32,13 @@ def test_a_point_after_an_initial_or_a_title_ends_no_sentence() -> None:
         "傘がない。",
     ]
     assert [sentence.text for sentence in sentences("أين المفتاح؟ تحت الحصيرة.")] == ["أين المفتاح؟", "تحت الحصيرة."]
+
+
+def test_a_question_is_known_by_its_mark_in_any_script() -> None:
+    asked = ["Who?", "(Who, then?)", "„Wer?“", "**Why?**", "Really?!", "谁？", "من؟", "ማን፧", "Who?  ", "Ποιος\u037e"]
+    told = ["Ada.", 'He asked "who?" and left.', "https://example.org/find?q=1", "谁。", "", "3"]
+    assert [text for text in asked if not is_question(text)] == []
+    assert [text for text in told if is_question(text)] == []
 
 
 @pytest.mark.parametrize("repeated", ["Mr. ", "a"])
