@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from commands.parameters import EXAMPLE, AsJson, Assignments, Reference
-from commands.terminal import assignment, complain, instant, say, show, show_table, values, words
+from commands.terminal import assignment, complain, instant, say, show, show_table, status, values, words
+from memories.records import EXTRACTIVE
 
 app = typer.Typer()
 # The exit code of a question that the memories do not answer.
@@ -86,19 +87,25 @@ def ask(
         str | None, typer.Option(help='Only memories of this agent; "default" for those that name none.')
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Answer as of this instant; nothing later counts.")] = None,
+    generator: Annotated[
+        str,
+        typer.Option(help="Who words the answer (`dreams models` lists them); what the quotes do not say is dropped."),
+    ] = EXTRACTIVE,
     by_words: Annotated[bool, typer.Option("--words", help="Use words and associations, without a model.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the model if it has to start.")] = False,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import asdict
 
+    from commands.served_generator import served_generator
     from memories.embedding.embedder import Embedder
     from memories.evidence.asking import ask as ask_memories
+    from memories.evidence.model_words import MOST_TOKENS, prompt, worded
     from memories.evidence.wording import reply_lines
     from memories.memory import Memory
     from memories.records import Filters
 
-    with Memory(embed=Embedder(waits=wait)) as memory:
+    with Memory(embed=Embedder(waits=wait)) as memory, served_generator(generator) as model:
         reply = ask_memories(
             memory,
             question,
@@ -106,6 +113,11 @@ def ask(
             as_of=instant(as_of) if as_of else None,
             words_only=by_words,
         )
+        if model is not None and reply.is_answered:
+            asked = prompt(reply, memory.quoter())
+            with status(f"{model.name} words the answer"):
+                pieces = model.reply([("system", asked.instruction), ("user", asked.message)], MOST_TOKENS)
+                reply = worded(reply, model.name, "".join(pieces))
     if as_json:
         show({**asdict(reply), "is_answered": reply.is_answered}, as_json, "")
     else:

@@ -148,6 +148,8 @@ Term = Literal[
 TERMS: tuple[Term, ...] = get_args(Term)
 # The confidence below which nothing sure was found: at most a tenth of the questions that can be answered fall below.
 LEAST_SURE = 0.2
+# The generator that answers with quotations alone.
+EXTRACTIVE = "extractive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,8 @@ class Registry:
 def open_registry(settings: SidecarSettings, models: Sequence[ServedModel] = ()) -> Registry:
     """These embedders, and all generators that are installed or set, none of them loaded yet.
 
-    The active one is the folder of SIDECAR_MODEL, else the one that was chosen, else SmolLM2. Raises UnloadableModel
-    when the folder holds no whole model.
+    The active one is the folder of SIDECAR_MODEL, else the one that was chosen, else SmolLM2, else the one that quotes.
+    Raises UnloadableModel when the folder holds no whole model.
     """
     registry = Registry(models, catalogue.of_this_machine(settings), catalogue.elsewhere(settings))
     chosen = catalogue.chosen()

@@ -1,6 +1,6 @@
 """Asks the memories a question: the answer is what they say, or that nothing is recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,17 +8,32 @@ from uuid import UUID
 from memories.errors import NotFound
 from memories.evidence.quotes import Quote, quotes
 from memories.memory import NO_FILTERS, Memory
-from memories.records import Filters, Recalled
+from memories.records import EXTRACTIVE, Answer, Filters, Recalled
 
 RESULTS = 10
 MOST_MISSES = 3
+NOT_RECORDED = "Not recorded: no memory answers this."
+UNSURE = "Nothing sure was found (probability {:.0%}): say that it is not recorded rather than guess."
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A sentence of an answer that a model worded, and the places, from 0, of the quotes that say it.
+
+    `is_quoted`: it is the quotation itself, which replaces a sentence that said something else.
+    """
+
+    text: str
+    quotes: Sequence[int]
+    is_quoted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the memories say to a question: `quotes`, or, where they do not hold the answer, the nearest `misses`.
 
-    `confidence` is that of the search, from 0 to 1; `note` tells of its limitations, as in an `Answer`.
+    `confidence` is that of the search, from 0 to 1; `note` tells of its limitations, as in an `Answer`. `sentences` are
+    what a model, `generator`, has made of the quotes; an answer without them is the quotes.
     """
 
     question: str
@@ -27,6 +42,8 @@ class Reply:
     quotes: Sequence[Quote]
     misses: Sequence[Recalled]
     note: str | None
+    generator: str = EXTRACTIVE
+    sentences: Sequence[Stated] = ()
 
     @property
     def is_answered(self) -> bool:
@@ -48,12 +65,17 @@ def ask(
     `Memory.search` does.
     """
     answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only, record=record)
+    return reply_to(memory, answer, record=record and as_of is None)
+
+
+def reply_to(memory: Memory, answer: Answer, *, record: bool = True) -> Reply:
+    """The reply to the question of a search, by its results."""
     found = quotes(answer) if answer.is_sure else []
-    gone = _cite(memory, found, answer.query_id) if record and as_of is None else frozenset[UUID]()
+    gone = cite(memory, (quote.memory_id for quote in found), answer.query_id) if record else frozenset[UUID]()
     found = [quote for quote in found if quote.memory_id not in gone]
     left = [result for result in answer.results if result.memory.id not in gone]
     return Reply(
-        question=question,
+        question=answer.query,
         query_id=answer.query_id,
         confidence=answer.confidence,
         quotes=found,
@@ -62,10 +84,10 @@ def ask(
     )
 
 
-def _cite(memory: Memory, found: Sequence[Quote], query_id: UUID) -> frozenset[UUID]:
-    """Records the quoted memories as cited; returns those deleted since the search."""
+def cite(memory: Memory, memory_ids: Iterable[UUID], query_id: UUID) -> frozenset[UUID]:
+    """Records that an answer rests on these memories; returns those deleted since the search."""
     gone = set()
-    for memory_id in dict.fromkeys(quote.memory_id for quote in found):
+    for memory_id in dict.fromkeys(memory_ids):
         try:
             memory.cited(memory_id, query_id)
         except NotFound:

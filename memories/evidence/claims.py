@@ -1,8 +1,8 @@
 """Checks whether quoted sentences say what a sentence claims.
 
-The check is strict, since a wrong answer is worse than none: a claim may leave words of its source out and change
-articles, pronouns and auxiliary verbs, but it adds no other word, number or name, keeps their order (so that nobody
-and nothing changes places), and negates as often as its source does.
+The check is strict, since a wrong answer is worse than none: a claim may leave words of its source out, change
+articles, pronouns and auxiliary verbs, and begin with the source's end ("in May" may stand first or last). But it adds
+no other word, number or name, keeps their order (so that nobody and nothing changes places), and negates as often.
 """
 
 import re
@@ -94,7 +94,13 @@ def _words(text: str) -> _Words:
 
 def _is_said(claim: _Words, source: Sequence[_Words]) -> bool:
     return bool(claim.telling) and any(
-        claim.negations == each.negations and _in_order(claim.telling, each.telling) for each in source
+        claim.negations == each.negations and _is_retold(claim.telling, each.telling) for each in source
+    )
+
+
+def _is_retold(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return set(part) <= set(whole) and any(
+        _in_order([*part[start:], *part[:start]], whole) for start in range(len(part))
     )
 
 

@@ -13,7 +13,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from memories.documents.memoir import RowPlace
 from memories.errors import InputError
-from memories.evidence.asking import ask
+from memories.evidence.asking import UNSURE, ask
 from memories.instant import minute
 from memories.mcp.arguments import (
     Arguments,
@@ -35,8 +35,6 @@ from memories.memory import Memory
 from memories.quoting.quotation import EXPLANATION, Quoter, says_something
 from memories.records import Filters, Memoir, Recalled
 from memories.views.reasons import explanation_lines, respellings
-
-UNSURE = "Nothing sure was found (probability {:.0%}): say that it is not recorded rather than guess."
 
 
 @dataclass(frozen=True, slots=True)

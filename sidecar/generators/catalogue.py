@@ -8,7 +8,7 @@ from pathlib import Path
 from memories.embedding.servers import ollama_address
 from memories.home import FILE_MODE, home, make_folder
 from memories.settings import settings as store_settings
-from sidecar.generators import model_folder, smollm2
+from sidecar.generators import extractive, model_folder, smollm2
 from sidecar.generators.ollama_server import OllamaServer
 from sidecar.generators.openai_server import OpenAIServer
 from sidecar.generators.protocol import Generator, ModelCard
@@ -18,7 +18,7 @@ from sidecar.settings import SidecarSettings
 
 
 def of_this_machine(settings: SidecarSettings) -> list[ServedGenerator]:
-    """The model of SIDECAR_MODEL first, if one is given, and SmolLM2 if its wheel is installed.
+    """The model of SIDECAR_MODEL first, if one is given, SmolLM2 if its wheel is installed, and the one that quotes.
 
     Raises UnloadableModel when the folder holds no whole model.
     """
@@ -27,7 +27,7 @@ def of_this_machine(settings: SidecarSettings) -> list[ServedGenerator]:
     if smollm2.is_installed():
         aliases = (f"{smollm2.NAME}:latest", "smollm2")
         offered.append(ServedGenerator(smollm2.CARD, smollm2.load, limits, aliases))
-    return offered
+    return [*offered, ServedGenerator(extractive.CARD, extractive.Extractive, limits)]
 
 
 def elsewhere(settings: SidecarSettings) -> dict[str, Callable[[str], ServedGenerator]]:

@@ -74,7 +74,8 @@ class GenerationRequest:
 
     Either `messages` (a conversation) or `prompt` (text to go on with) is given. `schema` is the JSON schema that the
     reply has to fit. `tool_choice` is auto, none, required, or the name of one tool. `top_logprobs` is the number of
-    alternatives to report with each token, None for no log probabilities.
+    alternatives to report with each token, None for no log probabilities. `quotations` are the sentences of memories,
+    each with its reference, that answer the last message; None when nothing was recalled for it.
     """
 
     messages: Sequence[ChatMessage] = ()
@@ -89,6 +90,7 @@ class GenerationRequest:
     top_logprobs: int | None = None
     think: bool | None = None
     reasoning_effort: str | None = None
+    quotations: Sequence[str] | None = None
 
 
 class LikelyToken(NamedTuple):

@@ -13,7 +13,7 @@ from memories.limits import (
     MOST_RESULTS,
     MOST_TAGS,
 )
-from memories.records import Filters, Term
+from memories.records import EXTRACTIVE, Filters, Term
 from memories.views.explanation import (
     Edge,
     Episode,
@@ -21,7 +21,7 @@ from memories.views.explanation import (
     Insight,
     State,
 )
-from sidecar.api.routes.text import Instant, InUtc, JsonObject, Kept, Whole, Words
+from sidecar.api.routes.text import Instant, InUtc, JsonObject, Kept, Text, Whole, Words
 
 TagText = Annotated[Kept, Field(min_length=1, max_length=LONGEST_TAG_CHARACTERS)]
 Tags = Annotated[list[TagText], Field(max_length=MOST_TAGS)]
@@ -87,6 +87,7 @@ class Question(Given):
     filters: Narrowing = Narrowing()
     as_of: Instant | None = Field(default=None, description="Answers from the store as it was at this instant.")
     words_only: StrictBool = Field(default=False, description="Searches by words and associations, without a model.")
+    generator: Text = Field(default=EXTRACTIVE, description="The generator that words the answer; extractive quotes.")
 
 
 class RemainingBody(BaseModel):
@@ -185,6 +186,14 @@ class QuoteBody(ResponseBody):
     superseded_by: UUID | None = Field(description="The memory that has replaced this one.")
 
 
+class StatedBody(ResponseBody):
+    """A sentence of an answer that a generator worded."""
+
+    text: str
+    quotes: list[int] = Field(description="The places, from 0, of the quotes that say it.")
+    is_quoted: bool = Field(description="Whether it is the quotation itself, in place of words that it did not say.")
+
+
 class ReplyBody(ResponseBody):
     """What the memories say to a question."""
 
@@ -195,6 +204,8 @@ class ReplyBody(ResponseBody):
     quotes: list[QuoteBody] = Field(description="The sentences that answer best.")
     misses: list[RecalledBody] = Field(description="Without an answer, the nearest memories.")
     note: str | None = Field(description="Limitations of this answer, such as that no model was running.")
+    generator: str = Field(description="Whose words the answer has; extractive if the quotes are the answer.")
+    sentences: list[StatedBody] = Field(description="The answer in the generator's words; empty if it only quotes.")
 
 
 class PlaceBody(ResponseBody):

@@ -21,7 +21,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_models_are_listed_shown_and_chosen(folder: Path, dreams: Dreams, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = json.loads(dreams("models", "--json").stdout)
-    assert [(model["name"], model["default"]) for model in listed] == [("tiny", "yes"), ("smollm2-135m", "")]
+    assert [(model["name"], model["default"]) for model in listed] == [
+        ("tiny", "yes"),
+        ("smollm2-135m", ""),
+        ("extractive", ""),
+    ]
     shown = json.loads(dreams("models", "show", "tiny", "--json").stdout)
     assert (shown["family"], shown["context_tokens"]) == ("llama", 512)
     missing = dreams("models", "use", "nothing")
@@ -32,8 +36,9 @@ def test_models_are_listed_shown_and_chosen(folder: Path, dreams: Dreams, monkey
         used = dreams("models", "use", "smollm2")
         assert used.stdout == "smollm2-135m is the default, and that of the running server.\n"
     monkeypatch.delenv("SIDECAR_MODEL")
-    (only,) = json.loads(dreams("models", "list", "--json").stdout)
-    assert (only["name"], only["default"]) == ("smollm2-135m", "yes")
+    first, second = json.loads(dreams("models", "list", "--json").stdout)
+    assert (first["name"], first["default"]) == ("smollm2-135m", "yes")
+    assert (second["name"], second["default"]) == ("extractive", "")
 
 
 def test_a_folder_that_is_no_model_is_one_sentence(folder: Path, dreams: Dreams) -> None:

@@ -87,7 +87,7 @@ def test_the_openai_client_gets_the_same_vectors_in_both_forms(url: str, referen
         assert same([item.embedding for item in encoded.data], reference)
         assert [item.index for item in encoded.data] == list(range(len(TEXTS)))
         assert encoded.usage.prompt_tokens > 0
-    assert [model.id for model in client.models.list()] == ["all-minilm", "smollm2-135m"]
+    assert [model.id for model in client.models.list()] == ["all-minilm", "smollm2-135m", "extractive"]
     assert client.models.retrieve("all-minilm").id == "all-minilm"
     with pytest.raises(openai.NotFoundError, match=r'model \\?"x\\?" not found'):
         client.embeddings.create(model="x", input="tea")
@@ -113,7 +113,7 @@ def test_tokens_are_taken_where_they_are_the_models_own(url: str, reference: Vec
 
 def test_the_model_describes_itself(url: str) -> None:
     client = ollama.Client(host=url)
-    listed, _ = client.list().models
+    listed, *_ = client.list().models
     assert listed.model == "all-minilm:latest"
     assert listed.digest == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     (loaded,) = client.ps().models
@@ -178,7 +178,10 @@ def test_a_body_over_the_limit_is_refused(announced: bool) -> None:
 
 def test_an_operator_sees_health_and_counts(url: str) -> None:
     assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{url}/readyz").json() == {"status": "ready", "models": ["all-minilm", "smollm2-135m"]}
+    assert httpx.get(f"{url}/readyz").json() == {
+        "status": "ready",
+        "models": ["all-minilm", "smollm2-135m", "extractive"],
+    }
 
     def embedded_texts() -> float:
         lines = httpx.get(f"{url}/metrics").text.splitlines()

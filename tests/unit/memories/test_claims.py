@@ -18,6 +18,7 @@ SOURCES = [
     [
         ("In May 2026 you replaced both pumps at Tidewater with Marcel.", 0),
         ("You replaced both pumps at Tidewater.", 0),
+        ("You replaced both pumps at Tidewater in May 2026.", 0),
         ("You have decided not to sell the boat.", 0),
         ("You decided you wouldn't sell", None),
         ("Your father paid Ines 30 euros [2].", 1),

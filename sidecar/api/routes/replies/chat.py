@@ -14,6 +14,7 @@ from memories.errors import DreamsError
 from sidecar.api.routes.failures import documented, in_stream
 from sidecar.api.routes.replies.chat_bodies import ChatRequest
 from sidecar.api.routes.replies.generation import Choice, ChoicePiece, begin, generator, together
+from sidecar.api.routes.replies.recalling import Recalling, recalling
 from sidecar.generators.protocol import End, LikelyToken, Piece, ReplyToken
 from sidecar.generators.queue import ServedGenerator
 
@@ -27,19 +28,20 @@ EVENT_STREAM = "text/event-stream"
 async def chat_completions(request: Request, body: ChatRequest) -> Response:
     """A reply to a conversation, whole or as server-sent events."""
     served = generator(request, body.model)
-    asked = body.asked()
+    recalled = await recalling(request, body.memory, body.asked())
     about = envelope("chatcmpl", body.model, served)
     if body.stream:
         with_usage = body.stream_options is not None and body.stream_options.include_usage
-        pieces = await begin(request, served, asked)
-        return event_stream(_chunks(about | {"object": "chat.completion.chunk"}, pieces, len(asked), with_usage))
-    choices = await together(request, served, asked)
+        pieces = await begin(request, served, recalled.asked)
+        return event_stream(_chunks(about | {"object": "chat.completion.chunk"}, pieces, recalled, with_usage))
+    choices = await together(request, served, recalled.asked)
     return json_response(
         {
             **about,
             "object": "chat.completion",
             "choices": [_whole(index, choice, bool(body.logprobs)) for index, choice in enumerate(choices)],
             "usage": usage([choice.end for choice in choices]),
+            **await recalled.told([choice.text for choice in choices]),
         }
     )
 
@@ -54,10 +56,12 @@ def envelope(prefix: str, model: str, served: ServedGenerator) -> dict[str, Any]
 
 
 async def _chunks(
-    about: Mapping[str, Any], pieces: AsyncGenerator[ChoicePiece], count: int, with_usage: bool
+    about: Mapping[str, Any], pieces: AsyncGenerator[ChoicePiece], recalled: Recalling, with_usage: bool
 ) -> AsyncIterator[bytes]:
+    """The parts of each choice, and last, without a choice, what was recalled and the usage, where they are asked."""
     no_usage: dict[str, Any] = {"usage": None} if with_usage else {}
     ends: list[End] = []
+    texts = [""] * len(recalled.asked)
 
     def chunk(index: int, delta: Mapping[str, Any], piece: Piece | None = None) -> bytes:
         choice = {
@@ -69,16 +73,19 @@ async def _chunks(
         return event({**about, "choices": [choice], **no_usage})
 
     async with aclosing(pieces):
-        for index in range(count):
+        for index in range(len(texts)):
             yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
         async for index, piece in pieces:
             delta = _delta(piece)
+            texts[index] += piece.text
             if piece.end is not None:
                 ends.append(piece.end)
             if delta or piece.end is not None or any(token.likely for token in piece.tokens):
                 yield chunk(index, delta, piece)
-    if with_usage:
-        yield event({**about, "choices": [], "usage": usage(ends)})
+    last = {"usage": usage(ends)} if with_usage else {}
+    last |= await recalled.told(texts)
+    if last:
+        yield event({**about, "choices": [], **last})
 
 
 def _delta(piece: Piece) -> dict[str, Any]:

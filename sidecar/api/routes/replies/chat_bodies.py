@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
+from sidecar.api.routes.replies.recalling import MemoryAsked
+from sidecar.api.routes.replies.strict import Lenient, Strict
 from sidecar.api.routes.text import Text
 from sidecar.generators.errors import InvalidRequest
 from sidecar.generators.protocol import ChatMessage, GenerationRequest, OfferedTool, Role, Sampling, ToolCall
@@ -17,16 +19,6 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Lenient(BaseModel):
-    """What clients send back as they got it, with fields of other servers."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class ContentPart(Lenient):
@@ -164,6 +156,7 @@ class ChatRequest(SampledBody):
     safety_identifier: Text | None = Field(None, description="Accepted; nothing is kept of it.")
     verbosity: Text | None = Field(None, description="Accepted; the model decides.")
     prediction: JsonValue = Field(None, description="Accepted; nothing is predicted.")
+    memory: MemoryAsked | None = Field(None, description="Recalls memories for the reply; off by default.")
 
     def asked(self) -> list[GenerationRequest]:
         """One request for each choice. Raises InvalidRequest for what does not go together."""

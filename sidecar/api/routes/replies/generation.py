@@ -60,13 +60,13 @@ class Choice:
             self.calls[part.place] = call._replace(arguments=call.arguments + part.arguments)
 
 
-def generator(request: Request, name: str) -> ServedGenerator:
-    """The generator of that name. Raises UnknownModelError, and InvalidRequest for a model that only embeds."""
+def generator(request: Request, name: str, parameter: str = "model") -> ServedGenerator:
+    """The generator that a parameter names. Raises UnknownModelError, and InvalidRequest for one that only embeds."""
     try:
         return registry(request).generator(name)
     except UnknownModelError:
         if name in registry(request).embedder_names:
-            raise InvalidRequest(f"Use another model, {name} only embeds.", "model") from None
+            raise InvalidRequest(f"Use another model, {name} only embeds.", parameter) from None
         raise
 
 

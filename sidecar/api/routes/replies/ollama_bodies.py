@@ -8,7 +8,9 @@ from uuid import uuid4
 import orjson
 from pydantic import Field, JsonValue
 
-from sidecar.api.routes.replies.chat_bodies import ANY_OBJECT, Lenient, ToolBody
+from sidecar.api.routes.replies.chat_bodies import ANY_OBJECT, ToolBody
+from sidecar.api.routes.replies.recalling import MemoryAsked
+from sidecar.api.routes.replies.strict import Lenient
 from sidecar.api.routes.text import Text
 from sidecar.generators.errors import InvalidRequest
 from sidecar.generators.protocol import ChatMessage, GenerationRequest, Role, Sampling, ToolCall
@@ -84,6 +86,7 @@ class OllamaRequest(Lenient):
     think: bool | Literal["low", "medium", "high"] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    memory: MemoryAsked | None = Field(None, description="Recalls memories for the reply; off by default.")
 
     def shared(self) -> dict[str, Any]:
         options = self.options or OllamaOptions()

@@ -15,6 +15,7 @@ from sidecar.api.routes.failures import Sentence, documented, in_stream
 from sidecar.api.routes.replies.chat import json_response, likely
 from sidecar.api.routes.replies.generation import Choice, ChoicePiece, begin, generator, together
 from sidecar.api.routes.replies.ollama_bodies import OllamaChatRequest, OllamaGenerateRequest, is_zero
+from sidecar.api.routes.replies.recalling import Recalling, recalling
 from sidecar.generators.protocol import End, Piece, ReplyToken, ToolCall
 from sidecar.generators.queue import ServedGenerator
 
@@ -91,14 +92,16 @@ async def _answer(request: Request, body: OllamaChatRequest | OllamaGenerateRequ
     if asked is None:
         return json_response(await _load_or_not(served, wording, is_zero(body.keep_alive)))
     was_loaded = served.is_loaded
+    recalled = await recalling(request, body.memory, [asked])
     if body.stream is not False:
-        pieces = await begin(request, served, [asked])
+        pieces = await begin(request, served, recalled.asked)
         load_seconds = 0.0 if was_loaded else served.load_seconds
-        return StreamingResponse(_lines(wording, pieces, load_seconds), media_type=LINES)
-    (choice,) = await together(request, served, [asked])
+        return StreamingResponse(_lines(wording, pieces, load_seconds, recalled), media_type=LINES)
+    (choice,) = await together(request, served, recalled.asked)
     whole = Piece(choice.text, choice.reasoning, tokens=choice.tokens)
     load_seconds = 0.0 if was_loaded else served.load_seconds
-    return json_response({**wording.part(whole, choice.calls), **wording.last(choice.end, load_seconds)})
+    told = await recalled.told([choice.text])
+    return json_response({**wording.part(whole, choice.calls), **wording.last(choice.end, load_seconds), **told})
 
 
 async def _load_or_not(served: ServedGenerator, wording: Wording, is_unload: bool) -> dict[str, Any]:
@@ -109,28 +112,26 @@ async def _load_or_not(served: ServedGenerator, wording: Wording, is_unload: boo
     return wording.nothing("load")
 
 
-async def _lines(wording: Wording, pieces: AsyncGenerator[ChoicePiece], load_seconds: float) -> AsyncIterator[bytes]:
-    """Calls of tools come whole, as Ollama sends them."""
-    calls = Choice()
+async def _lines(
+    wording: Wording, pieces: AsyncGenerator[ChoicePiece], load_seconds: float, recalled: Recalling
+) -> AsyncIterator[bytes]:
+    """Calls of tools come whole, as Ollama sends them; what was recalled is told in the last line."""
+    so_far = Choice()
     try:
         async with aclosing(pieces):
             async for _, piece in pieces:
-                calls.add(Piece(tool_calls=piece.tool_calls))
+                so_far.add(Piece(piece.text, tool_calls=piece.tool_calls))
                 if piece.text or piece.reasoning:
                     yield _line(wording.part(piece))
                 if piece.end is not None:
-                    if calls.calls:
-                        yield _line(wording.part(Piece(), calls.calls))
-                    yield _line({**wording.part(Piece()), **wording.last(piece.end, load_seconds)})
+                    if so_far.calls:
+                        yield _line(wording.part(Piece(), so_far.calls))
+                    told = await recalled.told([so_far.text])
+                    yield _line({**wording.part(Piece()), **wording.last(piece.end, load_seconds), **told})
     except Exception as error:
         yield _line({"error": in_stream(error).message})
         if not isinstance(error, DreamsError):
             raise
-
-
-def _told(place: int, call: ToolCall) -> dict[str, Any]:
-    function = {"index": place, "name": call.name, "arguments": orjson.loads(call.arguments)}
-    return {"id": call.id, "function": function}
 
 
 def _logprobs(tokens: Sequence[ReplyToken]) -> dict[str, Any]:

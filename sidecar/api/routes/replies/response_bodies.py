@@ -9,13 +9,13 @@ from sidecar.api.routes.replies.chat_bodies import (
     ContentPart,
     Effort,
     FunctionBody,
-    Lenient,
     Probability,
-    Strict,
     chosen_tool,
     effort,
     text_of,
 )
+from sidecar.api.routes.replies.recalling import MemoryAsked
+from sidecar.api.routes.replies.strict import Lenient, Strict
 from sidecar.api.routes.text import Text
 from sidecar.generators.errors import InvalidRequest
 from sidecar.generators.protocol import ChatMessage, GenerationRequest, Role, Sampling, ToolCall
@@ -84,6 +84,7 @@ class ResponseRequest(Strict):
     safety_identifier: Text | None = Field(None, description="Accepted; nothing is kept of it.")
     stream_options: dict[str, JsonValue] | None = Field(None, description="Accepted.")
     max_tool_calls: int | None = Field(None, description="Accepted; it is about tools that this server has not.")
+    memory: MemoryAsked | None = Field(None, description="Recalls memories for the reply; off by default.")
 
     @property
     def with_logprobs(self) -> bool:

@@ -14,7 +14,10 @@ Event = dict[str, Any]
 
 
 class ResponseItems:
-    """The response so far. Items are thoughts, words and calls, in the order in which they begin."""
+    """The response so far. Items are thoughts, words and calls, in the order in which they begin.
+
+    `told` is what is told beside them: the memories that were recalled.
+    """
 
     def __init__(self, body: ResponseRequest) -> None:
         self._body = body
@@ -26,6 +29,7 @@ class ResponseItems:
         self._status = "in_progress"
         self._end: End | None = None
         self._error: dict[str, str] | None = None
+        self.told: dict[str, Any] = {}
 
     def begin(self) -> Iterator[Event]:
         yield self._event("response.created", response=self.response())
@@ -76,6 +80,7 @@ class ResponseItems:
             "truncation": "disabled",
             "usage": None if end is None else _usage(end),
             "metadata": body.metadata or {},
+            **self.told,
         }
 
     def _event(self, kind: str, **fields: Any) -> Event:

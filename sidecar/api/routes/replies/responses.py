@@ -12,6 +12,7 @@ from memories.errors import DreamsError
 from sidecar.api.routes.failures import documented, in_stream
 from sidecar.api.routes.replies.chat import EVENT_STREAM, json_response
 from sidecar.api.routes.replies.generation import Choice, ChoicePiece, begin, generator, together
+from sidecar.api.routes.replies.recalling import Recalling, recalling
 from sidecar.api.routes.replies.response_bodies import ResponseRequest
 from sidecar.api.routes.replies.response_items import Event, ResponseItems
 from sidecar.generators.protocol import Piece
@@ -23,12 +24,13 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=documented(404, 429,
 async def responses(request: Request, body: ResponseRequest) -> Response:
     """A reply in items, whole or as server-sent events. Nothing is stored: send the earlier items again."""
     served = generator(request, body.model)
-    asked = body.asked()
+    recalled = await recalling(request, body.memory, [body.asked()])
     items = ResponseItems(body)
     if body.stream:
-        pieces = await begin(request, served, [asked])
-        return StreamingResponse(_events(items, pieces), media_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"})
-    (choice,) = await together(request, served, [asked])
+        events = _events(items, await begin(request, served, recalled.asked), recalled)
+        return StreamingResponse(events, media_type=EVENT_STREAM, headers={"Cache-Control": "no-cache"})
+    (choice,) = await together(request, served, recalled.asked)
+    items.told = await recalled.told([choice.text])
     for piece in _pieces_of(choice):
         items.add(piece)
     return json_response(items.response())
@@ -41,12 +43,18 @@ def _pieces_of(choice: Choice) -> list[Piece]:
     return [*parts, *choice.call_pieces(), Piece(end=choice.end)]
 
 
-async def _events(items: ResponseItems, pieces: AsyncGenerator[ChoicePiece]) -> AsyncIterator[bytes]:
+async def _events(
+    items: ResponseItems, pieces: AsyncGenerator[ChoicePiece], recalled: Recalling
+) -> AsyncIterator[bytes]:
+    text = ""
     try:
         for event in items.begin():
             yield _encoded(event)
         async with aclosing(pieces):
             async for _, piece in pieces:
+                text += piece.text
+                if piece.end is not None:
+                    items.told = await recalled.told([text])
                 for event in items.add(piece):
                     yield _encoded(event)
     except Exception as error:
