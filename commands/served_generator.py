@@ -17,7 +17,7 @@ EVENT = "data: "
 END = "[DONE]"
 
 
-class ServedModel:
+class AskedModel:
     """A model that a sidecar serves, by its own name."""
 
     def __init__(self, client: httpx.Client, name: str) -> None:
@@ -51,7 +51,7 @@ class ServedModel:
 
 
 @contextmanager
-def served_generator(name: str) -> Iterator[ServedModel | None]:
+def served_generator(name: str) -> Iterator[AskedModel | None]:
     """The model of that name, or that `default` stands for; None for the generator that only quotes, which needs none.
 
     Raises InputError when there is no such generator, and ModelUnreachable when no sidecar can be started.
@@ -71,7 +71,7 @@ def served_generator(name: str) -> Iterator[ServedModel | None]:
         if answer.is_error:
             raise _refusal(answer)
         own_name = str(answer.json()["id"])
-        yield None if own_name == EXTRACTIVE else ServedModel(client, own_name)
+        yield None if own_name == EXTRACTIVE else AskedModel(client, own_name)
 
 
 def _text(event: dict[str, object]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +33,35 @@ def plain(value: object) -> float | str:
 def say(sentence: str) -> None:
     """Prints a sentence as it is, without interpreting markup in it."""
     console.print(sentence, markup=False)
+
+
+def aside(sentence: str) -> None:
+    """Prints a sentence in the margin."""
+    console.print(f"│ {sentence}", markup=False, style="dim")
+
+
+def piece_by_piece(pieces: Iterable[str]) -> str:
+    """Prints a text as it comes, without characters that could steer a terminal, and returns it."""
+    text = ""
+    for piece in pieces:
+        shown = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in piece)
+        console.print(shown, end="", markup=False)
+        text += piece
+    console.print()
+    return text
+
+
+def typed(prompt: str) -> str | None:
+    """A line that a person types, or that is piped in; None at the end of the input."""
+    # Imported for its effect: `input` then edits lines, and recalls earlier ones.
+    import readline  # noqa: F401
+
+    try:
+        return input(prompt if sys.stdin.isatty() else "")
+    except EOFError:
+        if sys.stdin.isatty():
+            console.print()
+        return None
 
 
 def complain(sentence: str) -> None:

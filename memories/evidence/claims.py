@@ -14,8 +14,10 @@ from memories.evidence.sentences import sentences
 from memories.lexical.terms import names, stems
 from memories.quoting.quotation import says_something
 
-# A reference to a source: its number, or the short id of a memory, with or without the word.
-REFERENCE = re.compile(r"\s*\[(?:(?P<number>\d{1,3})|(?:memory )?[0-9a-f]{8})\]")
+# References to sources: numbers, or short ids of memories, with or without the word; and a mark that follows.
+REFERENCES = re.compile(r"(?P<all>(?:\s*\[(?:\d{1,3}|(?:memory )?[0-9a-f]{8})\])+)(?P<mark>[.!?…؟۔।。！？]*)")
+NUMBER = re.compile(r"\[(\d{1,3})\]")
+MARKS = tuple(".!?…؟۔।。！？")
 CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
 # English words that a person who retells a sentence changes or adds: "I was at the mill" is "you were at the mill".
 RETOLD = """
@@ -67,21 +69,19 @@ class _Words(NamedTuple):
 
 
 def _with_references(text: str) -> Sequence[tuple[str, Sequence[int]]]:
-    """Each sentence that says something, with the numbers in it; those after its end are its own."""
-    found: list[tuple[str, Sequence[int]]] = []
-    bare = ""
-    marks: list[tuple[int, int]] = []
-    end = 0
-    for reference in REFERENCE.finditer(text):
-        bare += text[end : reference.start()]
-        if reference["number"] is not None:
-            marks.append((len(bare.encode()), int(reference["number"])))
-        end = reference.end()
+    """Each sentence that says something, with the numbers in it; those after its end are its own, and end it."""
+    bare, end, found = "", 0, []
+    placed: list[tuple[int, int]] = []
+    for references in REFERENCES.finditer(text):
+        bare += text[end : references.start()]
+        placed += ((len(bare.encode()), int(number)) for number in NUMBER.findall(references["all"]))
+        if bare.endswith(MARKS) or references["mark"]:
+            bare += f"{references['mark']}\n"
+        end = references.end()
     begun = 0
     for sentence in sentences(bare + text[end:]):
         if says_something(sentence.text):
-            numbers = [number for place, number in marks if begun < place <= sentence.end_byte]
-            found.append((sentence.text, numbers))
+            found.append((sentence.text, [number for place, number in placed if begun < place <= sentence.end_byte]))
             begun = sentence.end_byte
     return found
 

@@ -65,6 +65,10 @@ def test_references_belong_to_the_sentence_before_them() -> None:
     assert (first.text, first.numbers, first.sources) == ("Alice moved to Bergen.", [5], [4])
     assert (second.text, second.numbers, second.sources) == ("You replaced both pumps.", [1, 2], [0])
     assert (third.text, third.numbers) == ("Ada", [])
+    marked = said("You replaced both pumps in May [1]. You decided not to sell. [1] Ada came.", SOURCES)
+    assert [(each.text, list(each.numbers)) for each in marked] == [
+        ("You replaced both pumps in May.", [1]), ("You decided not to sell.", [1]), ("Ada came.", []),
+    ]  # fmt: skip
     assert [each.text for each in said("Alice moved to Bergen. [1a2b3c4d]\n[memory 1a2b3c4d]", SOURCES)] == [
         "Alice moved to Bergen."
     ]
