@@ -8,7 +8,7 @@ from uuid import UUID
 
 from memories.evidence.asking import UNSURE
 from memories.evidence.claims import said
-from memories.evidence.quotes import Quote, quotes
+from memories.evidence.quotes import Quote, is_evidence, quotes
 from memories.evidence.wording import short_id
 from memories.limits import LONGEST_QUERY_CHARACTERS
 from memories.memory import Memory
@@ -56,7 +56,7 @@ class Recollection:
 
     def resting(self, text: str) -> Sequence[Resting]:
         """The sentences of a reply, each with the memories that it rests on."""
-        sources = [*(quote for _, quote in self.passed), *self.quotes]
+        sources = [*(quote for result, quote in self.passed if is_evidence(result.memory)), *self.quotes]
         return [
             Resting(each.text, list(dict.fromkeys(sources[place].memory_id for place in each.sources)))
             for each in said(text, [source.text for source in sources])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from memories.evidence.sentences import Sentence, is_question, sentences
 from memories.lexical.terms import terms
-from memories.records import Answer, Recalled
+from memories.records import Answer, Memoir, Recalled
 
 # The results that are quoted, and how much less relevant than the first one may be.
 MOST_MEMORIES = 3
@@ -16,6 +16,8 @@ LEAST_RELEVANCE = 0.85
 # How many sentences of one memory, and how much less a further one may cover of the question than the best.
 MOST_SENTENCES = 2
 LEAST_COVERAGE = 0.6
+# Metadata key of what a generator of ours has said.
+GENERATOR = "generator"
 # Memories of at most this length are quoted whole, as their sentences explain one another.
 SHORT_CHARACTERS = 280
 
@@ -38,10 +40,15 @@ def quotes(answer: Answer) -> Sequence[Quote]:
 
 
 def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
-    telling = list(islice((result for result in results if not _only_asks(result.memory.content)), MOST_MEMORIES))
+    telling = list(islice((each for each in results if is_evidence(each.memory)), MOST_MEMORIES))
     # Where even the best one is below zero, no other is near enough to it.
     least = min(LEAST_RELEVANCE * telling[0].relevance, telling[0].relevance) if telling else 0.0
     return (result for result in telling if result.relevance >= least)
+
+
+def is_evidence(memory: Memoir) -> bool:
+    """Whether an answer may rest on a memory: not on one that only asks, nor on what a generator of ours once said."""
+    return GENERATOR not in memory.metadata and not _only_asks(memory.content)
 
 
 def _only_asks(content: str) -> bool:

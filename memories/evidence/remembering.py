@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from memories.evidence.conversation import Resting
+from memories.evidence.quotes import GENERATOR
 from memories.memory import Memory
 from memories.quoting.quotation import citation, says_something
 
@@ -42,7 +43,7 @@ def remember(memory: Memory, turns: Sequence[Turn], generator: str) -> int:
         content = memory.with_citations(text)
         if says_something(content):
             metadata = {"channel": CHANNEL, "conversation_id": conversation_id, "role": role}
-            metadata |= {"model": generator} if role == "assistant" else {}
+            metadata |= {GENERATOR: generator} if role == "assistant" else {}
             memory.put(content, context=f"a conversation with {generator}", metadata=metadata, created_at=said_at)
             stored += 1
     return stored

@@ -112,6 +112,18 @@ def test_what_is_remembered_has_citations_for_what_was_recalled(
     assert kept()[-1] == ("user", "where does the spare key hang?", "a conversation with extractive")
 
 
+def test_no_answer_rests_on_what_a_generator_once_said(
+    client: httpx.Client, scripted: Scripted, dreams: Dreams
+) -> None:
+    scripted.text = "Your blue bicycle stands in the cellar."
+    dreams("chat", "--generator", "scripted", "--remember", input="My blue bicycle is somewhere.\n")
+    assert ("assistant", scripted.text, "a conversation with scripted") in kept()
+    reply = client.post("/v1/ask", json={"question": "Where does my blue bicycle stand?", "words_only": True}).json()
+    assert scripted.text not in {quote["text"] for quote in reply["quotes"]}
+    again = dreams("chat", "--generator", "scripted", input="So my blue bicycle stands in the cellar.\n").stdout
+    assert "which no memory says: 1 of 1 sentences" in again
+
+
 def test_what_was_forgotten_is_not_said_again(client: httpx.Client, scripted: Scripted, dreams: Dreams) -> None:
     scripted.text = "We replaced both pumps at Tidewater."
     (pumps,) = found(client, "pumps", words_only=True, k=1)
