@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from sidecar.api.routes.replies.recalling import MemoryAsked
 from sidecar.api.routes.replies.strict import Lenient, Strict
-from sidecar.api.routes.text import Text
+from sidecar.api.routes.text import NO_OTHERS, Text
 from sidecar.generators.errors import InvalidRequest
 from sidecar.generators.protocol import ChatMessage, GenerationRequest, OfferedTool, Role, Sampling, ToolCall
 
@@ -19,6 +19,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
+Biases = Annotated[dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Bias], Field(json_schema_extra=NO_OTHERS)]
 
 
 class ContentPart(Lenient):
@@ -112,7 +113,7 @@ class SampledBody(Strict):
     top_p: Probability | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    logit_bias: dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Bias] | None = None
+    logit_bias: Biases | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     user: Text | None = Field(None, description="Accepted; nothing is kept of it.")
     top_k: Annotated[int, Field(ge=0)] | None = None
