@@ -15,7 +15,8 @@ from memories.lexical.terms import names, stems
 from memories.quoting.quotation import says_something
 
 # References to sources: numbers, or short ids of memories, with or without the word; and a mark that follows.
-REFERENCES = re.compile(r"(?P<all>(?:\s*\[(?:\d{1,3}|(?:memory )?[0-9a-f]{8})\])+)(?P<mark>[.!?…؟۔।。！？]*)")
+# Blanks are tried from their first on alone: a long run of them takes no longer than a text.
+REFERENCES = re.compile(r"(?P<all>(?:(?<!\s)\s*+\[(?:\d{1,3}|(?:memory )?[0-9a-f]{8})\])+)(?P<mark>[.!?…؟۔।。！？]*)")
 NUMBER = re.compile(r"\[(\d{1,3})\]")
 MARKS = tuple(".!?…؟۔।。！？")
 CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)

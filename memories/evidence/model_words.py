@@ -54,12 +54,12 @@ def worded(reply: Reply, generator: str, text: str) -> Reply:
     if not kept:
         return replace(reply, note=_joined(reply.note, f"nothing that {generator} wrote is what the memories say"))
     used = list(dict.fromkeys(place for each in stated for place in each.quotes))
-    once = {each.text: each for each in reversed(stated)}.values()
+    once = {each.text: each for each in stated}.values()
     return replace(
         reply,
         generator=generator,
         quotes=[parts[place] for place in used],
-        sentences=[replace(each, quotes=[used.index(place) for place in each.quotes]) for each in reversed(once)],
+        sentences=[replace(each, quotes=[used.index(place) for place in each.quotes]) for each in once],
         note=_joined(reply.note, _kept(generator, len(written), kept, left_out)),
     )
 

@@ -134,6 +134,12 @@ def test_what_was_forgotten_is_not_said_again(client: httpx.Client, scripted: Sc
     assert done.returncode == 0
 
 
+def test_the_default_is_the_one_of_the_sidecar(client: httpx.Client, dreams: Dreams) -> None:
+    assert dreams("chat", input="").stdout.startswith("You talk with extractive;")
+    client.post("/v1/models/scripted/activate").raise_for_status()
+    assert dreams("chat", input="").stdout.startswith("You talk with scripted;")
+
+
 def test_an_unknown_generator_is_named(client: httpx.Client, dreams: Dreams) -> None:
     done = dreams("chat", "--generator", "nothing", input="hello\n")
     assert (done.returncode, done.stdout) == (2, "")

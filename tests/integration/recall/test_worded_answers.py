@@ -56,6 +56,8 @@ def test_what_the_quotations_say_is_kept_and_a_lie_is_not(client: httpx.Client, 
         "In May we replaced both pumps at the Tidewater station.",
         "Marcel did not pay for them.",
     ]
+    scripted.text = f"{scripted.text} In May you replaced both pumps [1]. Nobody paid [2]."
+    assert [(each["text"], each["is_quoted"]) for each in ask(client, generator="scripted")["sentences"]] == told
     for quote in reply["quotes"]:
         assert PUMPS.encode()[quote["start_byte"] : quote["end_byte"]].decode() == quote["text"]
     assert "of 4 sentences that scripted wrote" in reply["note"]

@@ -72,3 +72,9 @@ def test_references_belong_to_the_sentence_before_them() -> None:
     assert [each.text for each in said("Alice moved to Bergen. [1a2b3c4d]\n[memory 1a2b3c4d]", SOURCES)] == [
         "Alice moved to Bergen."
     ]
+
+
+@pytest.mark.parametrize("repeated", [" ", "[1]", "a ", "no. "])
+def test_a_reply_of_any_length_is_read(repeated: str) -> None:
+    # Minutes, if each blank began a search for the next reference.
+    assert not any(each.sources for each in said(repeated * 200_000, SOURCES))
