@@ -127,13 +127,13 @@ class Chat:
 
     def _reply(self, message: str, found: "Recollection") -> "Sequence[Resting]":
         """What the memories say to a question; to anything else, and where they do not know, the model talks freely."""
-        from memories.evidence.asking import reply_to
+        from memories.evidence.asking import reply
         from memories.evidence.sentences import is_question
 
         if self._model is None:
-            return self._told(reply_to(self._memory, found.answer))
+            return self._told(reply(self._memory, found.answer, record=True))
         if found.quotes and is_question(message):
-            return self._told(self._worded(self._model, reply_to(self._memory, found.answer)))
+            return self._told(self._worded(self._model, reply(self._memory, found.answer, record=True)))
         return self._talked(self._model, message, found)
 
     def _show(self, found: "Recollection") -> None:

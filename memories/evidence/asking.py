@@ -65,11 +65,11 @@ def ask(
     `Memory.search` does.
     """
     answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only, record=record)
-    return reply_to(memory, answer, record=record and as_of is None)
+    return reply(memory, answer, record=record and as_of is None)
 
 
-def reply_to(memory: Memory, answer: Answer, *, record: bool = True) -> Reply:
-    """The reply to the question of a search, by its results."""
+def reply(memory: Memory, answer: Answer, *, record: bool) -> Reply:
+    """What a search says to its question. With `record`, the quoted memories are recorded as cited."""
     found = quotes(answer) if answer.is_sure else []
     gone = cite(memory, (quote.memory_id for quote in found), answer.query_id) if record else frozenset[UUID]()
     found = [quote for quote in found if quote.memory_id not in gone]
