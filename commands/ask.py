@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from commands.parameters import EXAMPLE, AsJson, Assignments, Reference
+from commands.parameters import EXAMPLE, NOT_RECORDED, AsJson, Assignments, Reference
 from commands.terminal import assignment, complain, instant, say, show, show_table, values, words
 
 app = typer.Typer()
-# The exit code of a question that the memories do not answer.
-NOT_RECORDED = 4
 
 
 @app.command(

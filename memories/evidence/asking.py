@@ -8,7 +8,7 @@ from uuid import UUID
 from memories.errors import NotFound
 from memories.evidence.quotes import Quote, quotes
 from memories.memory import NO_FILTERS, Memory
-from memories.records import Filters, Recalled
+from memories.records import Answer, Filters, Recalled
 
 RESULTS = 10
 MOST_MISSES = 3
@@ -48,12 +48,17 @@ def ask(
     `Memory.search` does.
     """
     answer = memory.search(question, RESULTS, filters, as_of=as_of, words_only=words_only, record=record)
+    return reply(memory, answer, record=record and as_of is None)
+
+
+def reply(memory: Memory, answer: Answer, *, record: bool) -> Reply:
+    """What a search says to its question. With `record`, the quoted memories are recorded as cited."""
     found = quotes(answer) if answer.is_sure else []
-    gone = _cite(memory, found, answer.query_id) if record and as_of is None else frozenset[UUID]()
+    gone = _cite(memory, found, answer.query_id) if record else frozenset[UUID]()
     found = [quote for quote in found if quote.memory_id not in gone]
     left = [result for result in answer.results if result.memory.id not in gone]
     return Reply(
-        question=question,
+        question=answer.query,
         query_id=answer.query_id,
         confidence=answer.confidence,
         quotes=found,

@@ -1,13 +1,13 @@
-"""Chooses the sentences of a search's results that answer its question."""
+"""Chooses the sentences of memories to quote: those that answer a question, that say a name, that tell the gist."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from memories.evidence.sentences import Sentence, sentences
-from memories.lexical.terms import terms
-from memories.records import Answer, Recalled
+from memories.lexical.terms import names, terms
+from memories.records import Answer, Memoir, Recalled
 
 # The results that are quoted, and how much less relevant than the first one may be.
 MOST_MEMORIES = 3
@@ -33,7 +33,37 @@ class Quote:
 
 def quotes(answer: Answer) -> Sequence[Quote]:
     """The sentences that answer best, of the most relevant results; questions are no evidence."""
-    return [quote for result in _telling(answer.results) for quote in _quoted(answer.query, result)]
+    return [quote for result in _telling(answer.results) for quote in telling(answer.query, result)]
+
+
+def telling(question: str, result: Recalled) -> Sequence[Quote]:
+    """The sentences of one result that answer best; a short memory is quoted whole."""
+    content = result.memory.content
+    chosen = [_whole(content)] if len(content) <= SHORT_CHARACTERS else _best(question, result)
+    return [_quote(result.memory, sentence, result.superseded_by) for sentence in chosen]
+
+
+def naming(memory: Memoir, name: str) -> Quote | None:
+    """The first sentence that says all words of a person's name, ignoring case and accents; None without one."""
+    said = set(names(name))
+    return _first(memory, lambda text: bool(said) and said.issubset(names(text)))
+
+
+def about(memory: Memoir, topic: str) -> Quote | None:
+    """The first sentence that says all words of a topic in any of their forms; None without one."""
+    said = set(terms(topic))
+    return _first(memory, lambda text: bool(said) and said.issubset(terms(text)))
+
+
+def gist_of(memory: Memoir, gist: str) -> Quote | None:
+    """The sentence that the gist of a memory is taken from, else the first one; None for a memory of blanks."""
+    begun = gist.removesuffix("…")
+    found = _first(memory, lambda text: bool(begun) and (begun in text or text in begun))
+    return found or _first(memory, bool)
+
+
+def _first(memory: Memoir, fits: Callable[[str], bool]) -> Quote | None:
+    return next((_quote(memory, each) for each in sentences(memory.content) if fits(each.text)), None)
 
 
 def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
@@ -42,18 +72,15 @@ def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
     return (result for result in results[:MOST_MEMORIES] if result.relevance >= least)
 
 
-def _quoted(question: str, result: Recalled) -> Iterator[Quote]:
-    content = result.memory.content
-    chosen = [_whole(content)] if len(content) <= SHORT_CHARACTERS else _best(question, result)
-    for sentence in chosen:
-        yield Quote(
-            memory_id=result.memory.id,
-            created_at=result.memory.created_at,
-            text=sentence.text,
-            start_byte=sentence.start_byte,
-            end_byte=sentence.end_byte,
-            superseded_by=result.superseded_by,
-        )
+def _quote(memory: Memoir, sentence: Sentence, superseded_by: UUID | None = None) -> Quote:
+    return Quote(
+        memory_id=memory.id,
+        created_at=memory.created_at,
+        text=sentence.text,
+        start_byte=sentence.start_byte,
+        end_byte=sentence.end_byte,
+        superseded_by=superseded_by,
+    )
 
 
 def _whole(content: str) -> Sentence:
