@@ -47,12 +47,14 @@ def report_on(
     period = None if filters.created_from or filters.created_until else _named_period(question, now)
     within = filters if period is None else replace(filters, created_from=period.start, created_until=period.end)
     subject = _subject(question, period)
-    if not subject and within.created_from and not within.tags:
+    if not subject and within.created_from and not (within.tags or within.metadata):
         span = Span(within.created_from, within.created_until or now)
         return report_on_period(memory, question, span, now, filters.agent)
     asked = subject or question
     answer = memory.search(asked, RESULTS, within, as_of=as_of, words_only=words_only, record=False)
-    least = max(LEAST_RELEVANCE * answer.results[0].relevance, 0.0) if answer.results else 0.0
+    best = answer.results[0].relevance if answer.results else 0.0
+    # Where even the best one is below zero, no other is near enough to it.
+    least = min(LEAST_RELEVANCE * best, best)
     told = [result for result in answer.results if result.relevance >= least]
     record = record and as_of is None
     if record:
