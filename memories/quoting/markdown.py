@@ -1,9 +1,9 @@
 """Escapes a text into one line that Markdown shows as it is, never as markup, HTML, a link or an image."""
 
-import re
+import regex
 
 # What means something within a line, to CommonMark, GitHub or Obsidian, and what begins a list.
-MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~&$^@%=!]|:(?=//)|(?<=www)\.|\A[-+]|(?<=\A\d)[.)]|(?<=\A\d\d)[.)]", re.IGNORECASE)
+MARKUP = regex.compile(r"[\\`*_{}\[\]<>#|~&$^@%=!]|:(?=//)|(?<=www)\.|\A[-+]|(?<=\A\d{1,9})[.)]", regex.IGNORECASE)
 
 
 def as_text(text: str) -> str:

@@ -11,7 +11,7 @@ from memories.instant import day, in_zone
 from memories.memory import Memory
 from memories.postgres.database import Connection
 from memories.settings import settings
-from memories.views.happenings import Foreseen, Noted, Span, created_in, foreseen, returned_in, revisions_in
+from memories.views.happenings import Foreseen, Noted, Span, created_in, foreseen, people_of, returned_in, revisions_in
 from sidecar.reports.report import Claim, Report, Section
 from sidecar.reports.sections import changes, people, reported
 
@@ -65,7 +65,7 @@ def _sections(connection: Connection, span: Span, agent: str | None) -> Iterator
     if new or back:
         yield changes(connection, revisions_in(connection, span, agent))
         everything = created_in(connection, span, agent, zone, unit, MOST_OF_EACH)
-        yield people(connection, [each.memory_id for each in everything])
+        yield people(connection, people_of(connection, [each.memory_id for each in everything]))
         found = foreseen(connection, span, agent)
         habits, predictions = ([each for each in found if each.kind == kind] for kind in ("pattern", "prediction"))
         yield Section("Habits", list(_habits(connection, habits, span)))

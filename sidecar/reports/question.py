@@ -11,7 +11,7 @@ from memories.instant import day, in_zone
 from memories.lexical.terms import terms
 from memories.memory import NO_FILTERS, Memory
 from memories.records import Answer, Filters, Recalled
-from memories.views.happenings import Span, revisions_of
+from memories.views.happenings import Span, people_of, revisions_of, topics_of
 from memories.when.period import Period
 from memories.when.reading import periods
 from sidecar.reports.period import report_on_period
@@ -115,8 +115,9 @@ def _answer(memory: Memory, said: Reply, told: Sequence[Recalled], now: datetime
     memory_ids = [result.memory.id for result in told]
     with memory.connection() as connection:
         yield changes(connection, revisions_of(connection, memory_ids, now))
-        yield people(connection, memory_ids)
-        yield topics(connection, memory_ids)
+        named = people_of(connection, memory_ids)
+        yield people(connection, named)
+        yield topics(connection, topics_of(connection, memory_ids), named)
 
 
 def _missing(

@@ -1,8 +1,7 @@
 """Makes what reports share: what changed, people, topics, and the sources."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from memories.documents.memoir import memoirs
 from memories.evidence.quotes import Quote, about, gist_of, naming
@@ -10,7 +9,7 @@ from memories.instant import day, in_zone
 from memories.lexical.terms import names
 from memories.postgres.database import Connection
 from memories.records import Memoir
-from memories.views.happenings import Named, Revision, people_of, topics_of
+from memories.views.happenings import Named, Revision
 from sidecar.reports.report import Claim, Report, Section
 
 MOST_NAMES = 8
@@ -50,16 +49,16 @@ def changes(connection: Connection, revisions: Sequence[Revision]) -> Section:
     return Section("What changed", claims)
 
 
-def people(connection: Connection, memory_ids: Collection[UUID]) -> Section:
-    """The people whom most of the memories name, each with the sentences that do."""
-    return Section("People", _named(connection, people_of(connection, memory_ids), naming, fewest=1))
+def people(connection: Connection, found: Sequence[Named]) -> Section:
+    """The people whom most memories name, each with the sentences that do."""
+    return Section("People", _named(connection, found, naming, fewest=1))
 
 
-def topics(connection: Connection, memory_ids: Collection[UUID]) -> Section:
-    """The topics that most of the memories share, but for people's names, each with the sentences that say so."""
-    people_named = {word for one in people_of(connection, memory_ids) for form in one.forms for word in names(form)}
-    found = [topic for topic in topics_of(connection, memory_ids) if not people_named.issuperset(names(topic.name))]
-    return Section("Topics", _named(connection, found, about, fewest=2))
+def topics(connection: Connection, found: Sequence[Named], named: Sequence[Named]) -> Section:
+    """The topics that most memories share, but for the names of people, each with the sentences that say so."""
+    people_named = {word for one in named for form in one.forms for word in names(form)}
+    others = [topic for topic in found if not people_named.issuperset(names(topic.name))]
+    return Section("Topics", _named(connection, others, about, fewest=2))
 
 
 def _named(

@@ -21,7 +21,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</details></main>", "<!--", "]]>", "&lt;b&gt;", '" x="',
     "[a](javascript:alert(1))", "![p](http://e.example/p.png)", "<http://e.example>", "https://e.example", "www.e.example",
-    "\n# head", "\n---\n", "\n> quote", "\n- item", "\n1. item", "1. item", "- item", "# head", "```\n", "    code", "\n\n",
+    "\n# head", "\n---\n", "\n> quote", "\n- item", "\n1. item", "1. item", "1986. item", "7) item", "- item", "+ item", "# head", "```\n", "    code", "\n\n",
     "[^1]: memory", "[x]: http://e.example", "|a|b|\n|-|-|\n", "**b**", "_i_", "~~s~~", "`c`", "$m$", "\\", "{{ 7 * 7 }}",
     "{% raw %}", "\r", "\u2028", "\u202e", "\x1b[31m", "“", "a@e.example", "==h==", "%%", "#tag", "[[note]]", " ", "words",
 ]  # fmt: skip
@@ -95,6 +95,8 @@ def test_a_page_has_no_element_but_its_own_and_shows_each_text_as_it_is(contents
 
 @given(st.lists(CONTENTS, min_size=1, max_size=3), CONTENTS)
 @example(["".join(HOSTILE)], "".join(HOSTILE))
+@example(["words"], "1986. item")
+@example(["words"], "- item")
 def test_markdown_has_no_markup_but_its_own(contents: list[str], title: str) -> None:
     report = report_on(contents, title)
     text = markdown(report)
