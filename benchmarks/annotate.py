@@ -30,10 +30,11 @@ sys.path.insert(0, str(ROOT))
 
 import ollama
 
-from ingest.annotation.chat import InvalidAnnotation, annotate_by_chat
+from ingest.annotation.chat import annotate_by_chat
 from ingest.annotation.rules import annotate_by_rule
 from ingest.annotation.schema import Annotation
 from memories.embedding.servers import models
+from memories.errors import ModelError
 
 DATA = Path(os.environ.get("DREAMS_EVAL_DATA") or ROOT.parent / "shared" / "data")
 LANGUAGES = ROOT / "tests" / "unit" / "ingest" / "languages.json"
@@ -190,12 +191,12 @@ def annotated(texts: Sequence[str], tags: Sequence[str]) -> list[Annotation]:
 
 
 def measure_model(client: ollama.Client, model: str, life: str, texts: Sequence[str]) -> list[Annotation]:
-    """The model's annotations; one that is not valid has no gist."""
+    """The model's annotations; one that is not valid, or does not come in time, has no gist."""
 
     def ask(text: str) -> Annotation:
         try:
             return annotate_by_chat(client, model, text)
-        except InvalidAnnotation:
+        except ModelError:
             return Annotation(entities=[], topics=[], sentiment=None, task_type="observation", gist="", revises=False)
 
     client.chat(model, messages=[])  # loads the model
@@ -203,7 +204,7 @@ def measure_model(client: ollama.Client, model: str, life: str, texts: Sequence[
     with ThreadPoolExecutor(int(TOGETHER or 8)) as pool:
         found = list(pool.map(ask, texts))
     seconds = (time.perf_counter() - started) / len(texts)
-    show(f"speed of {model}, {life}", seconds_each=seconds, invalid=sum(not a.gist for a in found) / len(found))
+    show(f"speed of {model}, {life}", seconds_each=seconds, unanswered=sum(not a.gist for a in found) / len(found))
     return found
 
 
