@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands import ask, chat, cycles, database, dream, models, remember, serve
+from commands import ask, chat, cycles, database, dream, models, remember, report, serve
 from commands.terminal import complain, misuse
 from memories.faults import INTERRUPTED, one_sentence
 from memories.home import close_to_others, keep_to_owner
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A memory for assistants and the people who use them: store, dream, ask.",
 )
-for chapter in (remember, ask, chat, dream, serve):
+for chapter in (remember, ask, chat, report, dream, serve):
     app.add_typer(chapter.app)
 app.add_typer(database.app, name="db")
 app.add_typer(cycles.app, name="cycles")

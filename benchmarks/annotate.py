@@ -1,12 +1,16 @@
 """Measures what the rule annotator finds: gists, people and topics of two lives, and short texts in many languages.
 
     make bench-annotate                       # variables: DREAMS_EVAL_DATA=folder
+    make bench-annotate MODEL=smollm2-135m    # variables: SAMPLE=60 TOGETHER=8
 
 Gists: the share of httpx's commits whose gist is their subject. People: forty people of Pepys's diary, whose ways of
 being written are listed; recall is over the entries that name them, precision over the hundred names found most often,
 of which `OTHERS` are no people. Topics: how often the most common module of the commits that share one tells the module
 that a commit changes (leave one out), against the most common module. The lives are not part of the project: its folder
 is DREAMS_EVAL_DATA (../shared/data by default); without it only the languages are measured.
+
+With MODEL, a chat model of the sidecar (or of OLLAMA_URL) annotates a sample of each life, spread over its length,
+TOGETHER at a time, and so do the rules.
 """
 
 import gzip
@@ -17,13 +21,20 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import mean
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import ollama
+
+from ingest.annotation.chat import annotate_by_chat
 from ingest.annotation.rules import annotate_by_rule
 from ingest.annotation.schema import Annotation
+from memories.embedding.servers import models
+from memories.errors import ModelError
 
 DATA = Path(os.environ.get("DREAMS_EVAL_DATA") or ROOT.parent / "shared" / "data")
 LANGUAGES = ROOT / "tests" / "unit" / "ingest" / "languages.json"
@@ -74,6 +85,7 @@ OTHERS = frozenset(
     ]
 )
 FEWEST_COMMITS = 20
+MODEL, SAMPLE, TOGETHER = (os.environ.get(name) for name in ("MODEL", "SAMPLE", "TOGETHER"))
 
 
 def show(name: str, **figures: float) -> None:
@@ -150,8 +162,9 @@ def measure_people(entries: Sequence[dict[str, object]], annotations: Sequence[A
     show(
         "people of the diary",
         recall=sum(hits for hits, _ in recalls) / sum(count for _, count in recalls),
-        recall_by_person=sum(hits / count for hits, count in recalls) / len(recalls),
-        precision=sum(count for name, count in common if name not in OTHERS) / sum(count for _, count in common),
+        recall_by_person=mean(hits / count for hits, count in recalls if count),
+        precision=sum(count for name, count in common if name not in OTHERS)
+        / max(1, sum(count for _, count in common)),
     )
 
 
@@ -177,12 +190,52 @@ def annotated(texts: Sequence[str], tags: Sequence[str]) -> list[Annotation]:
     return found
 
 
+def measure_model(client: ollama.Client, model: str, life: str, texts: Sequence[str]) -> list[Annotation]:
+    """The model's annotations; one that is not valid, or does not come in time, has no gist."""
+
+    def ask(text: str) -> Annotation:
+        try:
+            return annotate_by_chat(client, model, text)
+        except ModelError:
+            return Annotation(entities=[], topics=[], sentiment=None, task_type="observation", gist="", revises=False)
+
+    client.chat(model, messages=[])  # loads the model
+    started = time.perf_counter()
+    with ThreadPoolExecutor(int(TOGETHER or 8)) as pool:
+        found = list(pool.map(ask, texts))
+    seconds = (time.perf_counter() - started) / len(texts)
+    show(f"speed of {model}, {life}", seconds_each=seconds, unanswered=sum(not a.gist for a in found) / len(found))
+    return found
+
+
+def spread(lines: Sequence[dict[str, object]]) -> Sequence[dict[str, object]]:
+    count = int(SAMPLE or 60)
+    return [lines[place * len(lines) // count] for place in range(min(count, len(lines)))]
+
+
+def compare(commits: Sequence[dict[str, object]], entries: Sequence[dict[str, object]], model: str) -> None:
+    """A sample of each life, by the rules and by the model."""
+    commits, entries = spread(commits), spread(entries)
+    messages, diary = [str(each["message"]) for each in commits], [str(each["content"]) for each in entries]
+    print("by the rules:")
+    measure_commits(commits, annotated(messages, ("git",)))
+    measure_people(entries, annotated(diary, ("diary",)))
+    print(f"by {model}:")
+    with models() as client:
+        measure_commits(commits, measure_model(client, model, "commits", messages))
+        measure_people(entries, measure_model(client, model, "diary", diary))
+
+
 def main() -> None:
-    measure_languages()
+    if MODEL is None:
+        measure_languages()
     try:
         commits, entries = rows(COMMITS), rows(DIARY)
     except FileNotFoundError as missing:
         print(f"the lives are skipped: {missing.filename} is not there (set DREAMS_EVAL_DATA)")
+        return
+    if MODEL is not None:
+        compare(commits, entries, MODEL)
         return
     measure_commits(commits, annotated([str(commit["message"]) for commit in commits], ("git",)))
     measure_people(entries, annotated([str(entry["content"]) for entry in entries], ("diary",)))

@@ -4,13 +4,11 @@ from typing import Annotated
 
 import typer
 
-from commands.parameters import EXAMPLE, AsJson, Assignments, Reference
+from commands.parameters import EXAMPLE, NOT_RECORDED, AsJson, Assignments, Reference
 from commands.terminal import assignment, complain, instant, say, show, show_table, status, values, words
 from memories.records import EXTRACTIVE
 
 app = typer.Typer()
-# The exit code of a question that the memories do not answer.
-NOT_RECORDED = 4
 
 
 @app.command(

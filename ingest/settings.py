@@ -15,7 +15,9 @@ AMOUNT = r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]i?)?[bB]$|^[0-9]+%$"
 class IngestSettings(BaseSettings):
     """The chat model that annotates besides the rules, and DuckDB's file and memory limit.
 
-    `annotation_model` is a chat model of the Ollama at OLLAMA_URL. The DuckDB file is a cache: it may be deleted.
+    `annotation_model` is a chat model of the Ollama at OLLAMA_URL, or else of the sidecar, which has `smollm2-135m` and
+    the model of SIDECAR_MODEL. The DuckDB file is a cache: it may be deleted.
+    With `weekly_report`, the schedules write a report every Monday.
     """
 
     model_config = SettingsConfigDict(
@@ -23,6 +25,7 @@ class IngestSettings(BaseSettings):
     )
 
     annotation_model: str | None = None
+    weekly_report: bool = False
     duckdb_path: WholePath | None = None
     duckdb_memory_limit: Annotated[str, Field(pattern=AMOUNT)] = "4GB"
 

@@ -25,6 +25,7 @@ CONTENTS = (
     "postgres.lock",
     "prefect",
     "rebuild-*",
+    "reports",
     "sidecar.*",
     "sockets",
     "unpublished*",

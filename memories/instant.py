@@ -28,6 +28,14 @@ def in_utc(instant: datetime) -> datetime:
         raise InputError(f"the date {instant} is out of range: give one of the years 1 to 9999, in UTC") from error
 
 
+def in_zone(instant: datetime) -> datetime:
+    """An instant on the person's clock; as it is, where that would be outside the years 1 to 9999."""
+    try:
+        return instant.astimezone(ZoneInfo(settings().timezone))
+    except OverflowError:
+        return instant
+
+
 def day(instant: datetime) -> str:
     """The date, its year with four digits (strftime leaves the year 3 as it is)."""
     return instant.date().isoformat()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -29,7 +30,7 @@ from memories.errors import InputError, NotListed, StoreUnreachable
 from memories.instant import in_utc
 from memories.lexical.changes import store_identity
 from memories.limits import MOST_RESULTS, check_memory, check_query
-from memories.postgres.database import url
+from memories.postgres.database import Connection, url
 from memories.postgres.migrate import migrate, pending
 from memories.postgres.pool import StorePool
 from memories.quoting.handed_out import with_citations
@@ -289,6 +290,10 @@ class Memory:
         """Returns working memory and the latest episodes, of one agent ("" for memories that name none) or of all."""
         with self._pool.connection() as connection:
             return overview.context(connection, agent)
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """A connection to the store, for the queries of `memories.views`."""
+        return self._pool.connection()
 
     def _changed(self, memory_id: UUID) -> None:
         self._searcher.note(memory_id)

@@ -18,7 +18,7 @@ from ingest.annotation.chat import CHAT_VERSION, InvalidAnnotation, annotate_by_
 from ingest.annotation.rules import RULES_ANNOTATOR, RULES_VERSION, annotate_by_rule
 from ingest.annotation.schema import Annotation
 from ingest.child import end_with_starter
-from memories.errors import CycleFailed
+from memories.errors import CycleFailed, ModelError, ModelUnreachable
 from memories.postgres.database import Connection
 
 PAGE = 1000
@@ -27,6 +27,8 @@ Waiting = tuple[str, str, str, list[str] | None, str, int | None, int | None]
 # Contents sent to a process at a time.
 SHARE = 50
 MOST_PROCESSES = 8
+# A server that refuses this many contents in a row is broken.
+MOST_REFUSALS = 3
 
 # What the source calls a memory: the subject of a commit, the name of a note, the title of the conversation that
 # begins with it. A name of digits alone, such as the date of a daily note, tells nothing.
@@ -126,23 +128,31 @@ def annotate_chat(
 ) -> Annotated:
     """Asks a chat model about every content it has not annotated; keeps an invalid answer in quarantine.
 
-    Raises ModelUnreachable when the server does not answer; the annotations made before are kept.
+    Raises ModelUnreachable when the server does not answer, and ModelError when it refused a content, at the end or at
+    the third in a row; the annotations made before are kept, and the next call asks again.
     """
-    outcome = Annotated()
+    outcome, failure, in_a_row = Annotated(), None, 0
     for page in _waiting(connection, model, CHAT_VERSION):
         for content_hash, content, *_ in page:
-            with connection.transaction():
-                try:
-                    annotation = annotate_by_chat(client, model, str(content))
-                    connection.execute(INSERT, _row(str(content_hash), model, CHAT_VERSION, annotation))
-                    outcome.annotated += 1
-                except InvalidAnnotation as error:
-                    connection.execute(
-                        QUARANTINE,
-                        (content_hash, model, CHAT_VERSION, error.reason, error.answer.replace("\0", "\u2400")),
-                    )
-                    outcome.quarantined += 1
+            given = (str(content_hash), model, CHAT_VERSION)
+            try:
+                annotation = annotate_by_chat(client, model, str(content))
+                connection.execute(INSERT, _row(*given, annotation))
+                outcome.annotated += 1
+                in_a_row = 0
+            except InvalidAnnotation as error:
+                connection.execute(QUARANTINE, (*given, error.reason, error.answer.replace("\0", "\u2400")))
+                outcome.quarantined += 1
+                in_a_row = 0
+            except ModelUnreachable:
+                raise
+            except ModelError as error:
+                failure, in_a_row = error, in_a_row + 1
+                if in_a_row == MOST_REFUSALS:
+                    raise
             on_batch(1)
+    if failure is not None:
+        raise failure
     return outcome
 
 

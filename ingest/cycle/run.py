@@ -33,7 +33,7 @@ from ingest.vectors.embed import count_waiting, embed
 from ingest.vectors.embed_tags import embed_tags
 from ingest.vectors.reduce import reduce
 from memories.embedding.servers import models
-from memories.errors import CycleInProgress, DreamsError, InputError, ModelUnreachable
+from memories.errors import CycleInProgress, DreamsError, InputError, ModelError, ModelUnreachable
 from memories.postgres.database import Connection, connect, url
 from memories.settings import settings as store_settings
 
@@ -153,7 +153,14 @@ def enrich(opened: OpenCycle) -> None:
     annotator = ingest_settings().annotation_model
     if annotator is not None:
         with _timed(cycle, "ask", opened.on_step), models() as client:
-            answered = annotate_chat(connection, client, annotator)
+            try:
+                answered = annotate_chat(connection, client, annotator)
+            except ModelUnreachable:
+                raise
+            except ModelError as error:
+                # The rules' annotations stand, and the next cycle asks again.
+                cycle.problem = str(error)
+                return
         cycle.annotated += answered.annotated
         cycle.quarantined = answered.quarantined
 

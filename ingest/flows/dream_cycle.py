@@ -1,5 +1,10 @@
-"""Defines the Prefect flows `ingest`, `dream` and `rebuild`, whose tasks call the plain functions of `ingest`."""
+"""Defines the Prefect flows `ingest`, `dream`, `rebuild` and `report-weekly`, over the plain functions of `ingest`.
 
+The report is written by a process of its own, `dreams report`, since nothing of the sidecar is imported here.
+"""
+
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +27,15 @@ from ingest.flows.served import refuse_foreign_settings
 from ingest.loading.load import Loaded, load
 from ingest.loading.redactions import redaction
 from ingest.publishing.marts import Stage
-from memories.errors import ModelUnreachable, StoreUnreachable
+from memories.errors import ModelUnreachable, ScheduleError, StoreUnreachable
 from memories.instant import in_utc
 from memories.postgres.database import connect
 from memories.postgres.migrate import migrate
+from memories.settings import PROJECT_ROOT
 
 RETRY_DELAYS_SECONDS = [2.0, 15.0, 60.0]
+REPORT_COMMAND = (sys.executable, "-m", "dreams", "report", "--week")
+NOTHING_RECORDED = 4
 # The steps of a cycle and of the weekly comparison, as a run's log shows them.
 STEPS = {
     "wait": "Waiting: another cycle runs on this store",
@@ -183,3 +191,22 @@ def rebuild() -> State[None]:
     compared = compare(return_state=True)
     scrub()
     return Completed(message=f"{compared.result()} marts are equal, row for row")
+
+
+@task(cache_policy=NO_CACHE)
+def write_report() -> str:
+    """Keeps the report on the last seven days in DREAMS_HOME/reports; returns what it says."""
+    done = subprocess.run(REPORT_COMMAND, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == NOTHING_RECORDED:
+        return "nothing is remembered of the last seven days"
+    if done.returncode:
+        raise ScheduleError(f"see to it, then start this run again: {done.stderr.strip()}")
+    return " ".join(done.stdout.split())
+
+
+@flow(name="report-weekly", flow_run_name=current_run_name)
+def report_weekly() -> State[None]:
+    """Writes the report on the last seven days into DREAMS_HOME/reports, as `dreams report --week` does."""
+    refuse_foreign_settings()
+    reach_store()
+    return Completed(message=write_report())

@@ -1,6 +1,5 @@
 """Leaves a report of a cycle in Prefect's interface: what it found, and a table of the rows it changed."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -13,11 +12,11 @@ from ingest.cycle.record import Cycle
 from ingest.cycle.run import OpenCycle
 from ingest.publishing.marts import STAGES
 from memories.postgres.database import Connection
+from memories.quoting.markdown import as_text as escaped
 from memories.views.overview import insights, statistics, strongest_associations
 from memories.views.reasons import one_line
 
 TEXT_CHARACTERS = 300
-MARKUP = re.compile(r"""[!-/:-@\[-`{-~]""")
 REPORTS = {stage: f"dreams-found-{stage.replace('_', '-')}" for stage in STAGES}
 
 
@@ -75,8 +74,8 @@ def rows(cycle: Cycle) -> list[dict[str, Any]]:
 
 
 def as_text(value: object) -> str:
-    """Escapes a text into one line that Markdown shows as it is, never as markup, HTML, a link or an image."""
-    return MARKUP.sub(r"\\\g<0>", one_line(str(value), TEXT_CHARACTERS))
+    """A value in one line that Markdown shows as it is."""
+    return escaped(one_line(str(value), TEXT_CHARACTERS))
 
 
 def _withdraw_reports_on_forgotten(connection: Connection, client: SyncPrefectClient) -> None:

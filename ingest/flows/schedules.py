@@ -17,9 +17,10 @@ from prefect.types.entrypoint import EntrypointType
 
 from ingest.dbt.parameters import run_parameters
 from ingest.flows import HOME
-from ingest.flows.dream_cycle import dream, ingest, rebuild
+from ingest.flows.dream_cycle import dream, ingest, rebuild, report_weekly
 from ingest.flows.runner import FlowRunner
 from ingest.flows.server import server
+from ingest.settings import settings
 from memories.errors import ScheduleError
 from memories.home import FILE_MODE
 
@@ -27,16 +28,19 @@ from memories.home import FILE_MODE
 def deployments(parameters: Mapping[str, object] | None = None) -> Sequence[RunnerDeployment]:
     """The deployments: frequent dreams in UTC, nightly and weekly runs on the agent's clock, `ingest` on demand.
 
-    The agent's clock is in `parameters`, by default those of `run_parameters`.
+    The agent's clock is in `parameters`, by default those of `run_parameters`. The weekly report runs on demand, too,
+    unless WEEKLY_REPORT is set.
     """
     parameters = parameters or run_parameters({})
     zone, night_hour = str(parameters["timezone"]), int(str(parameters["night_hour"]))
+    on_mondays = Cron(f"0 {(night_hour + 2) % 24} * * 1", timezone=zone) if settings().weekly_report else None
     return [
         _deployment(dream, "working-memory", Cron("*/5 * * * *", timezone="UTC"), stage="working_memory"),
         _deployment(dream, "short-term", Cron("*/30 * * * *", timezone="UTC"), stage="short_term"),
         _deployment(dream, "consolidation", Cron("0 * * * *", timezone="UTC"), stage="consolidation"),
         _deployment(dream, "long-term", Cron(f"0 {night_hour} * * *", timezone=zone), stage="long_term"),
         _deployment(rebuild, "weekly", Cron(f"0 {(night_hour + 1) % 24} * * 0", timezone=zone)),
+        _deployment(report_weekly, "last-seven-days", on_mondays),
         _deployment(ingest, "on-demand", None),
     ]
 
@@ -62,7 +66,7 @@ def serve(on_step: Callable[[str], None] = lambda _: None, on_ready: Callable[[s
     """
     with _only_one(), server(HOME, on_step) as address, temporary_settings({PREFECT_RUNNER_SERVER_ENABLE: False}):
         runner = FlowRunner(HOME)
-        asyncio.run(runner.add(deployments(), {flow.name: flow for flow in (dream, ingest, rebuild)}))
+        asyncio.run(runner.add(deployments(), {flow.name: flow for flow in (dream, ingest, rebuild, report_weekly)}))
         # A shell starts background processes with this signal ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         on_ready(address)

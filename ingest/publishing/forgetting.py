@@ -10,6 +10,7 @@ from uuid import UUID
 import duckdb
 
 from ingest.dbt.path_in_sql import path_in_sql
+from memories import kept_reports
 from memories.lexical.index import LexicalIndex, folder_of
 from memories.postgres.database import Connection
 
@@ -37,13 +38,14 @@ def rewrite(cache: Path) -> None:
 
 
 def forget(connection: Connection, gone: Sequence[UUID]) -> None:
-    """Removes memories from the history of cycles, and everything deleted from the files of the lexical index.
+    """Removes memories from the history of cycles and the kept reports, and all deleted ones from the lexical index.
 
     Refreshes the planner's statistics as well, since they quote values of the tables.
     """
     connection.execute("select dreams.forget_queries(%s)", (list(gone),))
     connection.execute("select dreams.forget_leftovers(%s)", (list(gone),))
     connection.execute(ANALYZE)
+    kept_reports.withdraw(gone)
     folder = folder_of(connection)
     if folder.exists():
         index = LexicalIndex(folder)

@@ -51,7 +51,7 @@ class Forgettable:
 
 
 UNTIL_CYCLE = Remaining(
-    "the history of cycles, the DuckDB cache, the lexical index",
+    "the history of cycles, the DuckDB cache, the lexical index, kept reports that quote it",
     "the next `dreams run`, the nightly cycle of `dreams schedule`, or `dreams db scrub`",
 )
 UNTIL_SCRUB = Remaining(

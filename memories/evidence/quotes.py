@@ -1,13 +1,13 @@
-"""Chooses the sentences of a search's results that answer its question."""
+"""Chooses the sentences of memories to quote: those that answer a question, that say a name, that tell the gist."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
 from memories.evidence.sentences import Sentence, is_question, sentences
-from memories.lexical.terms import terms
+from memories.lexical.terms import names, terms
 from memories.records import Answer, Memoir, Recalled
 
 # The results that are quoted, and how much less relevant than the first one may be.
@@ -36,14 +36,44 @@ class Quote:
 
 def quotes(answer: Answer) -> Sequence[Quote]:
     """The sentences that answer best, of the most relevant results; questions are no evidence."""
-    return [quote for result in _telling(answer.results) for quote in _quoted(answer.query, result)]
+    return [quote for result in _telling(answer.results) for quote in telling(answer.query, result)]
+
+
+def telling(question: str, result: Recalled) -> Sequence[Quote]:
+    """The sentences of one result that answer best; a short memory is quoted whole."""
+    content = result.memory.content
+    chosen = [_whole(content)] if len(content) <= SHORT_CHARACTERS else _best(question, result)
+    return [_quote(result.memory, sentence, result.superseded_by) for sentence in chosen]
+
+
+def naming(memory: Memoir, name: str) -> Quote | None:
+    """The first sentence that says all words of a person's name, ignoring case and accents; None without one."""
+    said = set(names(name))
+    return _first(memory, lambda text: bool(said) and said.issubset(names(text)))
+
+
+def about(memory: Memoir, topic: str) -> Quote | None:
+    """The first sentence that says all words of a topic in any of their forms; None without one."""
+    said = set(terms(topic))
+    return _first(memory, lambda text: bool(said) and said.issubset(terms(text)))
+
+
+def gist_of(memory: Memoir, gist: str) -> Quote | None:
+    """The sentence that the gist of a memory is taken from, else the first one; None for a memory of blanks."""
+    begun = gist.removesuffix("…")
+    found = _first(memory, lambda text: bool(begun) and (begun in text or text in begun))
+    return found or _first(memory, bool)
+
+
+def _first(memory: Memoir, fits: Callable[[str], bool]) -> Quote | None:
+    return next((_quote(memory, each) for each in sentences(memory.content) if fits(each.text)), None)
 
 
 def _telling(results: Sequence[Recalled]) -> Iterator[Recalled]:
-    telling = list(islice((each for each in results if is_evidence(each.memory)), MOST_MEMORIES))
+    evidence = list(islice((each for each in results if is_evidence(each.memory)), MOST_MEMORIES))
     # Where even the best one is below zero, no other is near enough to it.
-    least = min(LEAST_RELEVANCE * telling[0].relevance, telling[0].relevance) if telling else 0.0
-    return (result for result in telling if result.relevance >= least)
+    least = min(LEAST_RELEVANCE * evidence[0].relevance, evidence[0].relevance) if evidence else 0.0
+    return (result for result in evidence if result.relevance >= least)
 
 
 def is_evidence(memory: Memoir) -> bool:
@@ -71,18 +101,15 @@ def one_by_one(quoted: Iterable[Quote]) -> Sequence[Quote]:
     ]
 
 
-def _quoted(question: str, result: Recalled) -> Iterator[Quote]:
-    content = result.memory.content
-    chosen = [_whole(content)] if len(content) <= SHORT_CHARACTERS else _best(question, result)
-    for sentence in chosen:
-        yield Quote(
-            memory_id=result.memory.id,
-            created_at=result.memory.created_at,
-            text=sentence.text,
-            start_byte=sentence.start_byte,
-            end_byte=sentence.end_byte,
-            superseded_by=result.superseded_by,
-        )
+def _quote(memory: Memoir, sentence: Sentence, superseded_by: UUID | None = None) -> Quote:
+    return Quote(
+        memory_id=memory.id,
+        created_at=memory.created_at,
+        text=sentence.text,
+        start_byte=sentence.start_byte,
+        end_byte=sentence.end_byte,
+        superseded_by=superseded_by,
+    )
 
 
 def _whole(content: str) -> Sentence:

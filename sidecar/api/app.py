@@ -11,6 +11,7 @@ from sidecar.api.routes import (
     ollama,
     openai,
     operation,
+    reports,
 )
 from sidecar.api.routes.replies import chat, completions, ollama_chat, responses
 from sidecar.registry import Registry
@@ -41,7 +42,7 @@ def create_app(registry: Registry, settings: SidecarSettings, store: ServedStore
     app.include_router(docs.router)
     keyed = [] if settings.api_key is None else [Depends(bearer)]
     models = (ollama.router, ollama_chat.router, openai.router, chat.router, completions.router, responses.router)
-    of_store = () if store is None else (memories.router, asking.router)
+    of_store = () if store is None else (memories.router, asking.router, reports.router)
     for router in (operation.router, *models, *of_store):
         app.include_router(router, dependencies=keyed)
     failures.register(app)

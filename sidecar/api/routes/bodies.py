@@ -208,6 +208,31 @@ class ReplyBody(ResponseBody):
     sentences: list[StatedBody] = Field(description="The answer in the generator's words; empty if it only quotes.")
 
 
+class ClaimBody(ResponseBody):
+    label: str = Field(description="What the report says of the quotation; without one, what is not recorded.")
+    quote: QuoteBody | None
+    further: list[QuoteBody] = Field(description="Other places that say the same.")
+    group: str = Field(description="The part of the section it stands in, such as a month.")
+
+
+class SectionBody(ResponseBody):
+    heading: str
+    claims: list[ClaimBody]
+    note: str = Field(description="How the claims were chosen.")
+
+
+class ReportBody(ResponseBody):
+    """A report, in which every claim is a quotation."""
+
+    title: str
+    period: str
+    as_of: InUtc
+    is_recorded: bool = Field(description="False if the memories do not hold what was asked.")
+    sections: list[SectionBody]
+    sources: list[MemoirBody] = Field(description="The memories that are quoted, the earliest first.")
+    note: str | None = Field(description="Limitations of this report, such as that no model was running.")
+
+
 class PlaceBody(ResponseBody):
     """The memory's rank in a search."""
 

@@ -18,8 +18,8 @@ BLANKS = r"(\n {0,24}| )?"
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 MOST_CLOSING_TOKENS = 2_000
 LONGEST_REASON_CHARACTERS = 200
-# Tried in this order to end a document soon.
-OUTSIDE_TEXT = ("}", "]", '"', "0", "n", "t", "f", "-", "[", ",", ":", "{")
+# Tried in this order to end a document soon. A comma comes before a digit, which a number could have without end.
+OUTSIDE_TEXT = ("}", "]", ",", '"', "0", "n", "t", "f", "-", "[", ":", "{")
 INSIDE_TEXT = ('"', "0", "n")
 
 

@@ -15,11 +15,12 @@ import pytest
 from ingest.annotation import annotate
 from ingest.annotation.annotate import annotate_chat, annotate_rules
 from ingest.annotation.rules import RULES_VERSION, annotate_by_rule
+from ingest.cycle.run import enrich, open_cycle
 from ingest.loading.load import load
-from memories.errors import CycleFailed
+from memories.errors import CycleFailed, ModelError
 from memories.postgres.database import Connection, connect
 from memories.records import Document
-from tests.conftest import eventually, ollama_server
+from tests.conftest import eventually, forget_settings, ollama_server
 
 VALID = {"entities": [], "topics": ["tide"], "sentiment": 0.5, "task_type": "goal", "gist": "tide", "revises": False}
 
@@ -124,3 +125,49 @@ def test_invalid_answers_are_kept_in_quarantine_and_not_asked_for_again(connecti
 def test_an_answer_with_a_nul_is_quarantined_too(connection: Connection) -> None:
     with chat("nul \0 here") as (client, _):
         assert annotate_chat(connection, client, "m").quarantined == 3
+
+
+def test_what_a_server_refuses_keeps_the_rules_and_is_asked_for_again(connection: Connection) -> None:
+    annotate_rules(connection)
+    asked: list[str] = []
+
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, object]]:
+        asked.append(body["messages"][1]["content"])
+        if len(asked) == 2:
+            return 500, {"error": "out of memory"}
+        return 200, {
+            "model": body["model"],
+            "message": {"role": "assistant", "content": json.dumps(VALID)},
+            "done": True,
+        }
+
+    with ollama_server(answer) as client:
+        with pytest.raises(ModelError, match=r"out of memory.*the rules' annotation stands"):
+            annotate_chat(connection, client, "m")
+        assert len(asked) == 3
+        assert annotate_chat(connection, client, "m").annotated == 1
+    assert asked[3] == asked[1]
+    counts = connection.execute("select annotator, count(*) from dreams.annotations group by annotator").fetchall()
+    assert sorted(counts) == [("m", 3), ("rules", 3)]
+
+
+def test_a_broken_server_is_not_asked_for_ever_and_the_cycle_says_so(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(connection, [Document("test", str(number), f"The tide table {number} is wrong.") for number in range(3, 9)])
+    asked: list[int] = []
+
+    def answer(_: dict[str, Any]) -> tuple[int, dict[str, object]]:
+        asked.append(1)
+        return 500, {"error": "out of memory"}
+
+    with ollama_server(answer) as client, open_cycle() as opened:
+        monkeypatch.setenv("ANNOTATION_MODEL", "m")
+        monkeypatch.setenv("OLLAMA_URL", str(client._client.base_url))
+        forget_settings()
+        connection.execute("update memories set embedding_vector = array_fill(0.1, array[768])::vector")
+        connection.execute("update memories set embedding_model = 'all-minilm'")
+        enrich(opened)
+    assert len(asked) == 3
+    assert "out of memory" in str(opened.cycle.problem)
+    assert opened.cycle.annotated == 9

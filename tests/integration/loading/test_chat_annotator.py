@@ -10,7 +10,7 @@ from typing import Any
 import ollama
 import pytest
 
-from ingest.annotation.chat import InvalidAnnotation, annotate_by_chat
+from ingest.annotation.chat import MOST_TOKENS, InvalidAnnotation, annotate_by_chat
 from ingest.annotation.schema import Annotation
 from memories.errors import ModelError, ModelUnreachable
 
@@ -85,7 +85,7 @@ def test_the_model_gets_the_schema_and_the_text_as_a_quotation_it_cannot_leave(s
     (asked,) = server.requests
     assert (asked["path"], asked["model"], asked["stream"]) == ("/api/chat", "some-model", False)
     assert asked["format"] == Annotation.model_json_schema()
-    assert asked["options"] == {"temperature": 0}
+    assert asked["options"] == {"temperature": 0, "num_predict": MOST_TOKENS}
     system, user = (message["content"] for message in asked["messages"])
     begin, *quoted, end = user.splitlines()
     assert "\n".join(quoted) == hostile

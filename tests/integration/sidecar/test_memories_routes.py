@@ -104,6 +104,14 @@ def test_a_memory_is_stored_found_explained_edited_and_forgotten(client: httpx.C
     unknown = client.post("/v1/ask", json={"question": "Which opening did Karpov play in Reykjavik?"}).json()
     assert (unknown["is_answered"], unknown["quotes"]) == (False, [])
 
+    report = client.post("/v1/reports", json={"question": "where is the spare key?"}).json()
+    assert report["is_recorded"] and [source["id"] for source in report["sources"]] == [memory_id]
+    assert report["sections"][0]["claims"][0]["quote"] == quote
+    for form, begins in (("text/html", "<!DOCTYPE html>"), ("text/markdown", "# where is the spare key?")):
+        page = client.post("/v1/reports", json={"question": "where is the spare key?"}, headers={"accept": form})
+        assert page.headers["content-type"] == f"{form}; charset=utf-8" and page.text.startswith(begins)
+        assert memory_id in page.text
+
     why = client.get(f"/v1/memories/{memory_id}/why", params={"query": "spare key"})
     assert why.status_code == 200, why.text
 

@@ -14,6 +14,7 @@ from ingest.cycle import scrub as scrubbing
 from ingest.cycle.run import dream, open_cycle, write_back
 from memories.documents.dead_rows import scrub
 from memories.documents.receipt import MEMORIES
+from memories.kept_reports import folder
 from memories.memory import Memory
 from memories.postgres import database
 from memories.postgres.database import connect
@@ -83,8 +84,9 @@ def test_no_file_holds_a_word_of_what_was_forgotten_now(own_home: StoreSettings,
                 memory.forget(memory_id)
         connection.execute("checkpoint")
     leave_reports(own_home.dreams_home, f"The ladder of {WORD}", "The ferry")
+    (folder() / "week-2026-01-04.md").write_text(f"{WORD} [^1]\n\n[^1]: memory {long}")
     held = files_with(own_home, WORD)
-    for place in ("/pg_wal/", "/base/", "memory.duckdb", "prefect.db"):
+    for place in ("/pg_wal/", "/base/", "memory.duckdb", "prefect.db", "/reports/"):
         assert any(place in name for name in held), place
 
     told = dreams("forget", str(long), "--yes", "--now")

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.dbt.parameters import run_parameters
 from ingest.flows.schedules import deployments, due
+from tests.conftest import forget_settings
 
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -25,6 +26,7 @@ def test_in_a_week_each_fires_as_often_as_its_cron_says() -> None:
         "dream/consolidation": 168,
         "dream/long-term": 7,
         "rebuild/weekly": 1,
+        "report-weekly/last-seven-days": 0,
         "ingest/on-demand": 0,
     }
     assert {instant.time().isoformat() for instant in runs["dream/long-term"]} == {"03:00:00"}
@@ -59,3 +61,14 @@ def test_the_night_follows_the_parameters() -> None:
     runs = fired(MONDAY, MONDAY + timedelta(days=7), timezone="Asia/Tokyo", night_hour=23)
     assert [instant.astimezone(UTC).hour for instant in runs["dream/long-term"]] == [14] * 7
     assert [instant.astimezone(UTC) for instant in runs["rebuild/weekly"]] == [datetime(2026, 6, 6, 15, tzinfo=UTC)]
+
+
+def test_the_weekly_report_is_written_on_mondays_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEEKLY_REPORT", "true")
+    forget_settings()
+    try:
+        runs = fired(MONDAY, MONDAY + timedelta(days=14))
+    finally:
+        monkeypatch.undo()
+        forget_settings()
+    assert runs["report-weekly/last-seven-days"] == [MONDAY.replace(day=day, hour=5) for day in (1, 8)]
