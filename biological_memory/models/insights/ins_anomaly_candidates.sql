@@ -1,12 +1,13 @@
 -- One row per memory far from all before it: its similarity to the nearest earlier memory is far below the usual. It
--- shares a concept with another memory: what shares none is a fragment rather than news.
+-- shares a concept with another memory: what shares none is a fragment rather than news, and so is
+-- a later chunk of a document.
 with nearest as (
     select memory_id, nearest_similarity from {{ ref('ltm_nearest') }}
     where nearest_similarity is not null
 ),
 
 memories as (
-    select memory_id, agent, created_at from {{ ref('stg_memories') }}
+    select memory_id, agent, created_at, chunk_index from {{ ref('stg_memories') }}
 ),
 
 nights as (
@@ -32,6 +33,7 @@ familiar as (
         memories.memory_id,
         memories.agent,
         memories.created_at,
+        coalesce(memories.chunk_index, 1) = 1 as is_beginning,
         nearest.nearest_similarity,
         count(*) over up_to as earlier_count,
         avg(nearest.nearest_similarity) over up_to as usual_similarity,
@@ -47,12 +49,12 @@ familiar as (
 
 final as (
     select
-        *,
+        * exclude (is_beginning),
         (usual_similarity - nearest_similarity) / usual_deviation as deviations
     from familiar
     semi join connected using (memory_id)
     where
-        earlier_count >= 30
+        is_beginning and earlier_count >= 30
         and nearest_similarity < usual_similarity - {{ var('anomaly_deviations') }} * usual_deviation
 )
 
