@@ -180,7 +180,7 @@ def disk_use(connection: Connection, files: Mapping[str, Path]) -> Mapping[str, 
 def strongest_associations(connection: Connection) -> Sequence[Mapping[str, object]]:
     """A few associations strong enough to matter, each of memories and gists that no stronger one has."""
     told: set[object] = set()
-    strongest = []
+    strongest: list[Mapping[str, object]] = []
     for edge in connection.cursor(row_factory=dict_row).execute(STRONGEST):
         ends = {edge[end] for end in ("memory_a", "memory_b", "from_gist", "to_gist")}
         if not ends & told and len(strongest) < ASSOCIATIONS:
@@ -197,7 +197,8 @@ def insights(connection: Connection) -> Sequence[LatestInsight]:
             str(description),
             float(str(confidence)),
             [
-                f"{str(memory_id)[:8]}  {day}" + ("" if kind in REVISIONS or str(gist) in str(description) else f"  {gist}")
+                f"{str(memory_id)[:8]}  {day}"
+                + ("" if kind in REVISIONS or str(gist) in str(description) else f"  {gist}")
                 for memory_id, gist, day in connection.execute(CITED, (related, MOST_CITED))
             ],
         )
