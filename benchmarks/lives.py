@@ -6,8 +6,9 @@
 Each life is moved by whole weeks so that it ends now, stored, embedded and dreamt. On each month after the first half
 year (in a talk of some weeks: on each day after the first week) the figures compare `need`, of all earlier memories
 with a distinctive name, with what came back within thirty (three) days. Fates are also those of thirteen weeks ago,
-beside what came back since. The data is not part of the project: its folder is DREAMS_EVAL_DATA (../shared/data by
-default), and a life whose data is absent is skipped. Charts go to OUTPUT (build/lives).
+beside what came back since. Revisions are counted beside pairs known to be true. The data is not part of the project:
+its folder is DREAMS_EVAL_DATA (../shared/data by default), and a life whose data is absent is skipped. Charts go to
+OUTPUT (build/lives).
 """
 
 import os
@@ -32,7 +33,7 @@ import numpy
 import memories.settings
 from benchmarks.human_memory import plot
 from benchmarks.human_memory.result import Chart
-from benchmarks.real_lives import histories, needs, returns, stores
+from benchmarks.real_lives import histories, needs, pairs, returns, stores
 from benchmarks.real_lives.histories import Life
 from benchmarks.real_lives.returns import Mentions, Night
 from benchmarks.variables import chosen
@@ -42,6 +43,10 @@ from memories.postgres import database
 from memories.postgres.database import connect
 from memories.views.overview import findings, strongest_associations
 
+REVISIONS = """
+select related_memories[1], related_memories[2], insight_description from dreams.memory_insights
+where insight_type in ('supersession', 'contradiction') order by discovered_at, insight_id
+"""
 FATES = ("consolidated", "retained", "fading", "dormant")
 LEAST_AREA = {"httpx": 0.70, "pepys": 0.80}
 MARGIN, WORST_CALIBRATION = 0.05, 0.05
@@ -152,6 +157,26 @@ def told() -> Iterator[str]:
             yield from findings(connection)
 
 
+def revisions(life: Life) -> Iterator[str]:
+    """The lines on the revisions told, and on which of the known ones are among them; with FINDINGS, all of them.
+
+    Whether the others are right takes a person: docs/results.md has what one said.
+    """
+    with connect() as connection:
+        told = connection.execute(REVISIONS).fetchall()
+    replaced = {str(later): str(earlier) for later, earlier, _ in told}
+    steps = [(pair.is_true, pairs.chained(pair, replaced)) for pair in pairs.known(life, DATA)]
+    known = [step for is_true, step in steps if is_true]
+    misses = [step for is_true, step in steps if not is_true]
+    yield (
+        f"  revisions told {len(told)}; of {len(known)} known {sum(step > 0 for step in known)}"
+        f" ({sum(step > 1 for step in known)} by way of others); of {len(misses)} that only look alike"
+        f" {sum(map(bool, misses))}"
+    )
+    if "FINDINGS" in os.environ:
+        yield from (f"    {description}" for _, _, description in told)
+
+
 def came_back(life: Life, base: str) -> Iterator[str]:
     """The line on how many of the memories that came back within thirteen weeks were consolidated before."""
     mentioned = mentions(life)
@@ -178,7 +203,7 @@ def measure(life: Life) -> None:
     started = time.perf_counter()
     run_cycle()
     print(f"  dreamt in {time.perf_counter() - started:.0f} s", flush=True)
-    for lines in (told(), environment(life), came_back(life, base)):
+    for lines in (told(), revisions(life), environment(life), came_back(life, base)):
         for line in lines:
             print(line, flush=True)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from commands.parameters import EXAMPLE, AsJson, Assignments
-from commands.terminal import bar, complain, instant, say, show, show_table, status, values
+from commands.terminal import bar, complain, instant, say, show, show_table, status, steps, values
 from memories.errors import InputError
 
 app = typer.Typer()
@@ -81,7 +81,7 @@ def run(
     if stage not in STAGES:
         raise InputError(f"there is no stage {stage!r}: use one of {', '.join(STAGES)}")
     migrate()
-    with status("dreaming") as on_step:
+    with steps("dreaming") as (on_step, on_done):
         cycle = run_cycle(
             stage,
             as_of=instant(as_of) if as_of else None,
@@ -90,6 +90,7 @@ def run(
             overrides=values(parameter or []),
             wait=wait,
             on_step=on_step,
+            on_done=on_done,
         )
     if as_json:
         show(cycle.as_dict(), as_json, "")

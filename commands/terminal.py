@@ -22,6 +22,7 @@ PIPED_WIDTH = 180
 UNFOLDED_CHARACTERS = 20
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+DONE = TextColumn("{task.completed:,.0f}")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -111,21 +112,36 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         complain(what)
         yield lambda _: None
         return
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), DONE, TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
 
 
 @contextmanager
-def status(what: str) -> Iterator[Callable[[str], None]]:
-    """Shows on standard error what is being done, off a terminal a line a step; yields what names the next step."""
+def steps(what: str) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
+    """Shows on standard error what is being done, and how much of it; off a terminal a line a step.
+
+    Yields what names the next step, and what adds to that which the step has done.
+    """
     if not errors.is_terminal:
         complain(what)
-        yield lambda step: complain(f"{what}: {step.replace('_', ' ')}")
+        yield lambda step: complain(f"{what}: {step.replace('_', ' ')}"), lambda _: None
         return
-    with errors.status(what) as shown:
-        yield lambda step: shown.update(f"{what}: {step.replace('_', ' ')}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DONE, TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield (
+            lambda step: progress.reset(task, total=None, description=f"{what}: {step.replace('_', ' ')}"),
+            lambda count: progress.advance(task, count),
+        )
+
+
+@contextmanager
+def status(what: str) -> Iterator[Callable[[str], None]]:
+    """As steps, of which nothing is counted; yields what names the next step."""
+    with steps(what) as (on_step, _):
+        yield on_step
 
 
 def instant(text: str) -> datetime:

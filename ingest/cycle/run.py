@@ -20,7 +20,7 @@ from ingest.cycle.record import (
     fail,
     finish,
 )
-from ingest.dbt.model_events import OnModel
+from ingest.dbt.model_events import ModelEvent, OnModel
 from ingest.dbt.parameters import check_parameters, run_parameters
 from ingest.dbt.process import get_ready
 from ingest.dbt.run import run_dbt
@@ -40,6 +40,7 @@ from memories.settings import settings as store_settings
 CYCLE_LOCK = "hashtextextended('codex-dreams cycle', 0)"
 LOCK_POLL_SECONDS = 0.5
 OnStep = Callable[[str], None]
+OnDone = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class OpenCycle:
     publishes: bool
     full_refresh: bool
     on_step: OnStep
+    on_done: OnDone
 
     @property
     def cache(self) -> Path:
@@ -70,7 +72,8 @@ class CycleOptions(TypedDict, total=False):
 
     `as_of` computes for another instant, and `dry_run` only counts what would change: both publish nothing.
     `full_refresh` computes everything from scratch, and `overrides` replaces parameters of the models. `wait` waits
-    while another cycle runs. `on_step` is called with the name of each step.
+    while another cycle runs. `on_step` is called with the name of each step, and `on_done` with how many more memories
+    or models the step has done.
     """
 
     as_of: datetime | None
@@ -79,6 +82,7 @@ class CycleOptions(TypedDict, total=False):
     overrides: Mapping[str, object] | None
     wait: bool
     on_step: OnStep
+    on_done: OnDone
 
 
 def run_cycle(stage: str = "long_term", **options: Unpack[CycleOptions]) -> Cycle:
@@ -108,6 +112,7 @@ def open_cycle(
     overrides: Mapping[str, object] | None = None,
     wait: bool = False,
     on_step: OnStep = lambda _: None,
+    on_done: OnDone = lambda _: None,
 ) -> Iterator[OpenCycle]:
     """Opens a cycle whose steps the caller runs; holds the lock during the block, and records a failure in it."""
     database_url = url()
@@ -126,6 +131,7 @@ def open_cycle(
             publishes=as_of is None and not dry_run,
             full_refresh=full_refresh,
             on_step=on_step,
+            on_done=on_done,
         )
         try:
             yield opened
@@ -141,12 +147,12 @@ def enrich(opened: OpenCycle) -> None:
         return
     connection, cycle = opened.connection, opened.cycle
     with _timed(cycle, "annotate", opened.on_step):
-        cycle.annotated = annotate_rules(connection).annotated
+        cycle.annotated = annotate_rules(connection, opened.on_done).annotated
     with _timed(cycle, "embed", opened.on_step):
         model = store_settings().embedding_model
         if count_waiting(connection, model):
             with models() as client:
-                outcome = embed(connection, client, model)
+                outcome = embed(connection, client, model, opened.on_done)
                 embed_tags(connection, client, model)
             cycle.embedded, cycle.embedding_failures = outcome.embedded, outcome.failed
             reduce(connection, model)
@@ -154,7 +160,7 @@ def enrich(opened: OpenCycle) -> None:
     if annotator is not None:
         with _timed(cycle, "ask", opened.on_step), models() as client:
             try:
-                answered = annotate_chat(connection, client, annotator)
+                answered = annotate_chat(connection, client, annotator, opened.on_done)
             except ModelUnreachable:
                 raise
             except ModelError as error:
@@ -168,6 +174,12 @@ def enrich(opened: OpenCycle) -> None:
 def dream(opened: OpenCycle, on_model: OnModel = lambda _: None) -> None:
     """Fixes the instant of the cycle, and has dbt compute everything for it in the DuckDB file."""
     cycle = opened.cycle
+
+    def on_event(event: ModelEvent) -> None:
+        on_model(event)
+        if event.status is not None:
+            opened.on_done(1)
+
     if opened.for_now:
         cycle.as_of = _now(opened.connection)
     if opened.publishes:
@@ -182,7 +194,7 @@ def dream(opened: OpenCycle, on_model: OnModel = lambda _: None) -> None:
             select=[*(f"+{name}" for name in STAGES[cycle.stage]), "dream"],
             full_refresh=opened.full_refresh or not opened.publishes,
             settings=ingest_settings(),
-            on_model=on_model,
+            on_model=on_event,
         )
     if cycle.gone or opened.full_refresh:
         published.drop(opened.cache)

@@ -1,14 +1,15 @@
 {% set most_surprising = 20 %}
--- One row per memory unlike anything before it: its similarity to the nearest earlier memory is far below the usual.
--- It shares a concept with another memory (what shares none is a fragment, a log or a template rather than news), and
--- it is one of the agent's few farthest.
-with nearest as (
-    select memory_id, nearest_similarity from {{ ref('ltm_nearest') }}
-    where nearest_similarity is not null
+{% set latest = 2000 %}
+{% set letters_share = 0.75 %}
+{% set known_share = 0.5 %}
+-- One row per memory unlike anything before it: the agent's few farthest that are prose, mostly letters (a log or code
+-- is not), in words that the agent's other memories know (another language has hardly one of them).
+with candidates as (
+    select * from {{ ref('ins_anomaly_candidates') }}
 ),
 
 memories as (
-    select memory_id, agent, created_at from {{ ref('stg_memories') }}
+    select memory_id, agent, created_at, left(content, 2000) as content from {{ ref('stg_memories') }}
 ),
 
 nights as (
@@ -16,46 +17,51 @@ nights as (
     where is_last
 ),
 
--- Concepts of two items or more.
-known_concepts as (
-    select agent, concept from {{ ref('ltm_concepts') }}
-    group by agent, concept
-    having count(distinct item_id) > 1
-),
-
-connected as (
-    select distinct memory_id
-    from {{ ref('ltm_concepts') }}
-    semi join known_concepts using (agent, concept)
-),
-
-familiar as (
-    select
-        memories.memory_id,
-        memories.agent,
-        memories.created_at,
-        nearest.nearest_similarity,
-        count(*) over up_to as earlier_count,
-        avg(nearest.nearest_similarity) over up_to as usual_similarity,
-        stddev_samp(nearest.nearest_similarity) over up_to as usual_deviation
-    from nearest
+prose as (
+    select candidates.memory_id, candidates.agent, {{ distinct_words('memories.content') }} as words
+    from candidates
     inner join memories using (memory_id)
-    inner join nights on nights.agent = memories.agent and memories.created_at < nights.night_at
-    window up_to as (
-        partition by memories.agent order by memories.created_at, memories.memory_id
-        rows between unbounded preceding and 1 preceding
-    )
+    where
+        length(regexp_replace(memories.content, '[^\pL\pM]', '', 'g'))
+        >= {{ letters_share }} * length(regexp_replace(memories.content, '\s', '', 'g'))
+),
+
+recent as (
+    select agent, memory_id, unnest({{ distinct_words('content') }}) as word
+    from (
+        select memories.* from memories
+        inner join nights on nights.agent = memories.agent and memories.created_at < nights.night_at
+        qualify row_number() over (
+            partition by memories.agent order by memories.created_at desc, memories.memory_id
+        ) <= {{ latest }}
+    ) as few
+),
+
+-- In how many memories a word is, and one of these: a word that only the memory itself has is not known.
+vocabulary as (
+    select agent, word, count(*) as memory_count, min(memory_id) as memory_id from recent group by agent, word
+),
+
+asked as (
+    select memory_id, agent, len(words) as word_count, unnest(words) as word from prose
+),
+
+known as (
+    select asked.memory_id
+    from asked
+    left join vocabulary
+        on
+            vocabulary.agent = asked.agent and vocabulary.word = asked.word
+            and (vocabulary.memory_count > 1 or vocabulary.memory_id <> asked.memory_id)
+    group by asked.memory_id, asked.word_count
+    having count(vocabulary.word) >= {{ known_share }} * asked.word_count
 ),
 
 final as (
     select
-        *,
-        (usual_similarity - nearest_similarity) / usual_deviation as deviations
-    from familiar
-    semi join connected using (memory_id)
-    where
-        earlier_count >= 30
-        and nearest_similarity < usual_similarity - {{ var('anomaly_deviations') }} * usual_deviation
+        memory_id, agent, created_at, nearest_similarity, earlier_count, usual_similarity, usual_deviation, deviations
+    from candidates
+    semi join known using (memory_id)
     qualify row_number() over (partition by agent order by deviations desc, memory_id) <= {{ most_surprising }}
 )
 

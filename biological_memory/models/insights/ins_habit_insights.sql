@@ -1,4 +1,4 @@
--- One row per habit: when the concept comes up, as an insight.
+-- One row per habit: when the concept comes up, as an insight. A phrase with a word that has the same habit repeats it.
 with habits as (
     select * from {{ ref('ins_habits') }}
 ),
@@ -21,6 +21,13 @@ final as (
         night_at as discovered_at,
         'exact binomial test, false discovery rate' as discovery_method
     from habits
+    where not exists (
+        select 1 from habits as broader
+        where
+            broader.agent = habits.agent and broader.rhythm = habits.rhythm and broader.slot = habits.slot
+            and broader.concept <> habits.concept
+            and contains(' ' || habits.concept || ' ', ' ' || broader.concept || ' ')
+    )
 )
 
 select * from final

@@ -55,6 +55,8 @@ final as (
         metadata ->> 'file' as file,
         metadata ->> 'channel' as channel,
         metadata ->> 'place' as place,
+        metadata ->> 'commit' as commit_hash,
+        coalesce(try_cast(metadata -> 'reverts' as varchar[]), []) as reverted_commits,
         list_sort(list_distinct(list_filter(
             list_concat(
                 try_cast(metadata -> 'people' as varchar[]), {{ text_at("author") }}, {{ text_at("speaker") }}

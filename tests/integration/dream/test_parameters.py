@@ -98,7 +98,7 @@ EFFECTS = {
     "contradiction_similarity": Effect(0.3, "ins_revisions", "select count(*) from ins_revisions where revision_type = 'contradiction'", more),
     "habit_lift": Effect(20, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
     "habit_false_discoveries": Effect(0, "ins_habit_inputs ins_habits", "select count(*) from ins_habits", fewer),
-    "anomaly_deviations": Effect(0.5, "ins_anomalies", "select count(*) from ins_anomalies", more),
+    "anomaly_deviations": Effect(0.5, "ins_anomaly_candidates", "select count(*) from ins_anomaly_candidates", more),
     "prediction_horizon_days": Effect(3, "ltm_nights ltm_need_inputs ltm_need ins_need_counts ins_predictions", "select min(epoch(due_at) - epoch(night_at)) from ins_predictions", fewer),
 }  # fmt: skip
 # Parameters tried in one dbt run: no figure in a group depends on another's parameter or models.
