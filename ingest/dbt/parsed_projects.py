@@ -1,4 +1,8 @@
-"""Manages the folders of dbt's parsed projects: locks those in use, and removes those unused for a day."""
+"""Manages the folders of dbt's parsed projects: locks those in use, and removes those unused for a day.
+
+A project parsed from other files is parsed anew from the beginning: dbt, which would parse only what changed, takes a
+test that moved from one file to another for two of one name, and fails.
+"""
 
 import fcntl
 import os
@@ -8,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.dbt.project import PARSED_FILE, code_version
+
+VERSION_FILE = "version.txt"
 # Parsing again takes longer than a small cycle, so this many folders are kept, and all that were used within a day.
 FEWEST_KEPT = 8
 UNUSED_SECONDS = 24 * 60 * 60
@@ -33,6 +40,23 @@ def remove_unused(folders: Path) -> None:
         for used_at, folder in by_use[:-FEWEST_KEPT]:
             if time.time() - used_at > UNUSED_SECONDS:
                 _remove(folder)
+
+
+def is_current(folder: Path) -> bool:
+    """Whether a folder holds the project as parsed from the files that are there now."""
+    version = folder / VERSION_FILE
+    return (folder / PARSED_FILE).exists() and version.exists() and version.read_text() == code_version()
+
+
+def discard_outdated(folder: Path) -> None:
+    """Removes the project as parsed from other files."""
+    if not is_current(folder):
+        (folder / PARSED_FILE).unlink(missing_ok=True)
+
+
+def record_version(folder: Path) -> None:
+    """Writes beside a parsed project which version of the models it is of."""
+    (folder / VERSION_FILE).write_text(code_version())
 
 
 @contextmanager

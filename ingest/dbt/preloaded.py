@@ -12,6 +12,7 @@ from dbt.parser.manifest import extended_mashumuro_decoder
 from dbt.version import installed
 from dbt_common.clients.jinja import template_cache
 
+from ingest.dbt.parsed_projects import is_current
 from ingest.dbt.project import PARSED, PARSED_FILE
 
 # Each is a file of the project or the profile; dbt derives the JSON schema that it checks them against.
@@ -25,6 +26,8 @@ def make_ready() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for checked in CHECKED:
         checked.json_schema()
+    if not is_current(PARSED):
+        return
     try:
         parsed = (PARSED / PARSED_FILE).read_bytes()
         version = extended_mashumuro_decoder(parsed)["metadata"]["dbt_version"]  # type: ignore[no-untyped-call]

@@ -66,7 +66,10 @@ def run_dbt(
     discard_outdated(cache)
     asked = ["run", *(["--full-refresh"] if full_refresh else []), *(["--select", *select] if select else [])]
     with parsed_projects.hold(_target_folder(cache, variables)) as target:
+        parsed_projects.discard_outdated(target)
         _seed(target)
+        # What dbt parses now is of this version too, whether or not its models succeed.
+        parsed_projects.record_version(target)
         parsed_projects.remove_unused(target.parent)
         took = _invoke(asked, database_url, cache, variables, target, settings, on_model)
     record_version(cache)
@@ -80,7 +83,9 @@ def parse_project() -> None:
     """Parses the project in advance for new stores, which takes longer than the first cycle of a small one."""
     PARSED.mkdir(parents=True, exist_ok=True)
     settings = ingest_settings()
+    parsed_projects.discard_outdated(PARSED)
     _invoke(["parse"], "", settings.duckdb_file, run_parameters({}), PARSED, settings)
+    parsed_projects.record_version(PARSED)
 
 
 def _invoke(
@@ -173,9 +178,9 @@ def _seed(target: Path) -> None:
     dbt decides whether it can use that.
     """
     parameters = target.name.partition("-")[0]
-    parsed = (*target.parent.glob(f"{parameters}-*/{PARSED_FILE}"), PARSED / PARSED_FILE)
+    folders = (*target.parent.glob(f"{parameters}-*"), PARSED)
     if not (target / PARSED_FILE).exists():
-        for file in parsed:
+        for folder in filter(parsed_projects.is_current, folders):
             with suppress(FileNotFoundError):
-                shutil.copyfile(file, target / PARSED_FILE)
+                shutil.copyfile(folder / PARSED_FILE, target / PARSED_FILE)
                 return

@@ -8,9 +8,14 @@ from pathlib import Path
 from ingest.dbt.parsed_projects import (
     FEWEST_KEPT,
     UNUSED_SECONDS,
+    VERSION_FILE,
+    discard_outdated,
     hold,
+    is_current,
+    record_version,
     remove_unused,
 )
+from ingest.dbt.project import PARSED_FILE
 from tests.conftest import ROOT
 
 MANY = 2 * FEWEST_KEPT
@@ -54,3 +59,16 @@ def test_what_another_process_holds_stays_however_long_it_takes(tmp_path: Path) 
         process.communicate("\n")
     remove_unused(tmp_path)
     assert not first.exists()
+
+
+def test_what_was_parsed_from_other_files_is_discarded(tmp_path: Path) -> None:
+    parsed = tmp_path / PARSED_FILE
+    parsed.touch()
+    record_version(tmp_path)
+    discard_outdated(tmp_path)
+    assert is_current(tmp_path)
+    assert parsed.exists()
+    (tmp_path / VERSION_FILE).write_text("of an earlier release")
+    discard_outdated(tmp_path)
+    assert not is_current(tmp_path)
+    assert not parsed.exists()
