@@ -226,7 +226,7 @@ def by_words(report: Report, connection: Connection, warming: Sequence[str], que
 
     def search(question: str) -> Mapping[UUID, float]:
         lexical.catch_up(connection)
-        return lexical.search(query_terms(question, {}), LEXICAL_ROWS)
+        return lexical.search(query_terms(question, {}, lexical), LEXICAL_ROWS)
 
     _, building = timed(lexical.catch_up, [connection])
     report.figures("lexical index", "seconds", {"build": building[0] / 1_000})

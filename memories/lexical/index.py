@@ -5,7 +5,7 @@ Both score alike. If the files are damaged or missing, the index is rebuilt from
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
@@ -17,9 +17,10 @@ from memories.lexical import changes, on_disk
 from memories.lexical.bm25 import rarity
 from memories.lexical.changes import BEGINNING, WordChanges
 from memories.lexical.in_memory import Tail
+from memories.lexical.languages import ENGLISH, STEMMERS
 from memories.lexical.on_disk import Postings
 from memories.lexical.stamp import stamped_at
-from memories.lexical.terms import terms
+from memories.lexical.terms import marker, terms
 from memories.postgres.database import Connection
 from memories.settings import settings
 
@@ -120,6 +121,11 @@ class LexicalIndex:
         """How many memories contain a term; earlier states count until a rebuild removes them."""
         with self._lock:
             return (self._disk.frequency(term) if self._disk else 0) + self._tail.frequency(term)
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """English, and the other languages in which there are memories."""
+        return [ENGLISH, *(language for language in STEMMERS if self.row_frequency(marker(language)))]
 
     def near(self, term: str, most_errors: int, limit: int) -> list[UUID]:
         """Memories with a term at most `most_errors` letters (missing, added, replaced or swapped) from this one."""

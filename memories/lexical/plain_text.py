@@ -51,10 +51,27 @@ _CAPITALISED = re.compile(r"\b[A-Z](?:[A-Z]{1,9}+|(?<=[A-Za-z0-9][ ,;:][A-Z])[a-
 
 def plain(text: str) -> str:
     """The text in valid Unicode, with emoji named, accents dropped, and spaces added where its script has none."""
-    if text.isascii() or not _BEYOND_ENGLISH.search(text):
+    return without_accents(accented(text))
+
+
+def accented(text: str) -> str:
+    """The text as `plain` makes it, but with the accents of its letters."""
+    if is_english(text):
         return text
     valid = text.encode("utf-8", "replace").decode()
-    return _without_marks(_PICTOGRAPHS.sub(_named_emoji, valid))
+    composed = _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFKC", _PICTOGRAPHS.sub(_named_emoji, valid)))
+    return _UNSPACED.sub(r" \1 ", composed.replace(NAME_MARK, " "))
+
+
+def without_accents(text: str) -> str:
+    if is_english(text):
+        return text
+    return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFKD", text)))
+
+
+def is_english(text: str) -> bool:
+    """Whether every character is of English typography, which needs no rewriting."""
+    return text.isascii() or not _BEYOND_ENGLISH.search(text)
 
 
 def with_parts_and_names(text: str) -> str:
@@ -67,11 +84,6 @@ def with_parts_and_names(text: str) -> str:
 def _named_emoji(signs: re.Match[str]) -> str:
     bare = _SKIN_TONES.sub("", signs[0])
     return emoji.replace_emoji(bare, lambda _, known: f" {known['en'].strip(':').replace('_', ' ')} ")
-
-
-def _without_marks(text: str) -> str:
-    bare = _OPTIONAL_MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFC", bare).replace(NAME_MARK, " "))
 
 
 def _with_parts(identifier: re.Match[str]) -> str:

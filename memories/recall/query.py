@@ -2,16 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from memories.lexical.bm25 import rarity
 from memories.lexical.index import LexicalIndex
-from memories.lexical.terms import (
-    names,
-    pairs,
-    person,
-    terms,
-)
+from memories.lexical.terms import Word, names, pairs, person, query_words, terms
 from memories.when.period import Period
 
 # Two adjacent words say more than each alone: the pair's weight, relative to a single word's.
@@ -26,21 +22,41 @@ PAST = re.compile(
 WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
 
 
-def query_terms(query: str, respelled: Mapping[str, str]) -> Mapping[str, float]:
+def query_terms(query: str, respelled: Mapping[str, str], lexical: LexicalIndex) -> Mapping[str, float]:
     """BM25 weights of the query's terms, pairs of terms and guessed words."""
-    found = terms(query)
-    weights = {term: GUESSED_WEIGHT for word in respelled.values() for term in terms(word)}
-    weights |= {term: float(count) for term, count in Counter(found).items()}
-    return weights | {pair: PAIR_WEIGHT * count for pair, count in Counter(pairs(found)).items()}
+    languages = lexical.languages
+    weights: dict[str, float] = {}
+    for guessed in respelled.values():
+        for word in query_words(guessed, languages):
+            weights |= _weighed(word, GUESSED_WEIGHT, lexical)
+    for word, count in Counter(query_words(query, languages)).items():
+        weights |= _weighed(word, count, lexical)
+    pairs_found = Counter(pair for language in languages for pair in pairs(terms(query, language)))
+    return weights | {pair: PAIR_WEIGHT * count for pair, count in pairs_found.items()}
 
 
-def asked_terms(query: str, respelled: Mapping[str, str], times: Iterable[Period]) -> frozenset[str]:
-    """The terms that say what a query asks for: guessed words replace misspelt ones, the words for a time are left out.
+def _weighed(word: Word, weight: float, lexical: LexicalIndex) -> Mapping[str, float]:
+    """The weight of each term of a word: BM25 shall value them all by how rare the word is in all languages."""
+    if len(word) == 1:
+        return dict.fromkeys(word, float(weight))
+    rows, frequencies = lexical.row_count, {term: lexical.row_frequency(term) for term in sorted(word)}
+    together = rarity(rows, sum(frequencies.values()))
+    return {term: weight * together / rarity(rows, frequency) for term, frequency in frequencies.items()}
 
-    A query of such words alone asks for all of that time, and has no terms.
+
+def asked_words(
+    query: str, respelled: Mapping[str, str], times: Iterable[Period], languages: Sequence[str]
+) -> frozenset[Word]:
+    """The words that say what a query asks for: guessed ones replace misspelt ones, those for a time are left out.
+
+    A query of such words alone asks for all of that time, and has none.
     """
-    found = set(terms(query)).difference(*(terms(period.words) for period in times))
-    return frozenset(found.difference(*map(terms, respelled)).union(*map(terms, respelled.values())))
+
+    def words(text: str) -> Sequence[Word]:
+        return query_words(text, languages)
+
+    found = set(words(query)).difference(*(words(period.words) for period in times))
+    return frozenset(found.difference(*map(words, respelled)).union(*map(words, respelled.values())))
 
 
 def named(query: str, lexical: LexicalIndex) -> frozenset[str]:

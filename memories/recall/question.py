@@ -8,10 +8,12 @@ import numpy
 from numpy.typing import NDArray
 
 from memories.lexical.index import LexicalIndex
+from memories.lexical.languages import ENGLISH
 from memories.lexical.near_spellings import respelled
+from memories.lexical.terms import Word
 from memories.postgres.database import Connection
 from memories.recall.fusion import Familiarity, chance
-from memories.recall.query import asked_terms, named, query_terms, without_names, without_relative_times
+from memories.recall.query import asked_words, named, query_terms, without_names, without_relative_times
 from memories.records import Filters, Term
 from memories.when.period import Period
 from memories.when.reading import periods
@@ -47,12 +49,12 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query prepared for each kind of search: its terms, names, vector, times, and the scores of unrelated memories.
+    """A query prepared for each kind of search: its words, names, vector, times, and the scores of unrelated memories.
 
-    `terms` are those that say what is asked for, without the words that say when.
+    `words` are those that say what is asked for, without the words that say when.
     """
 
-    terms: frozenset[str]
+    words: frozenset[Word]
     weights: Mapping[str, float]
     names: frozenset[str]
     respelled: Mapping[str, str]
@@ -78,12 +80,12 @@ def prepared(request: Request, sources: Sources, vector_of: VectorOf | None, ins
     names = named(query, lexical) if "people" not in without else frozenset[str]()
     vector = None
     # "What did I do yesterday?" asks for all of that day: what its other words are like says nothing.
-    if vector_of is not None and "dense" not in without and (asked_terms(query, {}, times) or not times):
+    if vector_of is not None and "dense" not in without and (asked_words(query, {}, times, [ENGLISH]) or not times):
         vector = vector_of(without_names(query, names))
     guessed = respelled(sources.connection, lexical, query) if "lexical" not in without else {}
-    weights = query_terms(query, guessed) if "lexical" not in without else {}
+    weights = query_terms(query, guessed, lexical) if "lexical" not in without else {}
     return Question(
-        terms=asked_terms(query, guessed, times),
+        words=asked_words(query, guessed, times, lexical.languages),
         weights=weights,
         names=names,
         respelled=guessed,

@@ -124,7 +124,7 @@ def search(request: Request, sources: Sources, model: str, vector_of: VectorOf |
         _lift_successors(whole, dreamt)
     ranked = sorted(whole.values(), key=lambda candidate: (-candidate.relevance, candidate.row.item_id))
     results = _results(connection, ranked, dreamt, asked, request.k)
-    found_signs = signs(question.terms, results, lexical)
+    found_signs = signs(question.words, results, lexical)
     return Answer(
         query_id=uuid4(),
         query=request.query,

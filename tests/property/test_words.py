@@ -1,5 +1,6 @@
 """Any text can be indexed and is found by its own terms."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,14 +12,18 @@ from hypothesis import strategies as st
 
 from memories.lexical.changes import BEGINNING
 from memories.lexical.in_memory import Tail
+from memories.lexical.languages import ENGLISH, STEMMERS, language_of
 from memories.lexical.on_disk import opened, write
 from memories.lexical.terms import (
     LONGEST_WORD_BYTES,
     SEPARATOR,
     names,
+    pairs,
+    query_words,
     row_terms,
     terms,
 )
+from tests.conftest import ROOT
 
 ANY = st.text(st.characters(), max_size=200)
 KEPT = st.characters(codec="utf-8", exclude_characters="\0")
@@ -57,6 +62,49 @@ def test_any_text_is_found_by_its_terms(texts: Sequence[str]) -> None:
             assert (memory_id in on_disk.search(wanted, 100)) == bool(wanted)
             assert (memory_id in tail.search(wanted, on_disk.stamp.mean_length)) == bool(wanted)
             assert all(on_disk.frequency(term) == tail.frequency(term) for term in wanted)
+
+
+SENTENCES = [
+    "Wir haben die alten Häuser am Fluss besichtigt",
+    "Les voisins chantaient des chansons pendant toute la soirée",
+    "Мы осматривали несколько новых домов на берегу реки",
+    "Οι γάτες κοιμούνται πάντα στις καρέκλες της κουζίνας",
+    "வீடுகளில் மரங்கள் வளர்கின்றன",
+    "Komşularımızın evleri denize bakıyordu",
+    "昨天我们在东京见到了老朋友",
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.one_of(st.text(KEPT, max_size=50), st.sampled_from(SENTENCES)), min_size=1, max_size=3).map(" ".join),
+    st.permutations([language for language in STEMMERS if language != ENGLISH]),
+)
+def test_any_text_is_found_by_each_of_its_words_in_any_order_of_languages(text: str, others: list[str]) -> None:
+    indexed = set(row_terms(SEPARATOR + text))
+    found = query_words(text, [ENGLISH, *others])
+    assert found == query_words(text, [ENGLISH, *STEMMERS.keys() - {ENGLISH}])
+    assert not any(word.isdisjoint(indexed) for word in found)
+    assert bool(found) == bool(terms(text, language_of(text)))
+
+
+def test_a_memory_is_of_the_language_that_it_is_surely_in() -> None:
+    assert [language_of(text) for text in SENTENCES] == ["de", "fr", "ru", "el", "ta", "tr", "en"]
+    for unsure in ("", "42", "Haus", "Texas barbecue?", "Yeah im the latter", "Add `HttpError`", "initialDelaySeconds"):
+        assert language_of(unsure) == ENGLISH
+
+
+def test_english_memories_have_the_terms_of_the_english_stemmer_alone() -> None:
+    lines = map(json.loads, (ROOT / "sample" / "memories.jsonl").read_text().splitlines())
+    contents = [line["content"] for line in lines if "content" in line]
+    english = [content for content in contents if language_of(content) == ENGLISH]
+    assert len(english) > 0.98 * len(contents)
+    for content in english:
+        found = terms(content)
+        assert row_terms(SEPARATOR + content) == [*found, *pairs(found)]
+        assert query_words(content, [ENGLISH]) == [frozenset([term]) for term in found]
+        known = set().union(*query_words(content, list(STEMMERS)))
+        assert {term for term in known if ":" not in term} == set(found)
 
 
 def test_words_are_told_apart_and_put_together() -> None:
