@@ -33,7 +33,7 @@ from benchmarks.retrieval.calibration import (
 from benchmarks.retrieval.sets import Collected, LabelledQuestion
 from memories.embedding.embedder import Embedder
 from memories.memory import Memory
-from memories.recall.confidence import FIRST, WITH_VECTOR, WORDS_ALONE, Model
+from memories.recall.confidence import FIRST, WITH_VECTOR, WORDS_ALONE, Logistic
 from memories.records import LEAST_SURE
 
 WORDS = bool(os.environ.get("WORDS"))
@@ -74,7 +74,7 @@ def report(sets: Mapping[str, Sequence[Judged]]) -> None:
 
 
 def report_fit(sets: Mapping[str, Sequence[Judged]]) -> None:
-    whole: Model = fit(sets)
+    whole: Logistic = fit(sets)
     print(whole)
     left_out = []
     for name, asked in sets.items():

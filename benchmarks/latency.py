@@ -90,7 +90,7 @@ class StandIn:
         return self._meanings.of(numpy.zeros(1, dtype=numpy.int64), self._chance)[0] if known is None else known
 
 
-class Report:
+class SizeReport:
     """Prints rows about one size, as a table and as JSON."""
 
     def __init__(self, size: int) -> None:
@@ -143,7 +143,7 @@ def main() -> None:
 
 
 def measure(base: str, size: int) -> None:
-    report, corpus = Report(size), Corpus(size, WORDS)
+    report, corpus = SizeReport(size), Corpus(size, WORDS)
     target = filled(base, corpus, report)
     questions = corpus.questions(QUERIES, seed=1)
     warming = corpus.questions(WARMING_QUERIES, seed=2)
@@ -162,7 +162,7 @@ def measure(base: str, size: int) -> None:
         disk(report, connection)
 
 
-def filled(base: str, corpus: Corpus, report: Report) -> str:
+def filled(base: str, corpus: Corpus, report: SizeReport) -> str:
     """The connection string of the store of this size, which is filled if it does not exist."""
     name = f"latency_{corpus.size}_{WORDS}"
     target = base.replace(f"/{database.DATABASE}?", f"/{name}?")
@@ -182,7 +182,9 @@ def filled(base: str, corpus: Corpus, report: Report) -> str:
     return target
 
 
-def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors], vectors: Sequence[Vectors]) -> None:
+def by_vector(
+    report: SizeReport, connection: Connection, warming: Sequence[Vectors], vectors: Sequence[Vectors]
+) -> None:
     """Measures pgvector alone, exact and by its index, then the search's own vector query."""
     model = StoreSettings().embedding_model
 
@@ -218,7 +220,7 @@ def by_vector(report: Report, connection: Connection, warming: Sequence[Vectors]
         )
 
 
-def by_words(report: Report, connection: Connection, warming: Sequence[str], questions: Sequence[str]) -> None:
+def by_words(report: SizeReport, connection: Connection, warming: Sequence[str], questions: Sequence[str]) -> None:
     """Measures the lexical index alone, built and then searched."""
     folder = HOME / "lexical-alone"
     shutil.rmtree(folder, ignore_errors=True)
@@ -236,7 +238,7 @@ def by_words(report: Report, connection: Connection, warming: Sequence[str], que
     shutil.rmtree(folder)
 
 
-def bare_insert(report: Report, connection: Connection, texts: Sequence[str]) -> None:
+def bare_insert(report: SizeReport, connection: Connection, texts: Sequence[str]) -> None:
     connection.execute("create table bare (id uuid primary key default gen_random_uuid(), content text)")
     connection.execute("create unique index on bare (md5(content))")
     statement = "insert into bare (content) values (%s)"
@@ -246,7 +248,7 @@ def bare_insert(report: Report, connection: Connection, texts: Sequence[str]) ->
 
 
 def asked(
-    report: Report, memory: Memory, warming: Mapping[str, Vectors], questions: Mapping[str, Vectors], when: str = ""
+    report: SizeReport, memory: Memory, warming: Mapping[str, Vectors], questions: Mapping[str, Vectors], when: str = ""
 ) -> None:
     suffix = f", {when}" if when else ""
     peer = f"pgvector alone, ef_search {EF_SEARCH[-1]}"
@@ -256,11 +258,13 @@ def asked(
         report.latency("words only", timed(lambda text: memory.search(text, words_only=True), list(questions))[1], peer)
 
 
-def stored(report: Report, memory: Memory, texts: Sequence[str]) -> None:
+def stored(report: SizeReport, memory: Memory, texts: Sequence[str]) -> None:
     report.latency("store", timed(memory.store, texts)[1], "bare insert")
 
 
-def with_model(report: Report, target: str, warming: Mapping[str, Vectors], questions: Mapping[str, Vectors]) -> None:
+def with_model(
+    report: SizeReport, target: str, warming: Mapping[str, Vectors], questions: Mapping[str, Vectors]
+) -> None:
     """Measures the sidecar's model alone, and full searches with it."""
     embedder = Embedder()
     timed(lambda text: embedder([text]), list(warming))
@@ -271,7 +275,7 @@ def with_model(report: Report, target: str, warming: Mapping[str, Vectors], ques
         report.latency("full search with the model", timed(memory.search, list(questions))[1])
 
 
-def disk(report: Report, connection: Connection) -> None:
+def disk(report: SizeReport, connection: Connection) -> None:
     row = connection.execute(SIZES_ON_DISK).fetchone()
     names = (
         "memories", "memories with vectors", "vector index", "passages", "passages' indexes", "edges", "whole database",

@@ -86,7 +86,7 @@ select 'contents twice', count(*) from (select from memories group by content_ha
 """
 
 
-class Claim(NamedTuple):
+class Acknowledged(NamedTuple):
     """An acknowledged write: only this memory contains the word; None when no memory does any more."""
 
     word: str
@@ -99,7 +99,7 @@ class LoadCounts:
 
     writes: list[float] = field(default_factory=list)
     searches: list[float] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[Acknowledged] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -138,7 +138,7 @@ def _vector(word: str) -> Vectors:
 class Client:
     """The base of writers and searchers: an open store, a random generator, and a tally."""
 
-    def __init__(self, memory: Memory, url: str, name: str, claims: "multiprocessing.Queue[Claim]") -> None:
+    def __init__(self, memory: Memory, url: str, name: str, claims: "multiprocessing.Queue[Acknowledged]") -> None:
         self.memory, self.url, self.name, self.claims = memory, url, name, claims
         self.chance = random.Random(name)
         self.tally = LoadCounts()
@@ -157,14 +157,14 @@ class Client:
     def step(self) -> None:
         raise NotImplementedError
 
-    def check(self, claim: Claim) -> None:
+    def check(self, claim: Acknowledged) -> None:
         with self.tally.timed(self.tally.searches):
             answer = self.memory.search(claim.word, CHECKED_RESULTS, words_only=self.chance.random() < 0.5)
         if problem := _problem(claim, answer):
             self.tally.wrong.append(f"{self.name}: {problem}")
 
 
-def _problem(claim: Claim, answer: Answer) -> str | None:
+def _problem(claim: Acknowledged, answer: Answer) -> str | None:
     if claim.memory_id is None:
         stale = [str(each.memory.id) for each in answer.results if claim.word in each.memory.content.split()]
         return f"{claim.word} is gone, but is found in {stale}" if stale else None
@@ -172,12 +172,12 @@ def _problem(claim: Claim, answer: Answer) -> str | None:
     return None if claim.memory_id in found else f"{claim.word} does not find {claim.memory_id} ({len(found)} others)"
 
 
-class Searcher(Client):
+class SearchingClient(Client):
     """Checks the latest claims, or earlier ones when there are none."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.known: list[Claim] = []
+        self.known: list[Acknowledged] = []
 
     def step(self) -> None:
         try:
@@ -296,7 +296,7 @@ class Writer(Client):
         return UUID(str(row[0] if row else None))
 
     def claim(self, word: str, memory_id: UUID | None) -> None:
-        claim = Claim(word, memory_id)
+        claim = Acknowledged(word, memory_id)
         self.tally.claims.append(claim)
         with suppress(queue.Full):
             self.claims.put_nowait(claim)
@@ -322,7 +322,7 @@ def work(url: str, name: str, writers: int, searchers: int, until: float, claims
     """Runs one process: opens the store, and runs its threads until a Unix time."""
     with Memory(url, embed=embed) as memory:
         clients: list[Client] = [Writer(memory, url, f"{name}w{number}", claims) for number in range(writers)]
-        clients += [Searcher(memory, url, f"{name}s{number}", claims) for number in range(searchers)]
+        clients += [SearchingClient(memory, url, f"{name}s{number}", claims) for number in range(searchers)]
         with ThreadPoolExecutor(len(clients)) as threads:
             list(threads.map(lambda client: client.run(until), clients))
     whole = LoadCounts()
@@ -359,7 +359,7 @@ def _share(whole: int, parts: int, number: int) -> int:
     return whole // parts + (number < whole % parts)
 
 
-def _lost(url: str, claims: Sequence[Claim]) -> Iterator[str]:
+def _lost(url: str, claims: Sequence[Acknowledged]) -> Iterator[str]:
     """Claims that the store contradicts, and rows that should not exist."""
     documents: defaultdict[str, set[UUID]] = defaultdict(set)
     with connect(url) as connection:

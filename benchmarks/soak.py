@@ -92,7 +92,7 @@ class Month:
     differing: int = 0
 
 
-class Life:
+class LivedMonth:
     """Runs the month: the person acts while cycles run in another thread."""
 
     def __init__(self, person: Owner, clock: Clock, connection: Connection, chance: random.Random) -> None:
@@ -227,7 +227,7 @@ def soak(url: str, days: int, seed: int) -> None:
         clock.set(first)
         with Memory(url) as memory, checks.Watcher(url) as reader:
             person = Owner(memory, url, clock, seed)
-            life = Life(person, clock, connection, random.Random(seed))
+            life = LivedMonth(person, clock, connection, random.Random(seed))
             life.live(first, days)
         went_wrong = wrong(connection, person, life.month, reader)
         report(done(connection, person, life.month, reader), went_wrong, life.month.days)

@@ -11,7 +11,7 @@ from memories.memory import Memory
 from memories.postgres.database import connect
 from memories.postgres.migrate import pending
 from memories.settings import settings
-from memories.views.monitor import Reading, readings
+from memories.views.monitor import Measured, readings
 from sidecar.embedders.protocol import Vectors
 from sidecar.embedders.queue import ServedModel
 from sidecar.registry import Registry
@@ -28,7 +28,7 @@ class ServedStore:
         self._memory: Memory | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._read_cycle: object = None
-        self._readings: Sequence[Reading] = []
+        self._readings: Sequence[Measured] = []
 
     def answer_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sets the event loop that serves requests and runs the models."""
@@ -50,7 +50,7 @@ class ServedStore:
             with connect():
                 pass
 
-    def readings(self) -> Sequence[Reading]:
+    def readings(self) -> Sequence[Measured]:
         """The figures of the visible cycle, read once a cycle; none without a Postgres, or with migrations pending.
 
         Raises StoreUnreachable when Postgres is configured or in use, and does not answer.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks.retrieval.sets import Collected, LabelledQuestion
-from memories.recall.confidence import Model
+from memories.recall.confidence import Logistic
 from memories.records import Signs
 
 BINS = 10
@@ -53,7 +53,7 @@ def weights(judged: Sequence[Judged]) -> Floats:
     return numpy.where(own, 0.5 / max(own.sum(), 1), 0.5 / max((~own).sum(), 1))
 
 
-def fit(sets: Mapping[str, Sequence[Judged]]) -> Model:
+def fit(sets: Mapping[str, Sequence[Judged]]) -> Logistic:
     """The logistic model of all sets, by penalised likelihood of standardised signs."""
     values = numpy.vstack([figures(judged) for judged in sets.values()])
     weight = numpy.concatenate([weights(judged) / len(sets) for judged in sets.values()])
@@ -71,10 +71,10 @@ def fit(sets: Mapping[str, Sequence[Judged]]) -> Model:
     slopes = minimize(loss, numpy.zeros(design.shape[1]), jac=True).x
     raw = slopes[1:] / deviation
     named = dict(zip((field.name for field in fields(Signs)), map(float, raw), strict=True))
-    return Model(constant=float(slopes[0] - (raw * mean).sum()), **named)
+    return Logistic(constant=float(slopes[0] - (raw * mean).sum()), **named)
 
 
-def probabilities(model: Model, judged: Sequence[Judged]) -> Floats:
+def probabilities(model: Logistic, judged: Sequence[Judged]) -> Floats:
     return numpy.array([model.probability(each.signs) for each in judged])
 
 

@@ -60,8 +60,8 @@ from memories.mcp.shown import Sessions, Shown
 from memories.mcp.text_file import named_folders, working_folder
 from memories.mcp.tools import (
     Desk,
-    Reply,
     Tool,
+    ToolReply,
 )
 from memories.memory import Memory
 from memories.serving.bearer import is_given
@@ -172,7 +172,7 @@ def answer(store: AssistantStore, tool: Tool, arguments: Mapping[str, object], s
     """Validates arguments and calls a tool; any error becomes one sentence."""
     try:
         given = tool.arguments.model_validate(arguments)
-        reply: Reply = tool.call(Desk(store.memory(), store.file_roots, shown), given)
+        reply: ToolReply = tool.call(Desk(store.memory(), store.file_roots, shown), given)
     except ValidationError as error:
         return _refused(complaint(tool.name, tool.arguments, error))
     except Exception as error:  # noqa: BLE001 - else the package answers with a protocol error, which says nothing

@@ -47,7 +47,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ToolReply:
     """What a tool answers: a text for the assistant, and the same as data."""
 
     text: str
@@ -66,7 +66,7 @@ class Tool:
     title: str
     description: str
     arguments: type[Arguments]
-    call: Callable[[Desk, Any], Reply]
+    call: Callable[[Desk, Any], ToolReply]
     answer: type[BaseModel]
     is_read_only: bool = True
     is_destructive: bool = False
@@ -74,15 +74,15 @@ class Tool:
     reads_files: bool = False
 
 
-def store_memory(desk: Desk, given: StoreMemory) -> Reply:
+def store_memory(desk: Desk, given: StoreMemory) -> ToolReply:
     content, context, summary = map(desk.memory.with_citations, (given.content, given.context, given.summary))
     if not says_something(content):
         raise InputError("this only repeats what was recalled: store what is new, or nothing")
     memory_id = desk.memory.store(content, context=context, summary=summary, tags=given.tags)
-    return Reply(f"Stored as memory {memory_id}.", {"id": str(memory_id)})
+    return ToolReply(f"Stored as memory {memory_id}.", {"id": str(memory_id)})
 
 
-def store_file(desk: Desk, given: StoreFile) -> Reply:
+def store_file(desk: Desk, given: StoreFile) -> ToolReply:
     file = read_text_file(given.file_path, desk.file_roots)
     memory_id = desk.memory.store(
         file.text,
@@ -93,21 +93,21 @@ def store_file(desk: Desk, given: StoreFile) -> Reply:
     )
     chunks = desk.memory.get(memory_id, record=False).total_chunks
     data = {"id": str(memory_id), "file_path": str(file.path), "total_chunks": chunks}
-    return Reply(f"Stored {file.path} as memory {memory_id}, in {chunks} chunk{'s'[: chunks > 1]}.", data)
+    return ToolReply(f"Stored {file.path} as memory {memory_id}, in {chunks} chunk{'s'[: chunks > 1]}.", data)
 
 
-def get_memory(desk: Desk, given: OneMemory) -> Reply:
+def get_memory(desk: Desk, given: OneMemory) -> ToolReply:
     found = desk.memory.get(given.id, record=False)
     desk.memory.opened(found.id, desk.shown.query_id(found.id))
     quoter = desk.memory.quoter()
     text = f"{quoter.explanation}\n\n{quoter.memory(found)}"
-    return Reply(text, {"memory": _as_data(found), "notice": EXPLANATION})
+    return ToolReply(text, {"memory": _as_data(found), "notice": EXPLANATION})
 
 
-def delete_memory(desk: Desk, given: WholeId) -> Reply:
+def delete_memory(desk: Desk, given: WholeId) -> ToolReply:
     receipt = desk.memory.forget(given.id)
     remains = "\n".join(f"- {each.what}: until {each.until}" for each in receipt.remains)
-    return Reply(
+    return ToolReply(
         f"Deleted memory {given.id} from every table. What remains on the disk:\n{remains}",
         {
             "id": given.id,
@@ -120,18 +120,18 @@ def delete_memory(desk: Desk, given: WholeId) -> Reply:
     )
 
 
-def pin_memory(desk: Desk, given: PinMemory) -> Reply:
+def pin_memory(desk: Desk, given: PinMemory) -> ToolReply:
     memory_id = desk.memory.pin(given.id, pinned=given.pinned)
     sentence = f"Memory {memory_id} {'will not fade' if given.pinned else 'may fade again'} from the next cycle on."
-    return Reply(sentence, {"id": str(memory_id), "pinned": given.pinned})
+    return ToolReply(sentence, {"id": str(memory_id), "pinned": given.pinned})
 
 
-def get_statistics(desk: Desk, given: Nothing) -> Reply:
+def get_statistics(desk: Desk, given: Nothing) -> ToolReply:
     counts = to_jsonable_python(desk.memory.statistics())
-    return Reply(to_json(counts, indent=1).decode(), counts)
+    return ToolReply(to_json(counts, indent=1).decode(), counts)
 
 
-def search_memory(desk: Desk, given: SearchMemory) -> Reply:
+def search_memory(desk: Desk, given: SearchMemory) -> ToolReply:
     found = search(desk.memory, given)
     answer = found.answer
     desk.shown.note((result.memory.id for result in answer.results), answer.query_id)
@@ -158,10 +158,10 @@ def search_memory(desk: Desk, given: SearchMemory) -> Reply:
         "notice": EXPLANATION,
         "results": [_result(each, found) for each in answer.results],
     }
-    return Reply("\n\n".join(filter(None, said)), to_jsonable_python(data))
+    return ToolReply("\n\n".join(filter(None, said)), to_jsonable_python(data))
 
 
-def ask_memory(desk: Desk, given: AskMemory) -> Reply:
+def ask_memory(desk: Desk, given: AskMemory) -> ToolReply:
     answer = ask(desk.memory, given.question, Filters(tags=given.tag_filter))
     shown = [*(quote.memory_id for quote in answer.quotes), *(miss.memory.id for miss in answer.misses)]
     desk.shown.note(shown, answer.query_id)
@@ -187,10 +187,10 @@ def ask_memory(desk: Desk, given: AskMemory) -> Reply:
         "quotes": [asdict(quote) for quote in answer.quotes],
         "misses": [miss.memory.id for miss in answer.misses],
     }
-    return Reply("\n\n".join([*said, *([answer.note] if answer.note else [])]), to_jsonable_python(data))
+    return ToolReply("\n\n".join([*said, *([answer.note] if answer.note else [])]), to_jsonable_python(data))
 
 
-def recall_context(desk: Desk, given: RecallContext) -> Reply:
+def recall_context(desk: Desk, given: RecallContext) -> ToolReply:
     context = desk.memory.context(given.agent)
     quoter = desk.memory.quoter()
     attended = [
@@ -201,16 +201,16 @@ def recall_context(desk: Desk, given: RecallContext) -> Reply:
     said = [f"{len(attended)} memories in mind, {len(episodes)} recent episodes.", quoter.explanation, *attended]
     if episodes:
         said.append(quoter.notes("recent episodes", "\n".join(episodes)))
-    return Reply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
+    return ToolReply("\n\n".join(said), to_jsonable_python({"notice": EXPLANATION, **asdict(context)}))
 
 
-def explain_memory(desk: Desk, given: ExplainMemory) -> Reply:
+def explain_memory(desk: Desk, given: ExplainMemory) -> ToolReply:
     explanation = desk.memory.why(given.id, given.query)
     lines = "\n".join(explanation_lines(explanation))
     quoter = desk.memory.quoter()
     said = [quoter.explanation, quoter.notes(f"memory {explanation.memory.id}", lines)]
     data = to_jsonable_python({"notice": EXPLANATION, **asdict(explanation)})
-    return Reply("\n\n".join(said), data)
+    return ToolReply("\n\n".join(said), data)
 
 
 def _outcome(found: CodexAnswer, given: SearchMemory) -> str:

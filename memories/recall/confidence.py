@@ -20,7 +20,7 @@ FIELDS = ("speaker", "author", "people", "title", "aliases")
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Logistic:
     """A logistic model of the signs."""
 
     constant: float
@@ -40,8 +40,8 @@ class Model:
         return 1 / (1 + exp(-log_odds))
 
 
-WITH_VECTOR = Model(constant=-8.75, similarity=10.4, coverage=2.41, known=1.16, relevance=0.102)
-WORDS_ALONE = Model(constant=-5.16, similarity=0.0, coverage=4.81, known=3.72, relevance=0.0)
+WITH_VECTOR = Logistic(constant=-8.75, similarity=10.4, coverage=2.41, known=1.16, relevance=0.102)
+WORDS_ALONE = Logistic(constant=-5.16, similarity=0.0, coverage=4.81, known=3.72, relevance=0.0)
 
 
 def confidence(found: Signs) -> float:

@@ -91,7 +91,7 @@ order by confidence_score desc, insight_id
 """
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """From `start` until just before `end`."""
 
     start: datetime
@@ -139,10 +139,10 @@ class Foreseen(NamedTuple):
 
 def revisions_of(connection: Connection, memory_ids: Collection[UUID], until: datetime) -> Sequence[Revision]:
     """The revisions, known before `until`, in which any of the memories takes part; the first one first."""
-    return _revisions(connection, Span(EARLIEST, until), list(memory_ids), None)
+    return _revisions(connection, TimeSpan(EARLIEST, until), list(memory_ids), None)
 
 
-def revisions_in(connection: Connection, span: Span, agent: str | None) -> Sequence[Revision]:
+def revisions_in(connection: Connection, span: TimeSpan, agent: str | None) -> Sequence[Revision]:
     """The revisions of a span, of one agent or of all; the first one first."""
     return _revisions(connection, span, None, agent)
 
@@ -158,26 +158,26 @@ def topics_of(connection: Connection, memory_ids: Collection[UUID]) -> Sequence[
 
 
 def created_in(
-    connection: Connection, span: Span, agent: str | None, timezone: str, unit: Literal["day", "month"], most: int
+    connection: Connection, span: TimeSpan, agent: str | None, timezone: str, unit: Literal["day", "month"], most: int
 ) -> Sequence[Noted]:
     """The memories of a span, at most so many of each day or month, in order."""
     given = {**span._asdict(), "agent": agent, "timezone": timezone, "unit": unit, "most": most}
     return [Noted._make(row) for row in connection.execute(CREATED, given)]
 
 
-def returned_in(connection: Connection, span: Span, agent: str | None, most: int) -> Sequence[Noted]:
+def returned_in(connection: Connection, span: TimeSpan, agent: str | None, most: int) -> Sequence[Noted]:
     """Earlier memories that were opened, cited, reviewed or told again in a span, the most frequent first."""
     given = {**span._asdict(), "agent": agent, "most": most}
     return [Noted._make(row) for row in connection.execute(RETURNED, given)]
 
 
-def foreseen(connection: Connection, span: Span, agent: str | None) -> Sequence[Foreseen]:
+def foreseen(connection: Connection, span: TimeSpan, agent: str | None) -> Sequence[Foreseen]:
     """The habits that a span shows, and what is predicted beyond its end; the surest first."""
     return [Foreseen._make(row) for row in connection.execute(FORESEEN, {**span._asdict(), "agent": agent})]
 
 
 def _revisions(
-    connection: Connection, span: Span, memory_ids: Sequence[UUID] | None, agent: str | None
+    connection: Connection, span: TimeSpan, memory_ids: Sequence[UUID] | None, agent: str | None
 ) -> Sequence[Revision]:
     given = {**span._asdict(), "ids": memory_ids, "agent": agent}
     return [Revision._make(row) for row in connection.execute(REVISIONS, given)]

@@ -83,7 +83,7 @@ RANGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Measured:
     """A figure and its expected range; `value` is None where there is no data for it yet."""
 
     figure: str
@@ -96,12 +96,12 @@ class Reading:
         return self.value is None or self.low <= self.value <= self.high
 
 
-def readings(connection: Connection) -> Sequence[Reading]:
+def readings(connection: Connection) -> Sequence[Measured]:
     """Returns every figure as of the visible cycle; before the first cycle none has a value."""
     cursor = connection.execute(FIGURES)
     names = [column.name for column in cursor.description or ()]
     values = cursor.fetchone() or [None] * len(names)
     return [
-        Reading(name, None if value is None else float(cast(float, value)), *RANGES[name])
+        Measured(name, None if value is None else float(cast(float, value)), *RANGES[name])
         for name, value in zip(names, values, strict=True)
     ]

@@ -33,7 +33,7 @@ class Meaning(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class DateWords:
     """The words of all languages for parts of a date.
 
     `phrases` are tokens joined by blanks, with # for a number; `unspaced` are expressions, for scripts without blanks;
@@ -51,7 +51,7 @@ class Words:
 
 
 @lru_cache(maxsize=1)
-def words() -> Words:
+def words() -> DateWords:
     """Collects the words of dateparser's languages. Where two languages differ on a word, the first one counts."""
     months: dict[str, int] = {}
     weekdays: dict[str, int] = {}
@@ -91,4 +91,4 @@ def words() -> Words:
             for word, number in replacement.items():
                 if number.isdecimal() and word.isalpha():
                     numbers.setdefault(word.casefold(), number)
-    return Words(months, frozenset(full_months), weekdays, frozenset(between), numbers, units, phrases, unspaced)
+    return DateWords(months, frozenset(full_months), weekdays, frozenset(between), numbers, units, phrases, unspaced)

@@ -15,7 +15,7 @@ from memories.views.reasons import gist
 from sidecar.reports.report import Place, Report, numbered, place, source_name
 
 
-class Part(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of a memory, whether it is quoted, and the numbers of the quotations that begin with it."""
 
     text: str
@@ -33,13 +33,13 @@ def html(report: Report) -> str:
     )
 
 
-def _parts(source: Memoir, numbers: Mapping[Place, int]) -> Sequence[Part]:
+def _parts(source: Memoir, numbers: Mapping[Place, int]) -> Sequence[Stretch]:
     """The whole content of a memory, cut wherever a quotation begins or ends."""
     spans = {number: (start, end) for (of, start, end), number in numbers.items() if of == source.id}
     content = source.content.encode()
     cuts = sorted({0, len(content)}.union(*spans.values()))
     return [
-        Part(
+        Stretch(
             content[start:end].decode(),
             any(first <= start and end <= last for first, last in spans.values()),
             [number for number, (first, _) in spans.items() if first == start],

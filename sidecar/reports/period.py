@@ -11,7 +11,16 @@ from memories.instant import day, in_zone
 from memories.memory import Memory
 from memories.postgres.database import Connection
 from memories.settings import settings
-from memories.views.happenings import Foreseen, Noted, Span, created_in, foreseen, people_of, returned_in, revisions_in
+from memories.views.happenings import (
+    Foreseen,
+    Noted,
+    TimeSpan,
+    created_in,
+    foreseen,
+    people_of,
+    returned_in,
+    revisions_in,
+)
 from sidecar.reports.report import Claim, Report, Section
 from sidecar.reports.sections import changes, people, reported
 
@@ -30,12 +39,12 @@ MONTH = len("2026-12")
 def report_on_week(memory: Memory, *, as_of: datetime | None = None, agent: str | None = None) -> Report:
     """Reports on the seven days before `as_of`, as `report_on_period` does."""
     end = as_of or datetime.now(UTC)
-    return report_on_period(memory, f"The week to {day(in_zone(end))}", Span(end - WEEK, end), end, agent)
+    return report_on_period(memory, f"The week to {day(in_zone(end))}", TimeSpan(end - WEEK, end), end, agent)
 
 
-def report_on_period(memory: Memory, title: str, span: Span, as_of: datetime, agent: str | None = None) -> Report:
+def report_on_period(memory: Memory, title: str, span: TimeSpan, as_of: datetime, agent: str | None = None) -> Report:
     """Reports on all that is remembered of a span, by one agent ("" means "default") or by all. Records nothing."""
-    span = Span(span.start, max(span.start, min(span.end, as_of)))
+    span = TimeSpan(span.start, max(span.start, min(span.end, as_of)))
     with memory.connection() as connection:
         sections = list(_sections(connection, span, "default" if agent == "" else agent))
         first, last = day(in_zone(span.start)), day(in_zone(span.end - timedelta(microseconds=1)))
@@ -49,7 +58,7 @@ def report_on_period(memory: Memory, title: str, span: Span, as_of: datetime, ag
         )
 
 
-def _sections(connection: Connection, span: Span, agent: str | None) -> Iterator[Section]:
+def _sections(connection: Connection, span: TimeSpan, agent: str | None) -> Iterator[Section]:
     by_days, zone = span.end - span.start <= TOLD_BY_DAYS, settings().timezone
     unit: Literal["day", "month"] = "day" if by_days else "month"
     new = created_in(connection, span, agent, zone, unit, SHOWN_OF_EACH)
@@ -83,7 +92,7 @@ def _noted(connection: Connection, found: Sequence[Noted]) -> Sequence[Claim]:
     ]
 
 
-def _habits(connection: Connection, found: Sequence[Foreseen], span: Span) -> Iterator[Claim]:
+def _habits(connection: Connection, found: Sequence[Foreseen], span: TimeSpan) -> Iterator[Claim]:
     """Each habit with those of its memories that are of the span."""
     for habit in found[:MOST_FORESEEN]:
         whole = memoirs(connection, habit.memory_ids).values()

@@ -11,7 +11,7 @@ from memories.instant import day, in_zone
 from memories.lexical.terms import terms
 from memories.memory import NO_FILTERS, Memory
 from memories.records import Answer, Filters, Recalled
-from memories.views.happenings import Span, people_of, revisions_of, topics_of
+from memories.views.happenings import TimeSpan, people_of, revisions_of, topics_of
 from memories.when.period import Period
 from memories.when.reading import periods
 from sidecar.reports.period import report_on_period
@@ -48,7 +48,7 @@ def report_on(
     within = filters if period is None else replace(filters, created_from=period.start, created_until=period.end)
     subject = _subject(question, period)
     if not subject and within.created_from and not (within.tags or within.metadata):
-        span = Span(within.created_from, within.created_until or now)
+        span = TimeSpan(within.created_from, within.created_until or now)
         return report_on_period(memory, question, span, now, filters.agent)
     asked = subject or question
     answer = memory.search(asked, RESULTS, within, as_of=as_of, words_only=words_only, record=False)

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["Memories"])
 
 
 @router.post("/ask", response_model=bodies.ReplyBody, responses=documented(404, 429, 502, 503, 504))
-async def answer(request: Request, store: Opened, body: bodies.Question) -> Reply:
+async def answer(request: Request, store: Opened, body: bodies.AskedQuestion) -> Reply:
     """Answers a question with quoted sentences of memories, each recorded as cited; or says that nothing is recorded.
 
     Then `quotes` is empty, and `misses` are the nearest memories. The generator `extractive` answers with the

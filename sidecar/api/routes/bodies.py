@@ -82,7 +82,7 @@ class Search(Given):
     words_only: StrictBool = Field(default=False, description="Searches by words and associations, without a model.")
 
 
-class Question(Given):
+class AskedQuestion(Given):
     question: Annotated[Words, Field(max_length=LONGEST_QUERY_CHARACTERS, description="A question.")]
     filters: Narrowing = Narrowing()
     as_of: Instant | None = Field(default=None, description="Answers from the store as it was at this instant.")

@@ -80,7 +80,7 @@ class Failure(BaseModel):
     error: Problem
 
 
-class Sentence(BaseModel):
+class OllamaFailure(BaseModel):
     """An error in Ollama's format."""
 
     error: str = Field(description="One sentence that says what to do.")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from sidecar.api.routes.embedding import Texts, embed, registry
-from sidecar.api.routes.failures import Sentence, documented
+from sidecar.api.routes.failures import OllamaFailure, documented
 from sidecar.api.routes.text import Text
 from sidecar.embedders.queue import ServedModel
 from sidecar.generators.protocol import ModelCard
@@ -17,7 +17,7 @@ from sidecar.generators.protocol import ModelCard
 PROTOCOL_VERSION = "0.12.0"
 # What Ollama reports for a model that never expires.
 NEVER = "9999-12-31T23:59:59Z"
-router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=Sentence))
+router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 503, form=OllamaFailure))
 
 
 class ModelRequest(BaseModel):

@@ -13,8 +13,8 @@ from starlette.middleware.base import RequestResponseEndpoint
 from memories.errors import StoreUnreachable
 from memories.serving import recognition
 from memories.settings import settings
-from memories.views.monitor import Reading
-from sidecar.api.routes.failures import Sentence, documented
+from memories.views.monitor import Measured
+from sidecar.api.routes.failures import OllamaFailure, documented
 from sidecar.registry import Registry
 from sidecar.store import ServedStore
 
@@ -68,7 +68,7 @@ class Metrics:
             self.replies.labels(generator.card.name, "running").set(generator.running)
             self.replies.labels(generator.card.name, "waiting").set(generator.waiting)
 
-    def tell(self, readings: Iterable[Reading]) -> None:
+    def tell(self, readings: Iterable[Measured]) -> None:
         """Sets the dream cycle's figures to these readings, and removes all others."""
         for gauge in (self.biology, self.lowest, self.highest):
             gauge.clear()
@@ -91,20 +91,20 @@ async def measure(request: Request, call_next: RequestResponseEndpoint) -> Respo
     return response
 
 
-@health.get("/healthz", responses=documented(form=Sentence))
+@health.get("/healthz", responses=documented(form=OllamaFailure))
 async def healthz() -> dict[str, str]:
     """Says that the process answers."""
     return {"status": "ok"}
 
 
-@health.get(recognition.PATH, response_class=Response, responses=AS_TEXT | documented(503, form=Sentence))
+@health.get(recognition.PATH, response_class=Response, responses=AS_TEXT | documented(503, form=OllamaFailure))
 def recognise(request: Request, nonce: Annotated[str, Query(pattern="^[0-9a-f]{64}$")]) -> Response:
     """Proves to a client of the same DREAMS_HOME that this is its sidecar."""
     key = recognition.secret(settings().dreams_home)
     return Response(recognition.proof(key, nonce, request.scope["server"]), media_type="text/plain")
 
 
-@health.get("/readyz", responses=documented(503, form=Sentence))
+@health.get("/readyz", responses=documented(503, form=OllamaFailure))
 async def readyz(request: Request) -> dict[str, object]:
     """Lists the models that are ready, or fails with 503 if Postgres is configured or in use and does not answer.
 
@@ -120,7 +120,7 @@ async def readyz(request: Request) -> dict[str, object]:
     return {"status": "ready", "models": request.app.state.registry.names}
 
 
-@router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=Sentence))
+@router.get("/metrics", response_class=Response, responses=AS_TEXT | documented(form=OllamaFailure))
 async def metrics(request: Request) -> Response:
     """Returns Prometheus metrics of the sidecar and, if Postgres is configured or in use, of the dream cycle."""
     store: ServedStore | None = request.app.state.store

@@ -17,7 +17,7 @@ FORMS = {HTML: {"schema": {"type": "string"}}, MARKDOWN: {"schema": {"type": "st
 
 
 @router.post("/reports", response_model=bodies.ReportBody, responses={**documented(503), 200: {"content": FORMS}})
-def report(store: Opened, body: bodies.Question, request: Request) -> Report | Response:
+def report(store: Opened, body: bodies.AskedQuestion, request: Request) -> Report | Response:
     """Reports what the memories say to a question, in quotations; `Accept: text/html` or `text/markdown` for a page.
 
     If nothing is recorded, `is_recorded` is false, and the one section says what comes nearest. No model writes it.

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from memories.errors import DreamsError
-from sidecar.api.routes.failures import Sentence, documented, in_stream
+from sidecar.api.routes.failures import OllamaFailure, documented, in_stream
 from sidecar.api.routes.replies.chat import json_response, likely
 from sidecar.api.routes.replies.generation import Choice, ChoicePiece, begin, generator, together
 from sidecar.api.routes.replies.ollama_bodies import OllamaChatRequest, OllamaGenerateRequest, is_zero
@@ -19,7 +19,7 @@ from sidecar.api.routes.replies.recalling import Recalling, recalling
 from sidecar.generators.protocol import End, Piece, ReplyToken, ToolCall
 from sidecar.generators.queue import ServedGenerator
 
-router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 429, 502, 503, 504, form=Sentence))
+router = APIRouter(prefix="/api", tags=["Ollama"], responses=documented(404, 429, 502, 503, 504, form=OllamaFailure))
 LINES = "application/x-ndjson"
 
 
