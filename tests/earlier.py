@@ -123,8 +123,10 @@ def fill(url: str, version: str, dreamt: str) -> None:
 
 def live(connection: Connection) -> None:
     """Adds memories by Codex's statements, with their events, vectors, annotations and other rows."""
+    # The last one, which revises another, is said in a later session.
     for number, content in enumerate(NOTES):
-        remember(connection, str(number), content, NOW - timedelta(days=20, minutes=-number))
+        days = 12 if content == NOTES[-1] else 20
+        remember(connection, str(number), content, NOW - timedelta(days=days, minutes=-number))
     for word in (GONE, LATER):
         for week in range(WEEKS):
             content = f"{word.capitalize()} feeds the ferret {week} before breakfast on the quay."
