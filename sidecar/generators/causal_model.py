@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from sidecar.generators.decoding.batch import DecodingBatch
+from sidecar.generators.decoding.harmony import CALL, MARKS, RETURN, speaks_harmony
 from sidecar.generators.decoding.row import Row
 from sidecar.generators.decoding.template import ChatTemplate
 from sidecar.generators.decoding.tokens import TokenTable
@@ -88,12 +89,16 @@ class CausalModel:
         return self._encode(text, literals), text.rstrip().endswith("<think>")
 
     def _guarded(self, message: ChatMessage, literals: dict[str, str]) -> ChatMessage:
-        """Puts a name for content that spells a special token, which would else begin another message."""
-        if not any(special in message.content for special in self._table.special_texts):
-            return message
-        name = f"\ue000{token_hex(16)}\ue001"
-        literals[name] = message.content
-        return message._replace(content=name)
+        """Puts a name for what spells a special token, which would else begin another message."""
+
+        def guarded(text: str) -> str:
+            if not any(special in text for special in self._table.special_texts):
+                return text
+            name = f"\ue000{token_hex(16)}\ue001"
+            literals[name] = text
+            return name
+
+        return message._replace(content=guarded(message.content), reasoning=guarded(message.reasoning))
 
     def _encode(self, text: str, literals: dict[str, str]) -> list[int]:
         if not literals:
@@ -137,8 +142,16 @@ def load(folder: Path) -> CausalModel:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UnloadableModel(f"{folder} has no tokenizer.json: convert its tokenizer with transformers")
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), _stop_ids(folder, config, tokenizer))
     source = template_source(folder)
+    marks = MARKS if source is not None and speaks_harmony(source) else ()
+    stop_ids = _stop_ids(folder, config, tokenizer)
+    if marks:
+        known = tokenizer.get_added_vocab()
+        unknown = [mark for mark in marks if mark not in known]
+        if unknown:
+            raise UnloadableModel(f"{folder} has no token {unknown[0]}, which its chat template needs: fetch it again")
+        stop_ids += [known[RETURN], known[CALL]]
+    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), stop_ids, marks)
     special = {name: str(text) for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
     return CausalModel(model, table, None if source is None else ChatTemplate(source, special), card.context_tokens)
 
