@@ -1,5 +1,6 @@
 """Generates with a causal language model of transformers, in our own decode loop."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -91,14 +92,27 @@ class CausalModel:
     def _guarded(self, message: ChatMessage, literals: dict[str, str]) -> ChatMessage:
         """Puts a name for what spells a special token, which would else begin another message."""
 
-        def guarded(text: str) -> str:
-            if not any(special in text for special in self._table.special_texts):
-                return text
+        def named(text: str) -> str:
             name = f"\ue000{token_hex(16)}\ue001"
             literals[name] = text
             return name
 
-        return message._replace(content=guarded(message.content), reasoning=guarded(message.reasoning))
+        def guarded(text: str) -> str:
+            return named(text) if any(special in text for special in self._table.special_texts) else text
+
+        def guarded_json(text: str) -> str:
+            # Templates read and write the JSON, so only what is spelled in its strings gets a name.
+            for special in filter(text.__contains__, self._table.special_texts):
+                text = text.replace(special, named(special))
+            return text
+
+        return message._replace(
+            content=guarded(message.content),
+            reasoning=guarded(message.reasoning),
+            tool_calls=[
+                call._replace(arguments=guarded_json(_unescaped(call.arguments))) for call in message.tool_calls
+            ],
+        )
 
     def _encode(self, text: str, literals: dict[str, str]) -> list[int]:
         if not literals:
@@ -111,6 +125,14 @@ class CausalModel:
                 if part
             )
         )
+
+
+def _unescaped(arguments: str) -> str:
+    """A call's JSON with each character as itself, since an escaped one may spell a special token, too."""
+    try:
+        return json.dumps(json.loads(arguments), ensure_ascii=False)
+    except ValueError:
+        return arguments
 
 
 def load(folder: Path) -> CausalModel:
