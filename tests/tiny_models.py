@@ -1,5 +1,6 @@
 """Model folders with tiny random weights, for tests of generation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +23,19 @@ TEMPLATE = (
     "{% for call in message.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}"
     "<|im_end|>\n{% endfor %}<|im_start|>assistant\n{% if enable_thinking %}<think>\n{% endif %}"
 )
+# A template that knows channels, in the form of gpt-oss's.
+HARMONY_TEMPLATE = (
+    "<|start|>system<|message|>Reasoning: {{ reasoning_effort or 'medium' }}<|end|>"
+    "{% if tools %}<|start|>developer<|message|>{{ tools | tojson }}<|end|>{% endif %}"
+    "{% for message in messages %}{% if message.role == 'tool' %}"
+    "<|start|>functions to=assistant<|channel|>commentary<|message|>{{ message.content }}<|end|>"
+    "{% elif message.tool_calls %}"
+    "{% if message.thinking %}<|start|>assistant<|channel|>analysis<|message|>{{ message.thinking }}<|end|>{% endif %}"
+    "<|start|>assistant to=functions.{{ message.tool_calls[0].function.name }}<|channel|>commentary json<|message|>"
+    "{{ message.tool_calls[0].function.arguments | tojson }}<|call|>"
+    "{% else %}<|start|>{{ message.role }}{% if message.role == 'assistant' %}<|channel|>final{% endif %}<|message|>"
+    "{{ message.content }}<|end|>{% endif %}{% endfor %}<|start|>assistant"
+)
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CONTEXT_TOKENS = 512
 SHAPE = {
@@ -41,8 +55,8 @@ SHAPE = {
 }
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """Bytes as tokens, after the special ones, and a few words that cross the borders of others."""
+def tiny_tokenizer(marks: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    """Bytes as tokens, after the special ones, and a few words that cross the borders of others; marks come last."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {text: index for index, text in enumerate([*SPECIAL, *alphabet])}
     merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("i", "n"), ("e", "r"), ("Ġ", "a"), ("o", "n")]
@@ -51,7 +65,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.add_special_tokens([*SPECIAL, *marks])
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", bos_token="<|endoftext|>")
 
 
@@ -72,9 +86,15 @@ def tiny_model(family: str, seed: int = 0) -> PreTrainedModel:
     return model.eval()
 
 
-def save_tiny(folder: Path, family: str = "llama", seed: int = 0, template: str | None = TEMPLATE) -> Path:
+def save_tiny(
+    folder: Path,
+    family: str = "llama",
+    seed: int = 0,
+    template: str | None = TEMPLATE,
+    marks: Sequence[str] = (),
+) -> Path:
     """Saves a tiny model of a family (llama, qwen3, gpt_oss) with its tokenizer; returns the folder."""
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer(marks)
     tokenizer.chat_template = template
     tiny_model(family, seed).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

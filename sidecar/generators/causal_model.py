@@ -1,5 +1,6 @@
 """Generates with a causal language model of transformers, in our own decode loop."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -21,6 +22,7 @@ from transformers import (
 )
 
 from sidecar.generators.decoding.batch import DecodingBatch
+from sidecar.generators.decoding.harmony import CALL, MARKS, RETURN, speaks_harmony
 from sidecar.generators.decoding.row import Row
 from sidecar.generators.decoding.template import ChatTemplate
 from sidecar.generators.decoding.tokens import TokenTable
@@ -88,12 +90,29 @@ class CausalModel:
         return self._encode(text, literals), text.rstrip().endswith("<think>")
 
     def _guarded(self, message: ChatMessage, literals: dict[str, str]) -> ChatMessage:
-        """Puts a name for content that spells a special token, which would else begin another message."""
-        if not any(special in message.content for special in self._table.special_texts):
-            return message
-        name = f"\ue000{token_hex(16)}\ue001"
-        literals[name] = message.content
-        return message._replace(content=name)
+        """Puts a name for what spells a special token, which would else begin another message."""
+
+        def named(text: str) -> str:
+            name = f"\ue000{token_hex(16)}\ue001"
+            literals[name] = text
+            return name
+
+        def guarded(text: str) -> str:
+            return named(text) if any(special in text for special in self._table.special_texts) else text
+
+        def guarded_json(text: str) -> str:
+            # Templates read and write the JSON, so only what is spelled in its strings gets a name.
+            for special in filter(text.__contains__, self._table.special_texts):
+                text = text.replace(special, named(special))
+            return text
+
+        return message._replace(
+            content=guarded(message.content),
+            reasoning=guarded(message.reasoning),
+            tool_calls=[
+                call._replace(arguments=guarded_json(_unescaped(call.arguments))) for call in message.tool_calls
+            ],
+        )
 
     def _encode(self, text: str, literals: dict[str, str]) -> list[int]:
         if not literals:
@@ -106,6 +125,14 @@ class CausalModel:
                 if part
             )
         )
+
+
+def _unescaped(arguments: str) -> str:
+    """A call's JSON with each character as itself, since an escaped one may spell a special token, too."""
+    try:
+        return json.dumps(json.loads(arguments), ensure_ascii=False)
+    except ValueError:
+        return arguments
 
 
 def load(folder: Path) -> CausalModel:
@@ -137,8 +164,16 @@ def load(folder: Path) -> CausalModel:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UnloadableModel(f"{folder} has no tokenizer.json: convert its tokenizer with transformers")
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), _stop_ids(folder, config, tokenizer))
     source = template_source(folder)
+    marks = MARKS if source is not None and speaks_harmony(source) else ()
+    stop_ids = _stop_ids(folder, config, tokenizer)
+    if marks:
+        known = tokenizer.get_added_vocab()
+        unknown = [mark for mark in marks if mark not in known]
+        if unknown:
+            raise UnloadableModel(f"{folder} has no token {unknown[0]}, which its chat template needs: fetch it again")
+        stop_ids += [known[RETURN], known[CALL]]
+    table = TokenTable(tokenizer, int(config.get_text_config().vocab_size), stop_ids, marks)
     special = {name: str(text) for name, text in tokenizer.special_tokens_map.items() if isinstance(text, str)}
     return CausalModel(model, table, None if source is None else ChatTemplate(source, special), card.context_tokens)
 

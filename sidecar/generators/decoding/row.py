@@ -7,6 +7,7 @@ from torch import Tensor
 
 from memories.errors import DreamsError
 from sidecar.generators.decoding.constraint import constraint_of
+from sidecar.generators.decoding.harmony import START, HarmonyParser
 from sidecar.generators.decoding.parsing import ReplyParser
 from sidecar.generators.decoding.sampling import Sampler
 from sidecar.generators.decoding.tokens import TextStream, TokenTable
@@ -38,7 +39,13 @@ class Row:
         self._constraint = constraint_of(request, table, device)
         self._sampler = Sampler(request.sampling, prompt, table.vocabulary_size, device)
         with_tools = bool(request.tools) and request.tool_choice != "none"
-        self._parser = ReplyParser(request.stop, thinks=thinks, with_tools=with_tools)
+        self._parser: ReplyParser | HarmonyParser
+        if table.marks:
+            self._parser = HarmonyParser(
+                table.marks, request.stop, with_tools=with_tools, begun=table.since(START, prompt)
+            )
+        else:
+            self._parser = ReplyParser(request.stop, thinks=thinks, with_tools=with_tools)
         self._stream = TextStream(table)
         self._document = ""
 
@@ -74,7 +81,7 @@ class Row:
     def _show(self, token: int, logits: Tensor | None) -> None:
         text = self._stream.add(token)
         if self._constraint:
-            self._document += text
+            self._document = "" if token in self._table.marks else self._document + text
         self.pieces.extend(self._parser.add(text, [(self._told(token, logits), len(text))]))
 
     def _told(self, token: int, logits: Tensor | None) -> ReplyToken:

@@ -10,6 +10,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from sidecar.generators.decoding.harmony import messages_in_harmony, speaks_harmony
 from sidecar.generators.errors import InvalidRequest, UnloadableModel
 from sidecar.generators.protocol import ChatMessage, OfferedTool
 
@@ -26,6 +27,7 @@ class ChatTemplate:
         self.knows_tools = "tools" in source
         self.knows_thinking = "<think>" in source or "enable_thinking" in source
         self._knows_developer = "developer" in source
+        self._speaks_harmony = speaks_harmony(source)
         self._environment = BoundedSandbox()
         try:
             self._template: Template = self._environment.from_string(source)
@@ -42,6 +44,8 @@ class ChatTemplate:
         """The prompt, up to where the reply begins. Raises InvalidRequest when the template refuses the messages."""
         if tools and not self.knows_tools:
             messages = _with_tools_described(messages, tools)
+        if self._speaks_harmony:
+            messages = messages_in_harmony(messages)
         options: dict[str, Any] = {} if think is None else {"enable_thinking": think}
         if reasoning_effort is not None:
             options["reasoning_effort"] = reasoning_effort
@@ -76,7 +80,7 @@ class ChatTemplate:
             return {"role": role, "content": content}
         plain: dict[str, Any] = {"role": role, "content": content}
         if message.reasoning:
-            plain["reasoning_content"] = message.reasoning
+            plain["thinking" if self._speaks_harmony else "reasoning_content"] = message.reasoning
         if message.tool_calls:
             plain["tool_calls"] = [
                 {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _object(call)}}

@@ -1,7 +1,7 @@
 """Text to tokens and back, for the tokenizer of a model folder."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,18 @@ MARKS = ("<think>", "</think>", "<tool_call>", "</tool_call>")
 
 
 class TokenTable:
-    """A tokenizer, and the bytes of each of its tokens."""
+    """A tokenizer, and the bytes of each of its tokens; `marks` by their ids are those of its form of a reply, if any.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, vocabulary_size: int, stop_ids: Sequence[int]) -> None:
+    Raises KeyError when the tokenizer has no token of its own for a mark.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        vocabulary_size: int,
+        stop_ids: Sequence[int],
+        marks: Iterable[str] = (),
+    ) -> None:
         self.tokenizer = tokenizer
         self.vocabulary_size = vocabulary_size
         self.stop_ids = frozenset(stop_ids)
@@ -28,10 +37,12 @@ class TokenTable:
         self._literal = Tokenizer.from_str(self._fast.to_str())
         self._literal.encode_special_tokens = True
         added: dict[int, Any] = self._fast.get_added_tokens_decoder()
+        ids = {token.content: id for id, token in added.items()}
+        self.marks = {ids[mark]: mark for mark in marks}
         self._special = {id: token.content for id, token in added.items() if token.special}
         # A model's vocabulary may be padded with tokens that its tokenizer does not know.
         unknown = set(range(vocabulary_size)) - set(self._fast.get_vocab().values())
-        self._hidden = unknown | {id for id, text in self._special.items() if text not in MARKS}
+        self._hidden = unknown | {id for id, text in self._special.items() if text not in MARKS} | set(self.marks)
         self.special_texts = tuple(self._special.values())
 
     @cached_property
@@ -48,6 +59,11 @@ class TokenTable:
         chosen = self._literal if literal else self._fast
         return list(chosen.encode(text, add_special_tokens=begin).ids)
 
+    def since(self, mark: str, tokens: Sequence[int]) -> str:
+        """The text of the tokens from the last of a mark on, marks included; none without that mark."""
+        place = max((place for place, token in enumerate(tokens) if self.marks.get(token) == mark), default=len(tokens))
+        return b"".join(map(self.data_of, tokens[place:])).decode("utf-8", "replace")
+
     def data_of(self, token_id: int) -> bytes:
         """The bytes of a token."""
         return bytes(self.grammar_tokens.decode_bytes([token_id]))
@@ -58,14 +74,14 @@ class TokenTable:
 
 
 class TextStream:
-    """Turns tokens into text, and waits for the last byte of a character."""
+    """Turns tokens into text, and waits for the last byte of a character, but not beyond a mark."""
 
     def __init__(self, table: TokenTable) -> None:
         self._table = table
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, token_id: int) -> str:
-        return self._decoder.decode(self._table.shown_data_of(token_id))
+        return self._decoder.decode(self._table.shown_data_of(token_id), final=token_id in self._table.marks)
 
     def finish(self) -> str:
         return self._decoder.decode(b"", final=True)

