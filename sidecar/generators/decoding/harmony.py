@@ -51,7 +51,7 @@ def messages_in_harmony(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     return found
 
 
-class Place(Enum):
+class Position(Enum):
     HEADER = "header"
     WORDS = "words"
     THOUGHTS = "thoughts"
@@ -77,10 +77,10 @@ class HarmonyParser:
     ) -> None:
         self._marks = marks
         self._with_tools = with_tools
-        self._place = Place.WORDS
+        self._place = Position.WORDS
         self._header = ""
         self._header_tokens: list[tuple[ReplyToken, int]] = []
-        self._spoken: set[Place] = set()
+        self._spoken: set[Position] = set()
         self._has_arguments = False
         self._words = ReplyParser(stop, may_think=False)
         self.call_count = 0
@@ -97,7 +97,7 @@ class HarmonyParser:
         pieces: list[Piece] = []
         for token, length in tokens:
             mark = self._marks.get(token.id)
-            self.thought_tokens += self._place is Place.THOUGHTS and mark is None
+            self.thought_tokens += self._place is Position.THOUGHTS and mark is None
             told = [(token, length)] if mark is None else []
             pieces += self._go_on(text[:length], told)
             pieces += self._pass(mark) if mark is not None else []
@@ -115,23 +115,23 @@ class HarmonyParser:
             self._header = header
             self._place = self._place_of_content()
         else:
-            self._place = Place.HEADER
+            self._place = Position.HEADER
             self._header = header if CHANNEL in header and not message else ""
 
     def _go_on(self, text: str, tokens: list[tuple[ReplyToken, int]]) -> list[Piece]:
         if self.is_stopped or not (text or tokens):
             return []
         match self._place:
-            case Place.HEADER:
+            case Position.HEADER:
                 self._header += text
                 self._header_tokens += tokens
                 return [] if self._may_be_header() else self._as_words()
-            case Place.WORDS:
+            case Position.WORDS:
                 return self._say(text, tokens)
-            case Place.THOUGHTS if text:
+            case Position.THOUGHTS if text:
                 self._spoken.add(self._place)
                 return [Piece(reasoning=text)]
-            case Place.CALL if text:
+            case Position.CALL if text:
                 self._has_arguments = self._has_arguments or bool(text.strip())
                 return [Piece(tool_calls=(ToolCallPart(self.call_count, text),))]
         return []
@@ -140,7 +140,7 @@ class HarmonyParser:
         """Goes on after a mark."""
         if self.is_stopped:
             return []
-        in_header = self._place is Place.HEADER
+        in_header = self._place is Position.HEADER
         match mark:
             case "<|message|>":
                 return self._open() if in_header else []
@@ -150,7 +150,7 @@ class HarmonyParser:
                 self._header += " "
             case "<|start|>" | "<|channel|>" | "<|end|>":
                 pieces = self._leave()
-                self._place, self._header = Place.HEADER, "" if mark == END else mark
+                self._place, self._header = Position.HEADER, "" if mark == END else mark
                 self._header_tokens.clear()
                 return pieces
             case "<|call|>" | "<|return|>":
@@ -166,7 +166,7 @@ class HarmonyParser:
             self.is_stopped = True
             return self._words.finish()
         place = self._place_of_content()
-        if place is not Place.CALL:
+        if place is not Position.CALL:
             return self._enter(place)
         self._place, self._has_arguments = place, False
         name = self._recipient().removeprefix(FUNCTIONS)
@@ -174,10 +174,10 @@ class HarmonyParser:
 
     def _leave(self) -> list[Piece]:
         """Ends the message that the reply is in."""
-        if self._place is Place.HEADER and self._header.strip() and not self._has_mark():
+        if self._place is Position.HEADER and self._header.strip() and not self._has_mark():
             return self._as_words()
-        if self._place is Place.CALL:
-            self._place = Place.HEADER
+        if self._place is Position.CALL:
+            self._place = Position.HEADER
             self.call_count += 1
             empty = ToolCallPart(self.call_count - 1, "{}")
             return [] if self._has_arguments else [Piece(tool_calls=(empty,))]
@@ -195,28 +195,28 @@ class HarmonyParser:
         text, tokens = self._header, list(self._header_tokens)
         self._header = ""
         self._header_tokens.clear()
-        return [*self._enter(Place.WORDS), *self._say(text, tokens)]
+        return [*self._enter(Position.WORDS), *self._say(text, tokens)]
 
-    def _enter(self, place: Place) -> list[Piece]:
+    def _enter(self, place: Position) -> list[Piece]:
         """Goes on at another place, after an empty line where an earlier message of the kind had text."""
         self._place = place
         if place not in self._spoken:
             return []
-        return [Piece(reasoning=PARTING)] if place is Place.THOUGHTS else self._say(PARTING, [])
+        return [Piece(reasoning=PARTING)] if place is Position.THOUGHTS else self._say(PARTING, [])
 
     def _say(self, text: str, tokens: list[tuple[ReplyToken, int]]) -> list[Piece]:
         if text:
-            self._spoken.add(Place.WORDS)
+            self._spoken.add(Position.WORDS)
         pieces = self._words.add(text, tokens)
         self.is_stopped = self._words.is_stopped
         return pieces
 
-    def _place_of_content(self) -> Place:
+    def _place_of_content(self) -> Position:
         recipient = self._recipient()
         if recipient.startswith(FUNCTIONS) and self._with_tools:
-            return Place.CALL
+            return Position.CALL
         channel = self._header.rpartition(CHANNEL)[2].split() if CHANNEL in self._header else []
-        return Place.THOUGHTS if channel[:1] == ["analysis"] or recipient not in ("", "all") else Place.WORDS
+        return Position.THOUGHTS if channel[:1] == ["analysis"] or recipient not in ("", "all") else Position.WORDS
 
     def _recipient(self) -> str:
         found = RECIPIENT.search(self._header)
