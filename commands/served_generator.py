@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx
 
 from commands.terminal import status
-from memories.embedding.servers import background, client_of
+from memories.embedding.servers import background, client_of, served
 from memories.errors import InputError, ModelError, ModelUnreachable
 from memories.records import EXTRACTIVE
 from memories.settings import settings
@@ -62,7 +62,7 @@ def served_generator(name: str) -> Iterator[AskedModel | None]:
     # The sidecar generates, also where an Ollama embeds.
     store = settings().model_copy(update={"ollama_url": None})
     with status("looking for the generator"):
-        server = background(store)
+        server = served(store) or background(store)
     with client_of(server, TIMEOUT_SECONDS) as client:
         try:
             answer = client.get(f"/v1/models/{name}")

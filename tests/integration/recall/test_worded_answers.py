@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from memories.embedding.servers import announcement
 from memories.postgres.database import connect
 from memories.quoting.handed_out import with_citations
-from tests.conftest import Dreams, new_database, sentence
+from memories.settings import settings
+from tests.conftest import Dreams, new_database, sentence, sidecar
 from tests.served import Scripted, serving_memories
 
 PUMPS = "In May we replaced both pumps at the Tidewater station. Marcel did not pay for them."
@@ -104,6 +106,7 @@ def test_the_command_shows_the_words_and_the_quotations_below(
     memory_id = ask(client)["quotes"][0]["memory_id"]
     scripted.text = "In May you replaced both pumps [1]. Marcel is a \x1b[31mcheat."
     asked = dreams("ask", ASKED, "--words", "--generator", "scripted")
+    assert asked.returncode == 0, asked.stderr
     worded, blank, quoted = asked.stdout.splitlines()
     assert worded == f"In May you replaced both pumps. [{memory_id[:8]}]"
     assert blank == ""
@@ -116,6 +119,22 @@ def test_the_command_shows_the_words_and_the_quotations_below(
     missing = dreams("ask", UNKNOWN, "--words", "--generator", "nothing")
     assert missing.returncode == 2
     assert 'model "nothing" not found, use one that generates' in sentence(missing)
+
+
+def test_the_generator_is_that_of_dreams_serve_beside_a_sidecar_in_the_background(
+    client: httpx.Client, scripted: Scripted, dreams: Dreams
+) -> None:
+    scripted.text = "In May you replaced both pumps [1]."
+    store = settings()
+    with sidecar("--child") as (process, url):
+        announcement(store).write_text(json.dumps({"url": url, "pid": process.pid}))
+        announcement(store).chmod(0o600)
+        try:
+            asked = dreams("ask", ASKED, "--words", "--generator", "scripted")
+        finally:
+            announcement(store).unlink()
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("In May you replaced both pumps.")
 
 
 def test_to_quote_needs_no_sidecar(client: httpx.Client, dreams: Dreams, monkeypatch: pytest.MonkeyPatch) -> None:
