@@ -67,7 +67,7 @@ def mentions(life: Life) -> Mentions:
 
 
 def environment(life: Life) -> Iterator[str]:
-    """The lines on the environment's law, and their charts into OUTPUT."""
+    """Yields the lines on the environment's law, and writes their charts into OUTPUT."""
     mentioned = mentions(life)
     with needs.dreamt(settings().duckdb_file) as connection:
         found = needs.needs(connection, list(mentioned.nights()))

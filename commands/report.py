@@ -1,13 +1,17 @@
 """The command that writes reports: `dreams report`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.parameters import EXAMPLE, NOT_RECORDED, AsJson
 from commands.terminal import complain, instant, say, show, words
 from memories.errors import InputError
+
+if TYPE_CHECKING:
+    from sidecar.reports.report import Report
 
 app = typer.Typer()
 
@@ -65,14 +69,21 @@ def report(
     kept = [file for file, _ in made] + (list(files.keep(written)) if week and written.is_recorded else [])
     if as_json:
         show({**asdict(written), "files": kept}, as_json, "")
-    elif kept:
-        for file in kept:
-            say(f"Written to {file}.")
     else:
-        say(as_markdown(written).rstrip())
-    if written.note and not as_json:
-        complain(written.note)
+        _say(written, kept)
     if not written.is_recorded:
-        if kept and not as_json:
-            complain("nothing is recorded on this; the report says what comes nearest")
         raise typer.Exit(NOT_RECORDED)
+
+
+def _say(written: "Report", kept: Sequence[Path]) -> None:
+    """Says where the report is kept, or the report itself, and what limits it."""
+    from sidecar.reports.markdown import markdown
+
+    for file in kept:
+        say(f"Written to {file}.")
+    if not kept:
+        say(markdown(written).rstrip())
+    if written.note:
+        complain(written.note)
+    if kept and not written.is_recorded:
+        complain("nothing is recorded on this; the report says what comes nearest")

@@ -104,7 +104,7 @@ class Annotation(BaseModel):
         description="Keyphrases of one to three words in lower case, in the text's language, the most typical first.",
     )
     sentiment: Annotated[float, Field(ge=-1, le=1)] | None = Field(
-        description="From -1, unpleasant, over 0, neutral, to 1, pleasant; null where it cannot be told."
+        description="-1 is unpleasant, 0 neutral, 1 pleasant; null where the text does not tell."
     )
     task_type: TaskType = Field(
         description="goal: a wish for the longer run; task: still to be done; action: done by the writer; "

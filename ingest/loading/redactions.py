@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from memories.postgres.database import Connection
 
-# Of a place that nobody decided on, a folder that was moved perhaps, the other places of its kind decide.
+# Where nobody has decided on a place, perhaps a folder that was moved, the other places of its kind decide.
 DECIDED = """
 select coalesce(
     (select is_redacted from dreams.redactions where source = %(source)s and place = %(place)s),
